@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what building, running and testing Unifleet needs on Debian 12, and nothing that is there.
+# Needs root. Repeatable: a second run finds everything and ends at once.
+set -euo pipefail
+
+build=(
+  g++ ninja-build cmake pkg-config ccache
+  libboost1.81-dev libprotobuf-dev protobuf-compiler libmbedtls-dev libcurl4-openssl-dev
+  libsqlite3-dev libsodium-dev libgtest-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev
+  libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
+  nlohmann-json3-dev libzstd-dev libsystemd-dev libbenchmark-dev
+  dpkg-dev                      # unpacks lwIP's source package for the images
+)
+run=(
+  qemu-system-x86 nftables iproute2 util-linux procps openssl
+)
+show=(
+  bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
+)
+want=("${build[@]}" "${run[@]}" "${show[@]}")
+
+missing=()
+for package in "${want[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    missing+=("$package")
+done
+if ((${#missing[@]})); then
+  echo "installing ${#missing[@]} packages: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q
+  apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi

@@ -1,0 +1,56 @@
+// Every size, count and time limit that two parts must agree on, each with its reason.
+// Freestanding: included by small static programs. Bytes unless the name says otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace proto {
+
+inline constexpr std::size_t kKiB = 1024;
+inline constexpr std::size_t kMiB = 1024 * kKiB;
+
+// Names are DNS labels of at most 40 characters, so that they fit host names, paths and tables.
+inline constexpr std::size_t kMaxNameLength = 40;
+inline constexpr std::size_t kIdLength = 16;  // random base32 characters: 80 bits
+
+// The device link (DESIGN 6).
+inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::size_t kMaxEnvelopeBytes = 1 * kMiB;
+inline constexpr std::size_t kMaxAppsPerDevice = 64;
+
+// TUF metadata: python-tuf's defaults (SECURITY 1.3).
+inline constexpr std::size_t kMaxRootBytes = 512000;
+inline constexpr std::size_t kMaxTimestampBytes = 16384;
+inline constexpr std::size_t kMaxSnapshotBytes = 2000000;
+inline constexpr std::size_t kMaxTargetsBytes = 5000000;
+inline constexpr int kMaxRootRotations = 256;
+inline constexpr int kMaxDelegations = 32;
+inline constexpr int kMaxJsonDepth = 32;
+
+// A release.
+inline constexpr std::size_t kMaxManifestBytes = 256 * kKiB;
+inline constexpr std::size_t kMaxFileBytes = 1 * kMiB;        // one of `files`
+inline constexpr std::size_t kMaxFilesBytes = 4 * kMiB;       // all of `files`
+inline constexpr std::size_t kMaxImageBytes = 1024 * kMiB;    // one kernel, initrd or disk
+inline constexpr std::size_t kMaxImagesPerRelease = 16;
+inline constexpr std::size_t kMaxInterfaces = 8;
+inline constexpr std::size_t kMaxPublishedPorts = 32;
+inline constexpr std::size_t kMaxReleasesListed = 5;          // what an app role keeps listed
+
+// HTTP.
+inline constexpr std::size_t kMaxHttpHeaderBytes = 8 * kKiB;
+inline constexpr std::size_t kMaxHttpJsonBytes = 8 * kMiB;    // app role metadata travels in a push
+
+// Console.
+inline constexpr std::size_t kConsoleRingBytes = 256 * kKiB;  // per instance, on the device
+inline constexpr std::size_t kConsoleKeptBytes = 64 * kKiB;   // per instance and release, controller
+inline constexpr std::size_t kConsoleLineBytes = 4 * kKiB;
+inline constexpr std::size_t kFlightRecordBytes = 64 * kKiB;
+
+// The launcher (agent/launcher): fixed-size messages over SOCK_SEQPACKET.
+inline constexpr std::size_t kMaxLauncherMessageBytes = 128 * kKiB;
+inline constexpr std::size_t kMaxInstances = 64;
+inline constexpr std::size_t kMaxArguments = 128;
+
+}  // namespace proto
