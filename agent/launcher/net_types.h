@@ -1,0 +1,54 @@
+// Addresses as plain values, with strict text forms. Knows nothing of sockets.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proto/result.h"
+
+namespace launcher {
+
+/// An IPv4 address in host byte order, so that + 1 is the next one. 0 means none or any.
+struct Ipv4 {
+  std::uint32_t value = 0;
+  auto operator<=>(const Ipv4&) const = default;
+};
+
+/// A network: `address` has no bit below the prefix.
+struct Subnet {
+  Ipv4 address;
+  std::uint8_t prefix = 0;  // 0..32
+  bool operator==(const Subnet&) const = default;
+  bool contains(Ipv4 ip) const;
+  std::uint32_t mask() const;
+};
+
+struct MacAddress {
+  std::array<std::uint8_t, 6> bytes{};
+  auto operator<=>(const MacAddress&) const = default;
+};
+
+/// IP protocol numbers.
+enum class Protocol : std::uint8_t { any = 0, icmp = 1, tcp = 6, udp = 17 };
+
+/// "10.213.77.2". Errors: bad_argument for anything but four decimal numbers of 0..255 without
+/// leading zeros.
+proto::Result<Ipv4> parse_ipv4(std::string_view text);
+std::string to_string(Ipv4 ip);
+/// "10.213.77.0/24"; a bit below the prefix is an error that names the right network.
+proto::Result<Subnet> parse_subnet(std::string_view text);
+std::string to_string(const Subnet& subnet);
+/// "52:54:00:12:34:56", lower or upper case.
+proto::Result<MacAddress> parse_mac(std::string_view text);
+std::string to_string(const MacAddress& mac);
+std::string_view to_string(Protocol protocol);
+
+/// True for an address that one host can have as its own: not 0, not multicast, not 255.255.255.255.
+bool is_unicast(Ipv4 ip);
+/// True for a MAC with the local bit set and the group bit clear.
+bool is_local_unicast(const MacAddress& mac);
+
+}  // namespace launcher

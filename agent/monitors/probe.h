@@ -1,0 +1,45 @@
+// Finds out which monitors really work here by running and timing a tiny guest under each: a device
+// node proves nothing (on nested hosts KVM may interpret every instruction or die on the first SSE
+// one). Never guesses from files or CPU flags.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/launcher_client.h"
+#include "proto/result.h"
+
+namespace monitors {
+
+enum class Accelerator { tcg, kvm };
+
+/// One way to run a guest, with what the probe saw.
+struct ProbeResult {
+  std::string monitor;                   // "qemu"
+  Accelerator accelerator = Accelerator::tcg;
+  bool usable = false;
+  std::uint32_t elapsed_ms = 0;          // process start to the guest's end
+  std::string evidence;                  // "ran 200000 instructions and SSE in 31 ms"
+};
+
+struct ProbeOptions {
+  std::uint32_t deadline_ms = 2000;      // a hang is rejected after this
+};
+
+/// Runs the probe guest under every accelerator that the launcher allows; blocks for at most
+/// deadline_ms + 1 s each (so call it through run_blocking). Usable ones first, fastest first;
+/// the rejected follow with their evidence. Errors: launcher (away), timeout.
+/// QEMU missing is no error: its results are unusable and name the package.
+proto::Result<std::vector<ProbeResult>> probe_monitors(agent::Launcher& launcher,
+                                                       const ProbeOptions& options = {});
+
+/// The first usable result for a monitor, or nullptr.
+const ProbeResult* best_for(const std::vector<ProbeResult>& results, const std::string& monitor);
+
+/// The probe guest: an ELF32 with a PVH note, built in memory. Loops, uses one SSE instruction,
+/// then ends through isa-debug-exit with kProbeExitStatus.
+std::string probe_guest();
+inline constexpr int kProbeExitStatus = (0x2a << 1) | 1;  // QEMU's (value << 1) | 1
+
+}  // namespace monitors
