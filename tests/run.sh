@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds everything and passes every test. `--all` is the long run: every preset, every fuzz target
+# for a minute, the same guests. Needs root: the e2e tests make network namespaces and guests.
+#   tests/run.sh [--all] [--only unit|e2e|asan|arm64] [--jobs N]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+all=0 only="" jobs=$(nproc)
+while (($#)); do
+  case "$1" in
+    --all) all=1 ;;
+    --only) only="$2"; shift ;;
+    --jobs) jobs="$2"; shift ;;
+    -h|--help) sed -n '2,4p' "$0" | sed 's/^# //'; exit 0 ;;
+    *) echo "error: $1: not a flag of tests/run.sh; see --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+parts=()
+failed=0
+part() {  # part NAME COMMAND...: runs it, times it, remembers a failure
+  local name="$1" started=$SECONDS status=ok
+  shift
+  echo "== $name"
+  "$@" || { status=FAILED; failed=1; }
+  parts+=("$(printf '%-12s %4d s  %s' "$name" $((SECONDS - started)) "$status")")
+}
+wanted() { [[ -z $only || $only == "$1" ]]; }
+
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
+fi
+build() { cmake --preset "$1" >/dev/null && cmake --build --preset "$1" --parallel "$jobs"; }
+totals=$(mktemp)
+trap 'rm -f "$totals"' EXIT
+suite() {  # suite PRESET CTEST-ARGS...
+  local preset="$1"; shift
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@" | tee -a "$totals"
+}
+
+part install deploy/install-deps.sh
+part build build release
+((failed)) && { echo "0 passed, 1 failed"; exit 1; }
+wanted unit && part unit suite release -LE 'e2e' --parallel "$jobs"
+if wanted e2e && ((EUID == 0)); then part e2e suite release -L e2e; fi
+if wanted asan; then
+  part asan-build build dev
+  part asan suite dev -LE e2e --parallel "$jobs"
+fi
+if wanted arm64; then part arm64 deploy/cross-arm64.sh "$jobs"; fi
+if ((all)); then
+  part tsan-build build tsan
+  part tsan suite tsan -LE e2e --parallel "$jobs"
+  part fuzz tests/fuzz/run.sh 60
+fi
+
+echo
+printf '%s\n' "${parts[@]}"
+# ctest says "N% tests passed, F tests failed out of T" for each suite.
+read -r total bad < <(awk '/tests failed out of/ {t += $NF; f += $(NF - 5)} END {print t + 0, f + 0}' "$totals")
+((failed && bad == 0)) && bad=1
+echo "$((total - bad)) passed, $bad failed"
+exit $((failed != 0))
