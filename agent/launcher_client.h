@@ -17,6 +17,7 @@ namespace agent {
 using launcher::Fd;
 using launcher::Ipv4;
 using launcher::MacAddress;
+using launcher::PortRange;
 using launcher::Protocol;
 using launcher::Subnet;
 
@@ -42,7 +43,7 @@ struct LauncherInfo {
   bool qemu_present = false;             // the program named in launcher.conf exists
   std::string qemu_path;
   std::uint64_t boot_ms = 0;             // when this launcher started, CLOCK_BOOTTIME
-  std::vector<std::uint16_t> denied_ports;  // host ports that may not be published
+  std::vector<PortRange> denied_ports;   // host ports that may not be published
 };
 
 struct InterfaceRequest {

@@ -44,7 +44,7 @@ proto::Result<std::vector<HostSocket>> host_sockets();
 /// What stands against an app's ports.
 struct PortHolders {
   std::map<std::string, std::vector<PortMapping>> apps;  // the other apps, by name
-  std::vector<std::uint16_t> denied;                     // launcher.conf
+  std::vector<PortRange> denied;                         // launcher.conf
   std::vector<HostSocket> sockets;
 };
 /// Errors: port_taken, naming the port and who holds it; bad_argument for the same port twice.

@@ -31,6 +31,14 @@ struct MacAddress {
   auto operator<=>(const MacAddress&) const = default;
 };
 
+/// Ports first..last, both included.
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  bool operator==(const PortRange&) const = default;
+  bool contains(std::uint16_t port) const { return first <= port && port <= last; }
+};
+
 /// IP protocol numbers.
 enum class Protocol : std::uint8_t { any = 0, icmp = 1, tcp = 6, udp = 17 };
 

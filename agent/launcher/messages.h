@@ -1,0 +1,293 @@
+// What agent and launcher say to each other: one fixed-size struct per operation, one packet each,
+// over SOCK_SEQPACKET. Same host, same build: host byte order, no versions but one.
+// Holds no logic but the check of a foreign packet, which trusts nothing in it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "agent/launcher/net_types.h"
+#include "proto/limits.h"
+#include "proto/result.h"
+
+namespace launcher {
+
+inline constexpr std::uint32_t kWireMagic = 0x316c6c66;  // "fll1"
+inline constexpr std::uint16_t kWireVersion = 1;
+
+inline constexpr std::size_t kMaxTagBytes = 128;
+inline constexpr std::size_t kMaxFiles = 16;
+inline constexpr std::size_t kMaxEgressRules = 32;
+inline constexpr std::size_t kMaxPublishedInAll = 2048;  // 64 apps with 32 ports each
+inline constexpr std::size_t kMaxFlowsAtOnce = 2048;
+inline constexpr std::size_t kMaxArgumentBytes = 32 * 1024;
+inline constexpr std::size_t kConsoleChunkBytes = 64 * 1024;
+inline constexpr std::size_t kMaxDeniedRanges = 64;
+inline constexpr std::size_t kInterfaceNameBytes = 16;   // IFNAMSIZ
+inline constexpr std::uint32_t kMaxGraceMs = 10 * 60 * 1000;
+
+// Where passed descriptors appear in the monitor: files from here on, taps from there on.
+inline constexpr int kFileFdBase = 10;
+inline constexpr int kTapFdBase = 40;
+
+enum class Operation : std::uint16_t {
+  info = 1,
+  start = 2,
+  stop = 3,
+  kill = 4,
+  remove = 5,
+  list = 6,
+  set_ports = 7,
+  publish = 8,
+  flush_flows = 9,
+  read_console = 10,
+  events = 11,  // turns the connection into a stream of EventPacket
+};
+
+enum class ProgramId : std::uint32_t { qemu = 1 };
+
+enum StartFlag : std::uint32_t {
+  kFlagKvm = 1,
+  kFlagPortsDown = 2,
+  kFlagEgressAny = 4,
+  kAllStartFlags = 7,
+};
+
+struct RequestHeader {
+  std::uint32_t magic;
+  std::uint16_t version;
+  std::uint16_t operation;
+  std::uint32_t sequence;  // comes back in the reply
+  std::uint32_t size;      // of the whole packet
+};
+static_assert(sizeof(RequestHeader) == 16);
+
+struct WireInterface {
+  std::uint8_t mac[6];
+  std::uint8_t promiscuous;  // 0 or 1
+  std::uint8_t reserved;
+  std::uint32_t address;     // host order; 0 = none
+  char bridge[kInterfaceNameBytes];
+};
+static_assert(sizeof(WireInterface) == 28);
+
+struct WireEgress {
+  std::uint32_t address;
+  std::uint16_t port;
+  std::uint8_t prefix;
+  std::uint8_t protocol;
+};
+static_assert(sizeof(WireEgress) == 8);
+
+struct InfoRequest {  // also list and events, which carry nothing
+  RequestHeader header;
+};
+static_assert(sizeof(InfoRequest) == 16);
+
+struct StartRequest {
+  RequestHeader header;
+  char id[proto::kIdLength];
+  char tag[kMaxTagBytes];            // padded with NUL
+  std::uint32_t program;             // ProgramId
+  std::uint32_t memory_max_mib;
+  std::uint32_t cpu_percent;
+  std::uint32_t flags;               // StartFlag
+  std::uint16_t interface_count;
+  std::uint16_t egress_count;
+  std::uint16_t file_count;          // == descriptors passed
+  std::uint16_t argument_count;
+  std::uint32_t argument_bytes;
+  std::uint32_t reserved;
+  WireInterface interfaces[proto::kMaxInterfaces];
+  WireEgress egress[kMaxEgressRules];
+  char arguments[kMaxArgumentBytes];  // each followed by one NUL, the rest NUL
+};
+static_assert(sizeof(StartRequest) == 192 + 8 * 28 + 32 * 8 + kMaxArgumentBytes);
+
+struct IdRequest {  // kill, remove
+  RequestHeader header;
+  char id[proto::kIdLength];
+};
+static_assert(sizeof(IdRequest) == 32);
+
+struct StopRequest {
+  RequestHeader header;
+  char id[proto::kIdLength];
+  std::uint32_t grace_ms;
+  std::uint32_t reserved;
+};
+static_assert(sizeof(StopRequest) == 40);
+
+struct SetPortsRequest {
+  RequestHeader header;
+  char id[proto::kIdLength];
+  std::uint32_t up;  // 0 or 1
+  std::uint32_t reserved;
+};
+static_assert(sizeof(SetPortsRequest) == 40);
+
+struct WirePort {
+  std::uint32_t host_address;  // 0 = any of the host's
+  std::uint32_t guest_address;
+  std::uint16_t host_port;
+  std::uint16_t guest_port;
+  std::uint8_t protocol;       // tcp or udp
+  std::uint8_t reserved[3];
+};
+static_assert(sizeof(WirePort) == 16);
+
+struct PublishRequest {
+  RequestHeader header;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  WirePort ports[kMaxPublishedInAll];
+};
+static_assert(sizeof(PublishRequest) == 24 + 16 * kMaxPublishedInAll);
+
+struct WireFlow {
+  std::uint32_t guest_address;  // the old one
+  std::uint16_t host_port;
+  std::uint8_t protocol;
+  std::uint8_t reserved;
+};
+static_assert(sizeof(WireFlow) == 8);
+
+struct FlushRequest {
+  RequestHeader header;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  WireFlow flows[kMaxFlowsAtOnce];
+};
+static_assert(sizeof(FlushRequest) == 24 + 8 * kMaxFlowsAtOnce);
+
+struct ReadConsoleRequest {
+  RequestHeader header;
+  char id[proto::kIdLength];
+  std::uint64_t offset;
+};
+static_assert(sizeof(ReadConsoleRequest) == 40);
+
+struct ReplyHeader {
+  std::uint32_t magic;
+  std::uint16_t version;
+  std::uint16_t operation;
+  std::uint32_t sequence;
+  std::uint32_t size;
+  std::int32_t code;      // proto::Code; 0 = done
+  std::uint32_t reserved;
+  char text[256];         // the error's sentence, NUL at its end
+};
+static_assert(sizeof(ReplyHeader) == 280);
+
+struct EmptyReply {  // start, stop, kill, remove, set_ports, publish, flush_flows, events
+  ReplyHeader header;
+};
+
+enum InfoFlag : std::uint32_t { kInfoCgroup = 1, kInfoKvmAllowed = 2, kInfoQemuPresent = 4 };
+
+struct InfoReply {
+  ReplyHeader header;
+  char version[32];
+  std::uint32_t subnet;
+  std::uint32_t gateway;
+  std::uint32_t prefix;
+  std::uint32_t mtu;
+  char bridge[kInterfaceNameBytes];
+  std::uint32_t memory_max_mib;
+  std::uint32_t flags;  // InfoFlag
+  std::uint64_t boot_ms;
+  char qemu_path[128];
+  std::uint32_t denied_count;
+  std::uint32_t reserved;
+  PortRange denied[kMaxDeniedRanges];
+};
+static_assert(sizeof(InfoReply) == 280 + 32 + 16 + 16 + 8 + 8 + 128 + 8 + 4 * kMaxDeniedRanges);
+
+enum InstanceFlag : std::uint32_t {
+  kInstanceRunning = 1,
+  kInstanceStopAsked = 2,
+  kInstanceKilled = 4,
+  kInstanceLimit = 8,
+  kInstancePortsUp = 16,
+};
+
+struct InstanceRecord {
+  char id[proto::kIdLength];
+  char tag[kMaxTagBytes];
+  std::int32_t pid;
+  std::int32_t wait_status;
+  std::uint32_t flags;  // InstanceFlag
+  std::uint32_t interface_count;
+  std::uint64_t started_ms;  // CLOCK_BOOTTIME
+  std::uint64_t exited_ms;
+  std::uint64_t cpu_ms;
+  std::uint64_t rss_bytes;
+  std::uint64_t console_bytes;
+  WireInterface interfaces[proto::kMaxInterfaces];
+  char taps[proto::kMaxInterfaces][kInterfaceNameBytes];
+};
+static_assert(sizeof(InstanceRecord) == 144 + 16 + 40 + 224 + 128);
+
+struct ListReply {
+  ReplyHeader header;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  InstanceRecord records[proto::kMaxInstances];
+};
+static_assert(sizeof(ListReply) == 288 + sizeof(InstanceRecord) * proto::kMaxInstances);
+
+struct ReadConsoleReply {
+  ReplyHeader header;
+  std::uint64_t next_offset;
+  std::uint64_t lost_bytes;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  char bytes[kConsoleChunkBytes];
+};
+static_assert(sizeof(ReadConsoleReply) == 304 + kConsoleChunkBytes);
+
+enum class EventKind : std::uint16_t { exited = 1, console_data = 2 };
+
+struct EventPacket {
+  std::uint32_t magic;
+  std::uint16_t version;
+  std::uint16_t kind;  // EventKind
+  char id[proto::kIdLength];
+};
+static_assert(sizeof(EventPacket) == 24);
+
+static_assert(sizeof(StartRequest) <= proto::kMaxLauncherMessageBytes);
+static_assert(sizeof(PublishRequest) <= proto::kMaxLauncherMessageBytes);
+static_assert(sizeof(ListReply) <= proto::kMaxLauncherMessageBytes);
+static_assert(sizeof(ReadConsoleReply) <= proto::kMaxLauncherMessageBytes);
+
+/// Checks a foreign packet field by field: size, header, counts, strings, addresses, unused fields.
+/// What launcher.conf must decide is checked later (policy.h).
+/// in     bytes: any; descriptors: how many came with it
+/// errors bad_argument naming the field
+proto::Result<Operation> check_request(const void* bytes, std::size_t size,
+                                       std::size_t descriptors);
+
+/// 16 characters a-z2-7.
+bool is_instance_id(std::string_view text);
+/// A network interface's name as we accept it: [A-Za-z][A-Za-z0-9-]{0,14}.
+bool is_interface_name(std::string_view text);
+
+/// The text of a fixed field: up to the first NUL or its end.
+template <std::size_t N>
+std::string_view field_text(const char (&field)[N]) {
+  std::size_t size = 0;
+  while (size < N && field[size] != '\0') ++size;
+  return {field, size};
+}
+
+/// Fills a fixed field and pads it with NUL; what does not fit is cut.
+template <std::size_t N>
+void set_field(char (&field)[N], std::string_view text) {
+  const std::size_t size = text.size() < N ? text.size() : N;
+  for (std::size_t i = 0; i < N; ++i) field[i] = i < size ? text[i] : '\0';
+}
+
+}  // namespace launcher
