@@ -1,0 +1,179 @@
+#include "deploy/fleetctl/api.h"
+
+#include "deploy/fleetctl/text.h"
+#include "proto/limits.h"
+
+namespace fleetctl {
+namespace {
+
+using fleet::v1::Rollout;
+
+proto::Code code_of_status(int status) {
+  switch (status) {
+    case 400: return proto::Code::bad_argument;
+    case 401: return proto::Code::unauthenticated;
+    case 403: return proto::Code::forbidden;
+    case 404: return proto::Code::not_found;
+    case 409: return proto::Code::conflict;
+    case 413: return proto::Code::too_large;
+    case 429: return proto::Code::unavailable;
+    case 503: return proto::Code::unavailable;
+    default: return proto::Code::internal;
+  }
+}
+
+}  // namespace
+
+proto::Code code_of_name(std::string_view name) {
+  for (int number = 0; number <= static_cast<int>(proto::Code::internal); ++number) {
+    const auto code = static_cast<proto::Code>(number);
+    if (name == proto::name_of(code) && name != "unknown") return code;
+  }
+  return proto::Code::internal;
+}
+
+proto::Error error_of_answer(const HttpResponse& response, std::string_view path) {
+  fleet::v1::ApiError said;
+  if (!response.body.empty() && proto::from_json(response.body, said) && !said.message().empty()) {
+    proto::Error error{code_of_name(said.code()), said.message(), said.element()};
+    if (said.nearest_size() > 0) {
+      error.what += "\nnearest: " + join({said.nearest().begin(), said.nearest().end()}, ", ");
+    }
+    return error;
+  }
+  const proto::Code code = code_of_status(response.status);
+  std::string what = "the controller answers " + std::to_string(response.status) + " to " +
+                     std::string(path.substr(0, path.find('?')));
+  if (code == proto::Code::unauthenticated) {
+    what = "the controller does not take this token; log in again: "
+           "fleetctl login URL --token-file F --ca FILE";
+  }
+  return {code, what, {}};
+}
+
+proto::Error Api::bad_answer(const std::string& path, const proto::Error& why) {
+  return {proto::Code::internal,
+          "the controller's answer to " + path.substr(0, path.find('?')) +
+              " is not understood; is fleetctl " FLEET_VERSION " older than the controller?\n" +
+              why.what, {}};
+}
+
+proto::Result<std::string> Api::call(const HttpRequest& request) {
+  TRY(HttpResponse response, http_.request(request));
+  if (response.status >= 300) return error_of_answer(response, request.path);
+  return std::move(response.body);
+}
+
+proto::Result<fleet::v1::ServerStatus> Api::status() {
+  return get<fleet::v1::ServerStatus>("/v1/status");
+}
+
+proto::Result<fleet::v1::Whoami> Api::whoami() { return get<fleet::v1::Whoami>("/v1/whoami"); }
+
+proto::Result<fleet::v1::DeviceList> Api::devices(std::string_view selector,
+                                                  std::string_view state) {
+  std::string path = "/v1/devices?selector=" + url_encode(selector);
+  if (!state.empty()) path += "&state=" + url_encode(state);
+  return get<fleet::v1::DeviceList>(path);
+}
+
+proto::Result<fleet::v1::Device> Api::device(std::string_view name) {
+  return get<fleet::v1::Device>("/v1/devices/" + url_encode(name));
+}
+
+proto::Status Api::remove_device(std::string_view name) {
+  TRY(const std::string ignored,
+      call({.method = "DELETE", .path = "/v1/devices/" + url_encode(name)}));
+  return {};
+}
+
+proto::Result<fleet::v1::Device> Api::change_labels(std::string_view name,
+                                                    const fleet::v1::LabelChange& change) {
+  return send<fleet::v1::Device>("PATCH", "/v1/devices/" + url_encode(name), change);
+}
+
+proto::Result<fleet::v1::EnrollToken> Api::enroll_token(
+    const fleet::v1::EnrollTokenRequest& request) {
+  return send<fleet::v1::EnrollToken>("POST", "/v1/enroll-tokens", request);
+}
+
+proto::Result<fleet::v1::AppList> Api::apps() { return get<fleet::v1::AppList>("/v1/apps"); }
+
+proto::Result<fleet::v1::ReleaseList> Api::releases(std::string_view app) {
+  return get<fleet::v1::ReleaseList>("/v1/apps/" + url_encode(app) + "/releases");
+}
+
+proto::Result<bool> Api::has_blob(const std::string& sha256) {
+  const HttpRequest request{.method = "HEAD", .path = "/v1/blobs/" + sha256};
+  TRY(const HttpResponse response, http_.request(request));
+  if (response.status == 404) return false;
+  if (response.status >= 300) return error_of_answer(response, request.path);
+  return true;
+}
+
+proto::Status Api::put_blob(const std::string& sha256, const HttpUpload& source) {
+  HttpUpload upload = source;
+  upload.path = "/v1/blobs/" + sha256;
+  TRY(const HttpResponse response, http_.upload(upload));
+  if (response.status >= 300) return error_of_answer(response, upload.path);
+  return {};
+}
+
+proto::Result<std::string> Api::get_blob(const std::string& sha256, std::size_t max_bytes) {
+  return call({.path = "/v1/blobs/" + sha256, .max_bytes = max_bytes});
+}
+
+proto::Result<std::string> Api::metadata(std::string_view file, std::size_t max_bytes) {
+  // The name comes ready for a URL (Updater); it is not encoded again.
+  const HttpRequest request{.path = "/v1/metadata/" + std::string(file), .max_bytes = max_bytes};
+  TRY(HttpResponse response, http_.request(request));
+  if (response.status == 404 || response.status == 403) {
+    return proto::Error{proto::Code::not_found,
+                        "the controller has no metadata file " + std::string(file), {}};
+  }
+  if (response.status >= 300) return error_of_answer(response, request.path);
+  return std::move(response.body);
+}
+
+proto::Result<fleet::v1::OnlineKeys> Api::online_keys() {
+  return get<fleet::v1::OnlineKeys>("/v1/online-keys");
+}
+
+proto::Status Api::upload_metadata(const fleet::v1::MetadataUpload& upload) {
+  TRY(std::string json, proto::to_json(upload));
+  TRY(const std::string ignored,
+      call({.method = "POST", .path = "/v1/metadata", .body = std::move(json)}));
+  return {};
+}
+
+proto::Result<Rollout> Api::push(const fleet::v1::PushRequest& request,
+                                 const std::string& idempotency_key) {
+  return send<Rollout>("POST", "/v1/pushes", request, {"Idempotency-Key: " + idempotency_key});
+}
+
+proto::Result<Rollout> Api::order(const fleet::v1::OrderRequest& request) {
+  return send<Rollout>("POST", "/v1/orders", request);
+}
+
+proto::Result<fleet::v1::RolloutList> Api::rollouts() {
+  return get<fleet::v1::RolloutList>("/v1/rollouts");
+}
+
+proto::Result<Rollout> Api::rollout(std::string_view id) {
+  return get<Rollout>("/v1/rollouts/" + url_encode(id));
+}
+
+proto::Result<Rollout> Api::abort_rollout(std::string_view id) {
+  const std::string path = "/v1/rollouts/" + url_encode(id) + "/abort";
+  TRY(const std::string body, call({.method = "POST", .path = path}));
+  return read<Rollout>(body, path);
+}
+
+proto::Result<fleet::v1::LogList> Api::logs(std::string_view app, std::string_view device,
+                                            std::uint64_t release) {
+  std::string path = "/v1/apps/" + url_encode(app) + "/logs?device=" + url_encode(device);
+  if (release != 0) path += "&release=" + std::to_string(release);
+  return get<fleet::v1::LogList>(path);
+}
+
+}  // namespace fleetctl
