@@ -1,0 +1,269 @@
+#include "images/runtime/config.h"
+
+#include <algorithm>
+
+namespace images::runtime {
+namespace {
+
+using abi::kUstarBlockBytes;
+using abi::UstarHeader;
+
+/// The text of a fixed field: up to its first NUL, or all of it.
+template <std::size_t N>
+std::string_view field(const char (&bytes)[N]) {
+  return {bytes, static_cast<std::size_t>(std::find(bytes, bytes + N, '\0') - bytes)};
+}
+
+/// Octal digits, then NULs or spaces to the end.
+template <std::size_t N>
+bool octal(const char (&bytes)[N], std::uint64_t& out) {
+  out = 0;
+  std::size_t i = 0;
+  for (; i < N && bytes[i] >= '0' && bytes[i] <= '7'; ++i) {
+    if (out > (UINT64_MAX >> 3)) return false;
+    out = out * 8 + static_cast<std::uint64_t>(bytes[i] - '0');
+  }
+  if (i == 0) return false;
+  return std::all_of(bytes + i, bytes + N, [](char c) { return c == '\0' || c == ' '; });
+}
+
+bool checksum_holds(std::span<const std::uint8_t> block, const UstarHeader& header) {
+  std::uint64_t told = 0;
+  if (!octal(header.checksum, told)) return false;
+  std::uint64_t sum = 0;
+  constexpr std::size_t kBegin = offsetof(UstarHeader, checksum);
+  constexpr std::size_t kEnd = kBegin + sizeof(header.checksum);
+  for (std::size_t i = 0; i < kUstarBlockBytes; ++i) {
+    sum += i >= kBegin && i < kEnd ? std::uint8_t{' '} : block[i];
+  }
+  return sum == told;
+}
+
+/// Cuts `text` at the first `separator`; the rest stays in `text`. False: no separator.
+bool cut(std::string_view& text, char separator, std::string_view& head) {
+  const std::size_t at = text.find(separator);
+  if (at == std::string_view::npos) return false;
+  head = {text.data(), at};
+  text.remove_prefix(at + 1);
+  return true;
+}
+
+/// Fills `out` with NUL-ended strings. nullptr = well.
+template <std::size_t N>
+const char* split_strings(std::string_view body, std::array<std::string_view, N>& out,
+                          std::size_t& count) {
+  while (!body.empty()) {
+    std::string_view item;
+    if (!cut(body, '\0', item)) return "args or env: the last string has no NUL";
+    if (count == N) return "args or env: too many strings";
+    out[count++] = item;
+  }
+  return nullptr;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool parse_mac(std::string_view text, std::array<std::uint8_t, 6>& out) {
+  if (text.size() != 17) return false;
+  for (std::size_t i = 0; i < 6; ++i) {
+    if (i > 0 && text[i * 3 - 1] != ':') return false;
+    if (!parse_hex({text.data() + i * 3, 2}, std::span(&out[i], 1))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view ConfigFile::path(std::span<char, abi::kMaxGuestPathBytes + 1> buffer) const {
+  const std::size_t size = directory.size() + 1 + name.size();
+  if (size > abi::kMaxGuestPathBytes) return {};
+  char* end = std::copy(directory.begin(), directory.end(), buffer.data());
+  *end++ = '/';
+  std::copy(name.begin(), name.end(), end);
+  return {buffer.data(), size};
+}
+
+bool parse_number(std::string_view text, std::uint64_t max, std::uint64_t& out) {
+  if (text.empty()) return false;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return false;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (max - std::min(max, digit)) / 10) return false;
+    value = value * 10 + digit;
+  }
+  if (value > max) return false;
+  out = value;
+  return true;
+}
+
+bool parse_ipv4(std::string_view text, std::array<std::uint8_t, 4>& out) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::string_view part = text;
+    if (i < 3 && !cut(text, '.', part)) return false;
+    std::uint64_t value = 0;
+    if (part.size() > 3 || !parse_number(part, 255, value)) return false;
+    out[i] = static_cast<std::uint8_t>(value);
+  }
+  return true;
+}
+
+bool parse_hex(std::string_view text, std::span<std::uint8_t> out) {
+  if (text.size() != out.size() * 2) return false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = hex_digit(text[2 * i]);
+    const int low = hex_digit(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    out[i] = static_cast<std::uint8_t>(high * 16 + low);
+  }
+  return true;
+}
+
+ConfigFault Config::parse(std::span<const std::uint8_t> volume) {
+  *this = Config{};
+  if (volume.size() > abi::kMaxVolumeBytes) return {"the volume is too long", 0};
+  std::size_t offset = 0;
+  for (;;) {
+    if (volume.size() - offset < kUstarBlockBytes) return {"cut short: no end of archive", offset};
+    const auto block = volume.subspan(offset, kUstarBlockBytes);
+    if (std::all_of(block.begin(), block.end(), [](std::uint8_t b) { return b == 0; })) break;
+    // All its members are char, so the block may be read in place and views into it stay valid.
+    const auto& header = *reinterpret_cast<const UstarHeader*>(block.data());
+    if (field(header.magic) != "ustar") return {"not a ustar header", offset};
+    if (!checksum_holds(block, header)) return {"bad header checksum", offset};
+    std::uint64_t size = 0;
+    if (!octal(header.size, size)) return {"bad size", offset};
+    const std::size_t left = volume.size() - offset - kUstarBlockBytes;
+    if (size > left) return {"an entry is longer than the volume", offset};
+    const auto* text = reinterpret_cast<const char*>(volume.data()) + offset + kUstarBlockBytes;
+    const auto length = static_cast<std::size_t>(size);
+    const ConfigFault fault = take_entry(header, {text, length}, offset);
+    if (fault.failed()) return fault;
+    const std::size_t padded = (length + kUstarBlockBytes - 1) / kUstarBlockBytes * kUstarBlockBytes;
+    if (padded > left) return {"cut short inside an entry", offset};
+    offset += kUstarBlockBytes + padded;
+  }
+  if (!has_config_) return {"no entry `config`", offset};
+  if (!has_version_) return {"config has no version", offset};
+  if (!has_seed_) return {"config has no seed", offset};
+  return {};
+}
+
+ConfigFault Config::take_entry(const UstarHeader& header, std::string_view body,
+                               std::size_t offset) {
+  if (header.type != '0' && header.type != '\0') return {};
+  const std::string_view prefix = field(header.prefix);
+  const std::string_view name = field(header.name);
+  constexpr std::size_t kFilesBytes = sizeof(abi::kFilesPrefix) - 2;  // "files", no '/'
+  if (prefix == "files" || prefix.starts_with(abi::kFilesPrefix)) {
+    return take_file({prefix.data() + kFilesBytes, prefix.size() - kFilesBytes}, name, body, offset);
+  }
+  if (!prefix.empty()) return {};
+  if (name.starts_with(abi::kFilesPrefix)) {
+    return take_file("", {name.data() + kFilesBytes + 1, name.size() - kFilesBytes - 1}, body, offset);
+  }
+  if (name == abi::kConfigEntry) return take_config(body, offset);
+  if (name == abi::kArgsEntry) {
+    if (has_args_) return {"a second entry `args`", offset};
+    has_args_ = true;
+    return {split_strings(body, args_, arg_count_), offset};
+  }
+  if (name == abi::kEnvEntry) {
+    if (has_env_) return {"a second entry `env`", offset};
+    has_env_ = true;
+    return {split_strings(body, env_, env_count_), offset};
+  }
+  return {};
+}
+
+ConfigFault Config::take_file(std::string_view directory, std::string_view name,
+                              std::string_view body, std::size_t offset) {
+  if (name.empty()) return {"a file without a name", offset};
+  if (file_count_ == files_.size()) return {"too many files", offset};
+  files_[file_count_++] = {directory, name, body};
+  return {};
+}
+
+ConfigFault Config::take_config(std::string_view body, std::size_t offset) {
+  if (has_config_) return {"a second entry `config`", offset};
+  has_config_ = true;
+  while (!body.empty()) {
+    std::string_view line = body;
+    if (!cut(body, '\n', line)) body = {};
+    if (line.empty()) continue;
+    std::string_view key;
+    if (!cut(line, '=', key)) return {"config: a line without '='", offset};
+    const char* what = take_key(key, line);
+    if (what != nullptr) return {what, offset};
+  }
+  return {};
+}
+
+const char* Config::take_key(std::string_view key, std::string_view value) {
+  if (key == abi::kVersionKey) {
+    if (value != abi::kConfigVersion) return "config: this image reads version 1 only";
+    has_version_ = true;
+    return nullptr;
+  }
+  if (key == abi::kHostnameKey) {
+    hostname_ = value;
+    return nullptr;
+  }
+  if (key == abi::kSeedKey) {
+    if (!parse_hex(value, seed_)) return "config: seed is not 64 hex digits";
+    has_seed_ = true;
+    return nullptr;
+  }
+  if (key.starts_with("net")) {
+    key.remove_prefix(3);
+    return take_interface_key(key, value);
+  }
+  return nullptr;
+}
+
+const char* Config::take_interface_key(std::string_view key, std::string_view value) {
+  std::string_view index_text;
+  std::uint64_t index = 0;
+  if (!cut(key, '.', index_text)) return nullptr;  // some later key that starts alike
+  if (!parse_number(index_text, 999, index)) return nullptr;
+  if (index >= abi::kMaxVolumeInterfaces) return "config: too many interfaces";
+  InterfaceConfig& net = interfaces_[static_cast<std::size_t>(index)];
+  net.present = true;
+  if (key == "mac") {
+    net.has_mac = parse_mac(value, net.mac);
+    return net.has_mac ? nullptr : "config: mac is not XX:XX:XX:XX:XX:XX";
+  }
+  if (key == "address") {
+    std::string_view address;
+    std::uint64_t bits = 0;
+    net.has_address = cut(value, '/', address) && parse_ipv4(address, net.address) &&
+                      parse_number(value, 32, bits);
+    net.prefix_bits = static_cast<std::uint8_t>(bits);
+    return net.has_address ? nullptr : "config: address is not A.B.C.D/N";
+  }
+  if (key == "gateway") {
+    return parse_ipv4(value, net.gateway) ? nullptr : "config: gateway is not A.B.C.D";
+  }
+  if (key == "dns") return parse_ipv4(value, net.dns) ? nullptr : "config: dns is not A.B.C.D";
+  if (key == "mtu") {
+    std::uint64_t mtu = 0;
+    if (!parse_number(value, 1500, mtu) || mtu < 576) return "config: mtu is not 576..1500";
+    net.mtu = static_cast<std::uint16_t>(mtu);
+  }
+  return nullptr;
+}
+
+std::string_view Config::variable(std::string_view name) const {
+  for (std::string_view entry : env()) {
+    std::string_view key;
+    if (cut(entry, '=', key) && key == name) return entry;
+  }
+  return {};
+}
+
+}  // namespace images::runtime
