@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 jobs="${1:-$(nproc)}"
 libraries=(
   libboost1.81-dev libprotobuf-dev libmbedtls-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev
-  libyaml-cpp-dev libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
+  libyaml-cpp0.7 libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
   libzstd-dev libsystemd-dev
 )
 missing=()
@@ -21,7 +21,14 @@ if ((${#missing[@]})); then
   # Copies of two architectures must have the same version, so the native ones come along.
   apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
-cmake --preset arm64 -DFLEET_TESTS=OFF >/dev/null
+# libyaml-cpp-dev exists for one architecture at a time, so ARM64's is unpacked beside the build.
+extra=$PWD/build/arm64-extra
+if [[ ! -e $extra/usr ]]; then
+  mkdir -p "$extra"
+  (cd "$extra" && apt-get download -q libyaml-cpp-dev:arm64 libyaml-cpp0.7:arm64 &&
+    for package in ./*.deb; do dpkg-deb -x "$package" .; done && rm ./*.deb)
+fi
+cmake --preset arm64 -DFLEET_TESTS=OFF -DCMAKE_PREFIX_PATH="$extra/usr" >/dev/null
 cmake --build --preset arm64 --parallel "$jobs"
 for program in fleetctl fleet-controller fleet-agent fleet-launcher fleet-fetch; do
   machine=$(od -An -tu2 -j18 -N2 "build/arm64/bin/$program" | tr -d ' ')
