@@ -107,7 +107,7 @@ std::string random_id();
 /// 52 random base32 characters, 260 bits: API and enrolment tokens.
 std::string random_token();
 
-/// What the server keeps of a token. Plain SHA-256: a token has 256 bits, there is nothing to guess.
+/// What the server keeps of a token. Plain SHA-256: of 260 random bits there is nothing to guess.
 Sha256 hash_token(std::string_view token);
 
 /// Compares in a time that depends on the lengths only.

@@ -1,6 +1,7 @@
 // Strict JSON for signed metadata: one text has one meaning, or it is refused.
 // The reader refuses what two parsers could read differently: duplicate keys, floats, exponents,
-// integers beyond int64, bad UTF-8, lone surrogates, trailing bytes, depth beyond kMaxJsonDepth.
+// integers beyond int64, bad UTF-8, lone surrogates, trailing bytes; and what is too deep or too
+// many values to be metadata.
 // It never guesses, and never recovers from an error.
 #pragma once
 
@@ -16,6 +17,10 @@
 #include "proto/result.h"
 
 namespace ota {
+
+/// How many values one text may hold. A value of two bytes becomes 40 in memory; without this a text
+/// within its size limit could still take all of a small device's memory.
+inline constexpr std::size_t kMaxJsonValues = 256 * 1024;
 
 /// A JSON value. Objects keep the order of their members; equality ignores that order.
 class Json {
@@ -36,6 +41,7 @@ class Json {
   static Json array(std::vector<Json> items);
   static Json object();
   static Json object(std::initializer_list<Member> members);
+  static Json object(Object members);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }

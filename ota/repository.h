@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ota/blobs.h"
 #include "ota/metadata.h"
 
 namespace ota {
@@ -37,8 +38,8 @@ struct RootPlan {
 
 /// Root version 1. errors bad_argument (no key, or a threshold beyond the keys)
 Result<Root> make_root(const RootPlan& plan, std::int64_t now);
-/// The next version of a root with the same keys and a new date; change it before signing. It must be
-/// signed by the keys of both.
+/// The next version of a root with the same keys and a new date; change it before signing. It must
+/// be signed by the keys of both.
 Root next_root(const Root& current, std::int64_t now);
 /// Targets version 1, with no target and no delegation.
 Targets make_targets(std::int64_t now);
@@ -56,12 +57,6 @@ std::string blob_path(std::string_view app, const Sha256& digest);
 /// delegated already, its keys are replaced.
 /// errors bad_argument (no app name: a DNS label of at most kMaxNameLength characters)
 Status delegate_app(Targets& targets, std::string_view app, const PublicKey& key);
-
-struct BlobRef {
-  Sha256 digest;
-  std::int64_t size_bytes = 0;
-  bool operator==(const BlobRef&) const = default;
-};
 
 /// A release as the app's role lists it. The blobs are in `custom.blobs` of the manifest's target.
 struct ListedRelease {

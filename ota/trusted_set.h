@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,6 +18,8 @@
 
 namespace ota {
 
+inline constexpr std::int64_t kNoDates = std::numeric_limits<std::int64_t>::min();
+
 /// A value: copy it to try something. The order root, timestamp, snapshot, targets, delegated roles
 /// is held by it: a call out of order is `bad_metadata`, never an assertion.
 /// errors, the same for all: bad_metadata (form, type, order) | bad_signature (threshold)
@@ -25,14 +29,16 @@ class TrustedSet {
  public:
   /// Starts from a root that came with the device, or that an earlier refresh stored. It must
   /// be signed by its own keys; its date is not asked yet.
-  /// in     now: Unix seconds, used for every date until the set goes
+  /// in     now: Unix seconds, used for every date until the set goes; kNoDates asks no date
   static Result<TrustedSet> start(std::string_view root_bytes, std::int64_t now);
 
   /// Takes version + 1, signed by the keys of the current root and by its own.
   /// Only before a timestamp is loaded.
   Status update_root(std::string_view bytes);
+  /// The date of the final root: asked once there is no newer one. errors expired
+  Status check_root_date() const;
   /// out    true: taken. false: the same version as the one we have, which stays.
-  /// The date of the final root is asked here. An expired timestamp returns `expired` but stays for
+  /// Asks the root's date too. An expired timestamp returns `expired` but stays for
   /// the comparison of versions: nothing can be loaded on top of it.
   Result<bool> update_timestamp(std::string_view bytes);
   /// in     stored: the file is our own older one; its digest may differ from the timestamp's
@@ -58,7 +64,9 @@ class TrustedSet {
   TrustedSet(Signed<Root> root, std::int64_t now) : root_(std::move(root)), now_(now) {}
   Status check_timestamp_final() const;
   Status check_snapshot_final() const;
-  Status check_against_snapshot(std::string_view bytes, std::string_view role) const;
+  Result<Signed<Targets>> check_targets(std::string_view bytes, std::string_view role,
+                                        const std::map<std::string, PublicKey>& keys,
+                                        const RoleKeys& role_keys) const;
 
   Signed<Root> root_;
   std::int64_t now_ = 0;

@@ -1,15 +1,17 @@
-// The TUF client workflow (TUF 1.0 section 5.3 to 5.7) over a source and a store: the agent, fleetctl
-// and tests differ only in these two. It makes exactly the requests that the workflow needs, in its
+// The TUF client workflow (TUF 1.0 section 5.3 to 5.7) over a source and a store: the agent,
+// fleetctl and tests differ only in these two. It makes exactly the requests that the workflow needs, in its
 // order, and stores a file only after it was verified.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
+#include "ota/disk.h"
 #include "ota/trusted_set.h"
 
 namespace ota {
@@ -37,21 +39,26 @@ class MetadataStore {
   virtual Status remove(std::string_view file_name) = 0;
 };
 
-/// A directory of its own; written by tmp file, fsync, rename, fsync of the directory.
-class DirectoryMetadataStore : public MetadataStore {
+/// A directory of its own on a disk; every file is replaced whole.
+class DirectoryMetadataStore final : public MetadataStore {
  public:
-  /// in     directory: exists; borrowed by name, nobody else writes there
-  explicit DirectoryMetadataStore(std::string directory) : directory_(std::move(directory)) {}
+  /// in     disk: borrowed, outlives the store. directory: relative to its root, exists ("" is the
+  ///        root itself); nobody else writes there
+  DirectoryMetadataStore(Disk& disk, std::string directory)
+      : disk_(disk), directory_(std::move(directory)) {}
   Result<std::string> read(std::string_view file_name, std::size_t max_bytes) override;
   Status write(std::string_view file_name, std::string_view bytes) override;
   Status remove(std::string_view file_name) override;
 
  private:
+  std::string path_of(std::string_view file_name) const;
+
+  Disk& disk_;
   std::string directory_;
 };
 
 /// In memory: tests, simulation, fleetctl's look at a foreign repository.
-class MemoryMetadataStore : public MetadataStore {
+class MemoryMetadataStore final : public MetadataStore {
  public:
   Result<std::string> read(std::string_view file_name, std::size_t max_bytes) override;
   Status write(std::string_view file_name, std::string_view bytes) override;
@@ -75,8 +82,9 @@ class Updater {
   Updater(const Updater&) = delete;
   Updater& operator=(const Updater&) = delete;
 
-  /// Puts the first root, which came by a trusted way, into an empty store. Checks that it is signed
-  /// by its own keys. If a root is stored already, that one stays and this does nothing.
+  /// Puts the first root, which came by a trusted way, into an empty store. Checks that it is
+  /// signed by its own keys. If a root is stored already and sound, that one stays and this does
+  /// nothing; a broken one is replaced, so that a bad disk block does not end a device's updates.
   /// errors bad_metadata | bad_signature | no_space | io
   Status bootstrap(std::string_view root_bytes);
 
@@ -104,27 +112,31 @@ class Updater {
   /// What is trusted. Only after a refresh() or load_stored() that succeeded.
   const TrustedSet& trusted() const;
   bool ready() const { return trusted_.has_value() && ready_; }
-  /// True if the last refresh took a root with other timestamp keys: the clock floor starts anew.
-  bool timestamp_keys_changed() const { return timestamp_keys_changed_; }
-  /// The later of the signed `x-issued` times of timestamp and snapshot; 0 if there is none. At most
-  /// the expiry of targets, so that an online key cannot push the floor further than people signed.
+  /// Names the timestamp keys of the newest root verified so far, also when the refresh failed after
+  /// it; "" before that. Store it with the clock floor: where it differs, the floor starts anew, or a
+  /// stolen timestamp key could stop a device for ever.
+  std::string timestamp_keys() const;
+  /// The later of the signed `x-issued` times of timestamp and snapshot; 0 if there is none. At
+  /// most the expiry of targets, so that an online key cannot push the floor further than people signed.
   std::int64_t issued_floor() const;
 
  private:
-  Status load_root();
+  Status load_root(std::int64_t now);
   Status load_newer_roots();
   Status load_timestamp();
   Status load_snapshot();
   Status load_targets(std::string_view role, std::string_view delegator);
-  Status take_targets(std::string_view bytes, std::string_view role, std::string_view delegator);
-  Result<std::optional<FoundTarget>> search(std::string_view path);
+  Status load_all();
+  Result<std::string> fetch(std::string_view file_name, std::optional<std::int64_t> length_bytes,
+                            std::size_t max_bytes);
+  Status drop_if_bad(std::string_view file_name, const Error& error);
+  std::string remote_name(std::string_view role, std::int64_t version) const;
 
   MetadataSource& source_;
   MetadataStore& store_;
   std::optional<TrustedSet> trusted_;
   bool ready_ = false;
   bool offline_ = false;
-  bool timestamp_keys_changed_ = false;
 };
 
 }  // namespace ota
