@@ -1,0 +1,69 @@
+// fleetctl as a TUF client and signer: what the operator has seen of a controller's metadata, and
+// new versions on top of it. It never signs on top of something older than it saw.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "deploy/fleetctl/api.h"
+#include "deploy/fleetctl/home.h"
+#include "ota/disk.h"
+#include "ota/repository.h"
+#include "ota/updater.h"
+#include "proto/result.h"
+
+namespace fleetctl {
+
+/// The controller's metadata files.
+class ControllerMetadata final : public ota::MetadataSource {
+ public:
+  explicit ControllerMetadata(Api& api) : api_(api) {}
+  const std::string& base_url() const { return api_.http().base_url(); }
+  ota::Result<std::string> fetch(std::string_view file_name, std::size_t max_bytes) override {
+    return api_.metadata(file_name, max_bytes);
+  }
+
+ private:
+  Api& api_;
+};
+
+/// One context's trust. A resource; borrows the Api.
+class Trust {
+ public:
+  /// errors io
+  static proto::Result<std::unique_ptr<Trust>> open(const Context& context, Api& api);
+
+  /// Whether a root is there at all.
+  bool has_root();
+  /// Takes a root that came by a trusted way: our own, or the first one seen at login.
+  /// errors as Updater::bootstrap
+  proto::Status bootstrap(std::string_view root_bytes);
+  /// The newest metadata of the controller, checked against what was seen before.
+  /// errors as Updater::refresh, with what they mean and what to do
+  proto::Status refresh();
+
+  /// Only after refresh().
+  const ota::TrustedSet& trusted() const { return updater_->trusted(); }
+  /// The app's role. out null: delegated, and nothing pushed yet
+  /// errors not_signed (not delegated; teaches `keys delegate`) | as refresh
+  proto::Result<const ota::Signed<ota::Targets>*> app_role(std::string_view app);
+  /// The line of targets that hands the app over; null if there is none.
+  const ota::DelegatedRole* delegation(std::string_view app) const;
+
+  /// The trusted root's bytes, for bootstrap files.
+  proto::Result<std::string> root_bytes();
+
+ private:
+  Trust(std::unique_ptr<ota::RealDisk> disk, Api& api);
+
+  std::unique_ptr<ota::RealDisk> disk_;
+  ota::DirectoryMetadataStore store_;
+  ControllerMetadata source_;
+  std::unique_ptr<ota::Updater> updater_;
+};
+
+/// Unix seconds now.
+std::int64_t now_s();
+
+}  // namespace fleetctl
