@@ -4,12 +4,12 @@
 // Heavy: include only where Beast is allowed (channel.cc, controller/http.cc, agent/http.cc).
 #pragma once
 
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/bind_handler.hpp>
@@ -40,8 +40,10 @@ class HandlerOperation final : public Operation {
  public:
   HandlerOperation(Handler handler, const boost::asio::any_io_executor& executor)
       : work_(boost::asio::get_associated_executor(handler, executor)),
+        slot_(boost::asio::get_associated_cancellation_slot(handler)),
         handler_(std::move(handler)) {}
   void complete(boost::system::error_code error, std::size_t size_bytes) override {
+    if (slot_.is_connected()) slot_.clear();
     auto executor = work_.get_executor();
     boost::asio::post(executor, boost::beast::bind_handler(std::move(handler_), error, size_bytes));
   }
@@ -49,6 +51,7 @@ class HandlerOperation final : public Operation {
  private:
   using Executor = boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>;
   boost::asio::executor_work_guard<Executor> work_;
+  boost::asio::cancellation_slot slot_;
   Handler handler_;
 };
 
@@ -130,7 +133,7 @@ class TlsStream {
     return std::make_unique<tls_detail::HandlerOperation<Handler>>(std::move(handler),
                                                                    get_executor());
   }
-  static void close_engine(const std::weak_ptr<tls_detail::Engine>& engine);
+  static void close_engine(const std::weak_ptr<tls_detail::Engine>& engine);  // soon, not inside
   void start_read(boost::asio::mutable_buffer buffer, std::unique_ptr<tls_detail::Operation>);
   void begin_write();
   bool add_to_write(boost::asio::const_buffer buffer);
