@@ -1,0 +1,100 @@
+// Bridge, table and routing of one host (or one network namespace).
+#include "agent/launcher/host.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "agent/launcher/nft_rules.h"
+#include "agent/launcher/system.h"
+
+namespace launcher {
+namespace {
+
+using proto::Code;
+using proto::Error;
+using proto::Status;
+
+constexpr char kIpForward[] = "/proc/sys/net/ipv4/ip_forward";
+constexpr char kCountFlows[] = "/proc/sys/net/netfilter/nf_conntrack_acct";
+constexpr int kTapPatience = 200;  // times 10 ms, for taps of processes that are dying
+
+MacAddress random_mac() {
+  MacAddress mac;
+  const ssize_t got = ::getrandom(mac.bytes.data(), mac.bytes.size(), 0);
+  FLEET_ASSERT(got == static_cast<ssize_t>(mac.bytes.size()));
+  mac.bytes[0] = static_cast<std::uint8_t>((mac.bytes[0] & 0xfc) | 0x02);
+  return mac;
+}
+
+}  // namespace
+
+Status Host::remove_old_links() {
+  // Taps vanish with their processes; wait for those, remove what is left all the same.
+  for (int tries = 0; tries <= kTapPatience; ++tries) {
+    TRY(const std::vector<Link> links, links_.list());
+    bool left = false;
+    for (const Link& link : links) {
+      const bool our_tap =
+          link.ours && link.kind == "tun" && link.name.rfind(conf_.tap_prefix, 0) == 0;
+      if (!our_tap) continue;
+      left = true;
+      if (tries == kTapPatience) TRY_VOID(links_.remove(link.name));
+    }
+    if (!left) break;
+    ::usleep(10000);
+  }
+  TRY(const std::optional<Link> bridge, links_.find(conf_.bridge));
+  if (!bridge) return {};
+  if (!bridge->ours || bridge->kind != "bridge") {
+    return Error{Code::conflict,
+                 "link " + conf_.bridge + " exists and is not ours; name another bridge in "
+                 "launcher.conf",
+                 ""};
+  }
+  TRY(const std::vector<Link> links, links_.list());
+  for (const Link& link : links) {
+    if (link.master == bridge->index) {
+      return Error{Code::conflict,
+                   link.name + " sits on our bridge " + conf_.bridge + "; take it off", ""};
+    }
+  }
+  return links_.remove(conf_.bridge);
+}
+
+Status Host::set_up() {
+  leftovers_.kill_processes();
+  TRY_VOID(nft_.run(no_rules()));
+  TRY_VOID(remove_old_links());
+  TRY(const std::string other, links_.route_into(conf_.subnet, conf_.bridge));
+  if (!other.empty()) {
+    return Error{Code::conflict,
+                 "subnet " + to_string(conf_.subnet) + " is routed over " + other +
+                     " already; set another subnet in launcher.conf",
+                 ""};
+  }
+  bridge_made_ = true;  // also half made
+  TRY_VOID(links_.make_bridge(
+      {conf_.bridge, conf_.gateway(), conf_.subnet.prefix, random_mac()}));
+  TRY(const std::optional<Link> bridge, links_.find(conf_.bridge));
+  if (!bridge) return Error{Code::launcher, "the bridge vanished after it was made", ""};
+  mtu_ = bridge->mtu;
+  TRY_VOID(nft_.run(base_rules(conf_)));
+  // Packet counters of flows: without them a flush cannot see an unanswered request.
+  if (!leftovers_.change_setting(kCountFlows, "1")) {
+    log_line("warning", "conntrack.uncounted", "");
+  }
+  return leftovers_.change_setting(kIpForward, "1");
+}
+
+void Host::take_down() {
+  if (const Status done = nft_.run(no_rules()); !done) {
+    log_line("error", "table.kept", "why=\"" + done.error().what + "\"");
+  }
+  if (!bridge_made_) return;
+  if (const Status done = links_.remove(conf_.bridge); !done) {
+    log_line("error", "bridge.kept", "why=\"" + done.error().what + "\"");
+  }
+  leftovers_.restore_settings();
+}
+
+}  // namespace launcher

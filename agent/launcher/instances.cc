@@ -1,0 +1,375 @@
+// Life of an instance: taps and rules, then the jail; at its end the rules, then the taps.
+#include "agent/launcher/instances.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/launcher/jail.h"
+#include "agent/launcher/policy.h"
+#include "agent/launcher/system.h"
+
+namespace launcher {
+namespace {
+
+using proto::Code;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+/// Only plain files that everybody may read and nobody writes through this descriptor. A folder or
+/// a socket would be a way out of the jail.
+Status check_files(const std::vector<Fd>& files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string name = "launcher: file " + std::to_string(i);
+    struct stat info {};
+    const int mode = ::fcntl(files[i].get(), F_GETFL);
+    if (mode < 0 || ::fstat(files[i].get(), &info) != 0) {
+      return Error{Code::bad_argument, name + ": " + std::strerror(errno), ""};
+    }
+    if (!S_ISREG(info.st_mode)) return Error{Code::bad_argument, name + " is no plain file", ""};
+    if ((mode & O_ACCMODE) != O_RDONLY) {
+      return Error{Code::bad_argument, name + " is not open for reading only", ""};
+    }
+    if ((info.st_mode & S_IROTH) == 0) {
+      return Error{Code::bad_argument, name + " is not readable in the jail; its mode must be 0444",
+                   ""};
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> split_arguments(const StartRequest& request) {
+  std::vector<std::string> arguments;
+  const char* at = request.arguments;
+  for (std::size_t i = 0; i < request.argument_count; ++i) {
+    arguments.emplace_back(at);
+    at += arguments.back().size() + 1;
+  }
+  return arguments;
+}
+
+std::uint64_t milliseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(time.tv_usec) / 1000;
+}
+
+}  // namespace
+
+Entry* Instances::find(std::string_view id) {
+  for (const auto& entry : entries_) {
+    if (entry->id == id) return entry.get();
+  }
+  return nullptr;
+}
+
+namespace {
+
+Error unknown(std::string_view id) {
+  return Error{Code::not_found, "launcher: no instance " + std::string(id), ""};
+}
+
+}  // namespace
+
+Result<std::uint32_t> Instances::free_slot() {
+  // Round and round, so that a user id rests before another guest gets it.
+  for (std::uint32_t tries = 0; tries < proto::kMaxInstances; ++tries) {
+    const std::uint32_t slot = next_slot_++ % static_cast<std::uint32_t>(proto::kMaxInstances);
+    const bool used = std::any_of(entries_.begin(), entries_.end(),
+                                  [slot](const auto& entry) { return entry->slot == slot; });
+    if (!used) return slot;
+  }
+  return Error{Code::no_space,
+               "launcher: " + std::to_string(proto::kMaxInstances) +
+                   " instances are there; remove exited ones",
+               ""};
+}
+
+Status Instances::make_network(const StartRequest& request, Entry& entry) {
+  const Conf& conf = parts_.conf;
+  entry.rules.slot = entry.slot;
+  entry.rules.egress_any = (request.flags & kFlagEgressAny) != 0;
+  entry.rules.egress.assign(request.egress, request.egress + request.egress_count);
+  entry.ports_up = (request.flags & kFlagPortsDown) == 0;
+  for (std::size_t i = 0; i < request.interface_count; ++i) {
+    const WireInterface& wire = request.interfaces[i];
+    const std::string bridge(field_text(wire.bridge));
+    const bool managed = bridge == conf.bridge;
+    const std::string name =
+        conf.tap_prefix + std::to_string(entry.slot) + "-" + std::to_string(i);
+    // Down until its filter stands, whatever was asked.
+    TRY(Fd tap, parts_.links.make_tap({name, bridge, managed, false}));
+    entry.taps.push_back(std::move(tap));
+    entry.tap_names.push_back(name);
+    entry.interfaces.push_back(wire);
+    entry.rules.ports.push_back(
+        {name, mac_of(wire), Ipv4{wire.address}, wire.promiscuous == 0, managed});
+  }
+  if (entry.taps.empty()) return {};
+  TRY_VOID(parts_.nft.run(add_guest_rules(entry.rules)));
+  entry.rules_loaded = true;
+  for (const std::string& name : entry.tap_names) {
+    if (entry.ports_up) TRY_VOID(parts_.links.set_up(name, true));
+  }
+  return {};
+}
+
+void Instances::drop_network(Entry& entry) {
+  if (entry.rules_loaded) {
+    // Before the taps: a chain whose device is gone cannot be named on every kernel.
+    if (const Status done = parts_.nft.run(remove_guest_rules(entry.rules)); !done) {
+      log_line("error", "rules.kept", "instance=" + entry.id + " why=\"" + done.error().what + "\"");
+    }
+    entry.rules_loaded = false;
+  }
+  entry.taps.clear();
+  entry.ports_up = false;
+}
+
+Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& files,
+                           Entry& entry) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return Error{Code::start_failed, std::string("console pipe: ") + std::strerror(errno), ""};
+  }
+  entry.console = Fd(ends[0]);
+  const Fd writer(ends[1]);
+  ::fcntl(entry.console.get(), F_SETFL, O_NONBLOCK);
+  JailSpec spec;
+  spec.program = parts_.conf.qemu;
+  spec.arguments = split_arguments(request);
+  spec.uid = parts_.conf.uid_first + entry.slot;
+  spec.memory_max_mib = request.memory_max_mib;
+  spec.kvm = (request.flags & kFlagKvm) != 0;
+  for (const Fd& file : files) spec.files.push_back(file.get());
+  for (const Fd& tap : entry.taps) spec.taps.push_back(tap.get());
+  spec.console = writer.get();
+  spec.root = parts_.leftovers.jail_root();
+  if (parts_.cgroups.available()) {
+    TRY(spec.cgroup, parts_.cgroups.make(entry.slot, {request.memory_max_mib, request.cpu_percent}));
+    spec.limit_memory = false;
+  }
+  TRY(entry.pid, start_in_jail(spec));
+  return {};
+}
+
+Status Instances::start(const StartRequest& request, const std::vector<Fd>& files) {
+  const std::string id(request.id, proto::kIdLength);
+  if (find(id) != nullptr) {
+    return Error{Code::already_exists, "launcher: instance " + id + " is there already", ""};
+  }
+  Held held;
+  for (const auto& entry : entries_) {
+    if (entry->pid == 0) continue;
+    for (const WireInterface& wire : entry->interfaces) {
+      if (wire.address != 0) held.addresses.push_back(Ipv4{wire.address});
+      held.macs.push_back(mac_of(wire));
+    }
+  }
+  TRY_VOID(may_start(parts_.conf, request, held));
+  TRY_VOID(check_files(files));
+  if (::access(parts_.conf.qemu.c_str(), X_OK) != 0) {
+    return Error{Code::monitor_missing,
+                 "launcher: " + parts_.conf.qemu + " is missing; apt install qemu-system-x86", ""};
+  }
+  auto entry = std::make_unique<Entry>();
+  TRY(entry->slot, free_slot());
+  entry->id = id;
+  entry->tag = std::string(field_text(request.tag));
+  entry->started_ms = now_ms();
+  Status started = make_network(request, *entry);
+  if (started) started = run_jail(request, files, *entry);
+  if (!started) {
+    drop_network(*entry);
+    parts_.cgroups.remove(entry->slot);
+    return started;
+  }
+  log_line("info", "instance.started",
+           "instance=" + id + " slot=" + std::to_string(entry->slot) +
+               " pid=" + std::to_string(entry->pid));
+  entries_.push_back(std::move(entry));
+  record();
+  return {};
+}
+
+Status Instances::stop(std::string_view id, std::uint32_t grace_ms) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return unknown(id);
+  if (entry->pid == 0) return {};
+  if (grace_ms == 0) return kill(id);
+  entry->stop_asked = true;
+  ::kill(entry->pid, SIGTERM);
+  const std::uint64_t deadline = now_ms() + grace_ms;
+  // A second stop may hurry the end, never put it off.
+  entry->kill_at_ms = entry->kill_at_ms == 0 ? deadline : std::min(entry->kill_at_ms, deadline);
+  return {};
+}
+
+Status Instances::kill(std::string_view id) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return unknown(id);
+  if (entry->pid == 0) return {};
+  entry->stop_asked = true;
+  entry->killed = true;
+  entry->kill_at_ms = 0;
+  ::kill(entry->pid, SIGKILL);
+  return {};
+}
+
+Status Instances::remove(std::string_view id) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return unknown(id);
+  if (entry->pid != 0) {
+    return Error{Code::conflict, "launcher: instance " + std::string(id) + " still runs", ""};
+  }
+  std::erase_if(entries_, [entry](const auto& other) { return other.get() == entry; });
+  return {};
+}
+
+Status Instances::set_ports(std::string_view id, bool up) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return unknown(id);
+  if (entry->pid == 0) {
+    return Error{Code::conflict, "launcher: instance " + std::string(id) + " has ended", ""};
+  }
+  for (const std::string& name : entry->tap_names) TRY_VOID(parts_.links.set_up(name, up));
+  entry->ports_up = up;
+  return {};
+}
+
+Status Instances::read_console(std::string_view id, std::uint64_t offset,
+                               ReadConsoleReply& reply) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return unknown(id);
+  const ConsoleRing::Read read = entry->ring.read(offset, reply.bytes, kConsoleChunkBytes);
+  reply.next_offset = read.next_offset;
+  reply.lost_bytes = read.lost_bytes;
+  reply.count = static_cast<std::uint32_t>(read.size);
+  if (read.next_offset == entry->ring.total()) entry->data_told = false;
+  return {};
+}
+
+void Instances::fill(ListReply& reply) const {
+  for (const auto& entry : entries_) {
+    InstanceRecord& record = reply.records[reply.count++];
+    set_field(record.id, entry->id);
+    set_field(record.tag, entry->tag);
+    record.pid = entry->pid;
+    record.wait_status = entry->wait_status;
+    record.flags = (entry->pid != 0 ? kInstanceRunning : 0u) |
+                   (entry->stop_asked ? kInstanceStopAsked : 0u) |
+                   (entry->killed ? kInstanceKilled : 0u) | (entry->limit ? kInstanceLimit : 0u) |
+                   (entry->ports_up ? kInstancePortsUp : 0u);
+    record.started_ms = entry->started_ms;
+    record.exited_ms = entry->exited_ms;
+    record.cpu_ms = entry->cpu_ms;
+    if (entry->pid != 0) {
+      const auto use = process_use(entry->pid);
+      record.cpu_ms = use ? use->cpu_ms : 0;
+      record.rss_bytes = use ? use->rss_bytes : 0;
+    }
+    record.console_bytes = entry->ring.total();
+    record.interface_count = static_cast<std::uint32_t>(entry->interfaces.size());
+    for (std::size_t i = 0; i < entry->interfaces.size(); ++i) {
+      record.interfaces[i] = entry->interfaces[i];
+      set_field(record.taps[i], entry->tap_names[i]);
+    }
+  }
+}
+
+void Instances::ended(Entry& entry, int status, const rusage& use) {
+  entry.pid = 0;
+  entry.wait_status = status;
+  entry.exited_ms = now_ms();
+  entry.cpu_ms = milliseconds(use.ru_utime) + milliseconds(use.ru_stime);
+  entry.kill_at_ms = 0;
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  // A SIGKILL that we did not send is the kernel's, out of memory.
+  entry.limit = parts_.cgroups.out_of_memory(entry.slot) ||
+                (signal == SIGKILL && !entry.killed) || signal == SIGXCPU || signal == SIGXFSZ;
+  drain(entry);
+  entry.console.reset();
+  drop_network(entry);
+  parts_.cgroups.remove(entry.slot);
+  log_line("info", "instance.ended",
+           "instance=" + entry.id + " status=" + std::to_string(status) +
+               (entry.stop_asked ? " asked=yes" : "") + (entry.limit ? " limit=yes" : ""));
+}
+
+std::vector<std::string> Instances::reap() {
+  std::vector<std::string> ids;
+  for (const auto& entry : entries_) {
+    if (entry->pid == 0) continue;
+    int status = 0;
+    rusage use{};
+    if (::wait4(entry->pid, &status, WNOHANG, &use) != entry->pid) continue;
+    ended(*entry, status, use);
+    ids.push_back(entry->id);
+  }
+  if (!ids.empty()) record();
+  return ids;
+}
+
+bool Instances::drain(Entry& entry) {
+  std::array<char, 64 * 1024> buffer;
+  const std::uint64_t before = entry.ring.total();
+  // One pipe's worth per turn: a guest that floods its console gets no more than its share.
+  const ssize_t got = ::read(entry.console.get(), buffer.data(), buffer.size());
+  if (got > 0) entry.ring.append(buffer.data(), static_cast<std::size_t>(got));
+  if (got == 0) entry.console.reset();
+  if (entry.ring.total() == before || entry.data_told) return false;
+  entry.data_told = true;
+  return true;
+}
+
+int Instances::run_deadlines() {
+  std::uint64_t next = 0;
+  const std::uint64_t now = now_ms();
+  for (const auto& entry : entries_) {
+    if (entry->pid == 0 || entry->kill_at_ms == 0) continue;
+    if (entry->kill_at_ms <= now) {
+      entry->killed = true;
+      entry->kill_at_ms = 0;
+      ::kill(entry->pid, SIGKILL);
+    } else {
+      next = next == 0 ? entry->kill_at_ms : std::min(next, entry->kill_at_ms);
+    }
+  }
+  return next == 0 ? -1 : static_cast<int>(next - now);
+}
+
+void Instances::stop_all() {
+  for (const auto& entry : entries_) {
+    if (entry->pid == 0) continue;
+    entry->stop_asked = true;
+    entry->killed = true;
+    ::kill(entry->pid, SIGKILL);
+  }
+  for (const auto& entry : entries_) {
+    int status = 0;
+    rusage use{};
+    if (entry->pid != 0 && ::wait4(entry->pid, &status, 0, &use) == entry->pid) {
+      ended(*entry, status, use);
+    }
+  }
+  entries_.clear();
+}
+
+void Instances::record() const {
+  std::vector<pid_t> pids;
+  for (const auto& entry : entries_) {
+    if (entry->pid != 0) pids.push_back(entry->pid);
+  }
+  if (const Status done = parts_.leftovers.record_processes(pids); !done) {
+    log_line("error", "processes.unrecorded", "why=\"" + done.error().what + "\"");
+  }
+}
+
+}  // namespace launcher

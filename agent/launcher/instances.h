@@ -1,0 +1,96 @@
+// The table of instances: what runs, with its taps, rules, console and end. One thread; every wait
+// is the server's poll. It alone starts, signals and reaps monitors.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/launcher/cgroup.h"
+#include "agent/launcher/conf.h"
+#include "agent/launcher/console_ring.h"
+#include "agent/launcher/fd.h"
+#include "agent/launcher/leftovers.h"
+#include "agent/launcher/links.h"
+#include "agent/launcher/messages.h"
+#include "agent/launcher/nft.h"
+#include "agent/launcher/nft_rules.h"
+
+namespace launcher {
+
+struct Entry {
+  std::string id;
+  std::string tag;
+  std::uint32_t slot = 0;
+  pid_t pid = 0;                    // 0 once reaped
+  int wait_status = 0;
+  bool stop_asked = false;
+  bool killed = false;
+  bool limit = false;
+  bool ports_up = false;
+  std::uint64_t started_ms = 0;
+  std::uint64_t exited_ms = 0;
+  std::uint64_t kill_at_ms = 0;     // 0 = no deadline
+  std::uint64_t cpu_ms = 0;         // final, once reaped
+  std::vector<WireInterface> interfaces;
+  std::vector<std::string> tap_names;
+  std::vector<Fd> taps;             // a tap lives as long as this and the monitor's copy
+  GuestRules rules;
+  bool rules_loaded = false;
+  Fd console;
+  ConsoleRing ring;
+  bool data_told = false;           // the agent knows that there is more to read
+};
+
+/// What the rest of the launcher lends to the table.
+struct Parts {
+  const Conf& conf;
+  Links& links;
+  Nft& nft;
+  Cgroups& cgroups;
+  Leftovers& leftovers;
+};
+
+class Instances {
+ public:
+  explicit Instances(const Parts& parts) : parts_(parts) {}
+
+  /// `request` passed check_request(); conf is asked here. On an error nothing is left.
+  proto::Status start(const StartRequest& request, const std::vector<Fd>& files);
+  proto::Status stop(std::string_view id, std::uint32_t grace_ms);
+  proto::Status kill(std::string_view id);
+  proto::Status remove(std::string_view id);
+  proto::Status set_ports(std::string_view id, bool up);
+  proto::Status read_console(std::string_view id, std::uint64_t offset, ReadConsoleReply& reply);
+  void fill(ListReply& reply) const;
+
+  /// Reaps what ended; returns the ids.
+  std::vector<std::string> reap();
+  /// Empties a console pipe into its ring; true if the agent is to be told of new data.
+  bool drain(Entry& entry);
+  /// Sends the SIGKILLs that are due; milliseconds until the next one, -1 for none.
+  int run_deadlines();
+  /// Kills all, waits for their end, removes taps and rules.
+  void stop_all();
+
+  std::vector<std::unique_ptr<Entry>>& entries() { return entries_; }
+
+ private:
+  Entry* find(std::string_view id);
+  proto::Result<std::uint32_t> free_slot();
+  proto::Status make_network(const StartRequest& request, Entry& entry);
+  proto::Status run_jail(const StartRequest& request, const std::vector<Fd>& files, Entry& entry);
+  void drop_network(Entry& entry);
+  void ended(Entry& entry, int status, const rusage& use);
+  void record() const;
+
+  Parts parts_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+  std::uint32_t next_slot_ = 0;
+};
+
+}  // namespace launcher

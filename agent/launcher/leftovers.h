@@ -1,0 +1,38 @@
+// What a launcher that was killed left behind, and how the next one finds it: a small folder on
+// tmpfs with the processes started, and what the host's settings were before.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "agent/launcher/fd.h"
+#include "proto/result.h"
+
+namespace launcher {
+
+class Leftovers {
+ public:
+  /// Makes the folder (0700, root) and locks it. Errors: conflict if another launcher has it.
+  proto::Status open(const std::string& folder);
+  /// Kills recorded processes that still live (their guests die with them) and waits for their end.
+  void kill_processes();
+  /// Records the processes that run now, each by pid and start time.
+  proto::Status record_processes(const std::vector<pid_t>& pids);
+
+  /// Changes a kernel setting and remembers what it was before the first launcher came. No note
+  /// is made when it has the value already. Errors: io, not_found.
+  proto::Status change_setting(const std::string& path, const std::string& value);
+  /// Puts every remembered setting back.
+  void restore_settings();
+  /// An empty folder for the jails' roots to be mounted on, in each one's own namespace.
+  std::string jail_root() const { return folder_ + "/root"; }
+  void remove();
+
+ private:
+  std::string folder_;
+  Fd lock_;
+};
+
+}  // namespace launcher

@@ -1,0 +1,148 @@
+// The firewall as text. Order in the forward chain: what is known, then what is forbidden, then
+// what is asked for; the last word for our bridge is always drop.
+#include "agent/launcher/nft_rules.h"
+
+namespace launcher {
+namespace {
+
+std::string chain_of(const char* kind, std::uint32_t slot) {
+  return std::string(kind) + "_" + std::to_string(slot);
+}
+
+std::string hex(const MacAddress& mac) {
+  std::string text = "0x";
+  for (const char c : to_string(mac)) {
+    if (c != ':') text += c;
+  }
+  return text;
+}
+
+std::string egress_rule(const WireEgress& rule) {
+  std::string text;
+  if (rule.prefix > 0) {
+    text += " ip daddr " + to_string(Subnet{Ipv4{rule.address}, rule.prefix});
+  }
+  const auto protocol = static_cast<Protocol>(rule.protocol);
+  if (protocol == Protocol::any && rule.port != 0) {
+    text += " meta l4proto { tcp, udp }";
+  } else if (protocol != Protocol::any) {
+    text += " meta l4proto " + std::string(to_string(protocol));
+  }
+  if (rule.port != 0) text += " th dport " + std::to_string(rule.port);
+  return text + " accept";
+}
+
+/// One tap's filter at the bridge's door: before the bridge could learn or forward anything.
+std::string source_filter(const GuestRules::Port& port, const std::string& chain) {
+  std::string text = "add chain inet fleet " + chain + " { type filter hook ingress device \"" +
+                     port.tap + "\" priority 0; policy accept; }\n";
+  const std::string rule = "add rule inet fleet " + chain + " ";
+  if (!port.filtered) return text + rule + "accept\n";
+  text += rule + "ether saddr != " + to_string(port.mac) + " drop\n";
+  if (port.address.value == 0) return text + rule + "accept\n";
+  const std::string ip = to_string(port.address);
+  text += rule + "ether type ip ip saddr " + ip + " accept\n";
+  // ARP: sender hardware address and sender protocol address; 0 is a probe for duplicates.
+  text += rule + "ether type arp @nh,64,48 " + hex(port.mac) + " arp saddr ip { 0.0.0.0, " + ip +
+          " } accept\n";
+  return text + rule + "drop\n";  // IPv6 and all else: no guest of ours speaks it
+}
+
+}  // namespace
+
+std::string no_rules() { return "add table inet fleet\ndelete table inet fleet\n"; }
+
+std::string base_rules(const Conf& conf) {
+  const std::string bridge = "\"" + conf.bridge + "\"";
+  const std::string subnet = to_string(conf.subnet);
+  return no_rules() + R"(table inet fleet {
+  map published { type inet_proto . inet_service : ipv4_addr . inet_service; }
+  map published_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
+  map guests { type ipv4_addr : verdict; }
+  chain publish {
+    dnat ip to ip daddr . meta l4proto . th dport map @published_at
+    dnat ip to meta l4proto . th dport map @published
+  }
+  chain prerouting {
+    type nat hook prerouting priority -100; policy accept;
+    meta nfproto ipv4 meta l4proto { tcp, udp } fib daddr type local jump publish
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    ip daddr != 127.0.0.0/8 meta l4proto { tcp, udp } fib daddr type local jump publish
+  }
+  chain postrouting {
+    type nat hook postrouting priority 100; policy accept;
+    # Never from a low port: a guest's own flow must not look like the answer of a published one.
+    ip saddr )" + subnet + " oifname != " + bridge + R"( meta l4proto { tcp, udp } \
+      masquerade to :32768-60999 random
+    ip saddr )" + subnet + " oifname != " + bridge + R"( masquerade
+  }
+  chain input {
+    type filter hook input priority 0; policy accept;
+    iifname )" + bridge + R"( ct state established,related accept
+    iifname )" + bridge + R"( drop
+  }
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    iifname != )" + bridge + " oifname != " + bridge + R"( accept
+    iifname )" + bridge + " oifname " + bridge + R"( drop
+    ct state established,related accept
+    oifname )" + bridge + R"( ct status dnat accept
+    oifname )" + bridge + R"( drop
+    ip saddr vmap @guests
+    drop
+  }
+}
+)";
+}
+
+std::string add_guest_rules(const GuestRules& guest) {
+  std::string text;
+  const std::string egress = chain_of("egress", guest.slot);
+  text += "add chain inet fleet " + egress + "\n";
+  if (guest.egress_any) text += "add rule inet fleet " + egress + " accept\n";
+  for (const WireEgress& rule : guest.egress) {
+    text += "add rule inet fleet " + egress + egress_rule(rule) + "\n";
+  }
+  for (std::size_t i = 0; i < guest.ports.size(); ++i) {
+    const GuestRules::Port& port = guest.ports[i];
+    text += source_filter(port, chain_of("source", guest.slot) + "_" + std::to_string(i));
+    if (!port.managed || port.address.value == 0) continue;
+    text += "add element inet fleet guests { " + to_string(port.address) + " : jump " + egress +
+            " }\n";
+  }
+  return text;
+}
+
+std::string remove_guest_rules(const GuestRules& guest) {
+  std::string text;
+  for (std::size_t i = 0; i < guest.ports.size(); ++i) {
+    const GuestRules::Port& port = guest.ports[i];
+    const std::string chain = chain_of("source", guest.slot) + "_" + std::to_string(i);
+    text += "flush chain inet fleet " + chain + "\ndelete chain inet fleet " + chain + "\n";
+    if (!port.managed || port.address.value == 0) continue;
+    text += "delete element inet fleet guests { " + to_string(port.address) + " }\n";
+  }
+  const std::string egress = chain_of("egress", guest.slot);
+  return text + "flush chain inet fleet " + egress + "\ndelete chain inet fleet " + egress + "\n";
+}
+
+std::string publish_rules(const std::vector<WirePort>& ports) {
+  std::string text = "flush map inet fleet published\nflush map inet fleet published_at\n";
+  for (const WirePort& port : ports) {
+    const std::string key = std::string(to_string(static_cast<Protocol>(port.protocol))) + " . " +
+                            std::to_string(port.host_port);
+    const std::string target =
+        to_string(Ipv4{port.guest_address}) + " . " + std::to_string(port.guest_port);
+    if (port.host_address == 0) {
+      text += "add element inet fleet published { " + key + " : " + target + " }\n";
+    } else {
+      text += "add element inet fleet published_at { " + to_string(Ipv4{port.host_address}) +
+              " . " + key + " : " + target + " }\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace launcher

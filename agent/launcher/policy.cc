@@ -1,0 +1,108 @@
+// launcher.conf against a request.
+#include "agent/launcher/policy.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace launcher {
+namespace {
+
+using proto::Code;
+using proto::Error;
+using proto::Status;
+
+template <typename T>
+bool contains(const std::vector<T>& values, const T& value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+Status check_managed_address(const Conf& conf, Ipv4 address) {
+  const std::uint32_t host_bits = address.value & ~conf.subnet.mask();
+  const bool usable = conf.subnet.contains(address) && address != conf.gateway() &&
+                      host_bits != 0 && host_bits != ~conf.subnet.mask();
+  if (usable) return {};
+  return Error{Code::bad_argument,
+               "launcher: " + to_string(address) + " is no guest address of " + conf.bridge + " (" +
+                   to_string(conf.subnet) + ", the host has " + to_string(conf.gateway()) + ")",
+               ""};
+}
+
+Status check_interface(const Conf& conf, const WireInterface& wire, const Held& held) {
+  const std::string bridge(field_text(wire.bridge));
+  const bool managed = bridge == conf.bridge;
+  if (!managed && !contains(conf.host_bridges, bridge)) {
+    return Error{Code::forbidden,
+                 "launcher: bridge " + bridge + " is not in host_bridges of launcher.conf", ""};
+  }
+  if (managed && wire.promiscuous != 0) {
+    return Error{Code::forbidden, "launcher: no promiscuous port on " + conf.bridge, ""};
+  }
+  if (managed) TRY_VOID(check_managed_address(conf, Ipv4{wire.address}));
+  if (wire.address != 0 && contains(held.addresses, Ipv4{wire.address})) {
+    return Error{Code::conflict,
+                 "launcher: " + to_string(Ipv4{wire.address}) + " is another instance's", ""};
+  }
+  if (contains(held.macs, mac_of(wire))) {
+    return Error{Code::conflict, "launcher: " + to_string(mac_of(wire)) + " is another instance's",
+                 ""};
+  }
+  return {};
+}
+
+}  // namespace
+
+MacAddress mac_of(const WireInterface& wire) {
+  MacAddress mac;
+  std::copy(std::begin(wire.mac), std::end(wire.mac), mac.bytes.begin());
+  return mac;
+}
+
+Status may_start(const Conf& conf, const StartRequest& request, const Held& held) {
+  if (request.memory_max_mib > conf.memory_max_mib) {
+    return Error{Code::no_memory,
+                 "launcher: " + std::to_string(request.memory_max_mib) + " MiB asked, " +
+                     std::to_string(conf.memory_max_mib) +
+                     " allowed; raise memory_max_mib in launcher.conf",
+                 ""};
+  }
+  if (conf.cpu_percent_max != 0 &&
+      (request.cpu_percent == 0 || request.cpu_percent > conf.cpu_percent_max)) {
+    return Error{Code::forbidden,
+                 "launcher: cpu_percent_max in launcher.conf is " +
+                     std::to_string(conf.cpu_percent_max),
+                 ""};
+  }
+  if ((request.flags & kFlagKvm) != 0 && !conf.allow_kvm) {
+    return Error{Code::forbidden, "launcher: allow_kvm is no in launcher.conf", ""};
+  }
+  Held all = held;
+  for (std::size_t i = 0; i < request.interface_count; ++i) {
+    const WireInterface& wire = request.interfaces[i];
+    TRY_VOID(check_interface(conf, wire, all));
+    if (wire.address != 0) all.addresses.push_back(Ipv4{wire.address});
+    all.macs.push_back(mac_of(wire));
+  }
+  return {};
+}
+
+Status may_publish(const Conf& conf, const std::vector<WirePort>& ports) {
+  std::set<std::tuple<std::uint32_t, std::uint8_t, std::uint16_t>> seen;
+  for (const WirePort& port : ports) {
+    const std::string name = std::to_string(port.host_port) + "/" +
+                             std::string(to_string(static_cast<Protocol>(port.protocol)));
+    if (!conf.may_publish(port.host_port)) {
+      return Error{Code::port_taken,
+                   "launcher: port " + name + " is refused by launcher.conf (allowed_ports, "
+                   "denied_ports)",
+                   ""};
+    }
+    TRY_VOID(check_managed_address(conf, Ipv4{port.guest_address}));
+    if (!seen.insert({port.host_address, port.protocol, port.host_port}).second) {
+      return Error{Code::bad_argument, "launcher: port " + name + " is listed twice", ""};
+    }
+  }
+  return {};
+}
+
+}  // namespace launcher

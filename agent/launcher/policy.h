@@ -1,0 +1,25 @@
+// What launcher.conf has to say to a packet that is well formed. Pure: no system call.
+#pragma once
+
+#include <vector>
+
+#include "agent/launcher/conf.h"
+#include "agent/launcher/messages.h"
+
+namespace launcher {
+
+/// What running instances already hold.
+struct Held {
+  std::vector<Ipv4> addresses;
+  std::vector<MacAddress> macs;
+};
+
+/// Errors: no_memory, forbidden, conflict, bad_argument; each names the key of launcher.conf.
+proto::Status may_start(const Conf& conf, const StartRequest& request, const Held& held);
+/// Errors: port_taken for a denied port, bad_argument for a guest outside the subnet or a port
+/// that is listed twice.
+proto::Status may_publish(const Conf& conf, const std::vector<WirePort>& ports);
+
+MacAddress mac_of(const WireInterface& wire);
+
+}  // namespace launcher

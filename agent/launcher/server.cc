@@ -1,0 +1,321 @@
+// The loop. A request is read, checked, done and answered before the next; nothing here waits for
+// the agent.
+#include "agent/launcher/server.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "agent/launcher/flows.h"
+#include "agent/launcher/policy.h"
+#include "agent/launcher/system.h"
+
+namespace launcher {
+namespace {
+
+using proto::Code;
+using proto::Error;
+using proto::Status;
+
+constexpr std::size_t kMaxClients = 8;
+
+Error failed(const std::string& what) {
+  return Error{Code::io, what + ": " + std::strerror(errno), ""};
+}
+
+/// A packet as its struct. in: check_request() was content with it.
+template <typename Request>
+std::unique_ptr<Request> read_as(const std::vector<char>& packet) {
+  FLEET_ASSERT(packet.size() == sizeof(Request));
+  auto request = std::make_unique<Request>();
+  std::memcpy(request.get(), packet.data(), sizeof(Request));
+  return request;
+}
+
+struct Received {
+  std::vector<char> packet;
+  std::vector<Fd> files;
+  bool closed = false;
+  bool truncated = false;
+};
+
+Received receive(int fd) {
+  Received received;
+  received.packet.resize(proto::kMaxLauncherMessageBytes);
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * (kMaxFiles + 1))];
+  iovec part{received.packet.data(), received.packet.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t got = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  received.closed = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+  received.packet.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  received.truncated = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  if (got < 0) return received;
+  for (cmsghdr* item = CMSG_FIRSTHDR(&message); item != nullptr;
+       item = CMSG_NXTHDR(&message, item)) {
+    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(item) + i * sizeof(int), sizeof number);
+      received.files.emplace_back(number);  // owned at once, so that none is ever lost
+    }
+  }
+  return received;
+}
+
+}  // namespace
+
+Server::Server(const Conf& conf, Host& host, Nft& nft, Instances& instances, bool cgroups)
+    : conf_(conf),
+      host_(host),
+      nft_(nft),
+      instances_(instances),
+      cgroups_(cgroups),
+      boot_ms_(now_ms()) {}
+
+Status Server::listen() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (conf_.socket.size() >= sizeof address.sun_path) {
+    return Error{Code::bad_argument, "socket path is longer than 107 bytes", ""};
+  }
+  conf_.socket.copy(address.sun_path, sizeof address.sun_path - 1);
+  listener_ = Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener_) return failed("socket");
+  // The lock says that no other launcher runs: an old name is a leftover.
+  ::unlink(conf_.socket.c_str());
+  ::umask(0177);
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(listener_.get(), name, sizeof address) != 0) return failed(conf_.socket);
+  ::umask(0077);
+  const uid_t agent = conf_.agent_uid;
+  if (::chown(conf_.socket.c_str(), agent, static_cast<gid_t>(-1)) != 0) {
+    return failed(conf_.socket);
+  }
+  if (::listen(listener_.get(), static_cast<int>(kMaxClients)) != 0) return failed("listen");
+  return {};
+}
+
+void Server::close() { ::unlink(conf_.socket.c_str()); }
+
+void Server::accept_client() {
+  Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd) return;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  if (!known || peer.uid != conf_.agent_uid) {
+    log_line("warning", "client.refused", "uid=" + std::to_string(peer.uid));
+    return;
+  }
+  if (clients_.size() >= kMaxClients) {
+    log_line("warning", "client.refused", "why=\"too many connections\"");
+    return;
+  }
+  Client client;
+  client.fd = std::move(fd);
+  clients_.push_back(std::move(client));
+}
+
+void Server::fill_info(InfoReply& reply) const {
+  set_field(reply.version, FLEET_VERSION);
+  reply.subnet = conf_.subnet.address.value;
+  reply.gateway = conf_.gateway().value;
+  reply.prefix = conf_.subnet.prefix;
+  reply.mtu = host_.mtu();
+  set_field(reply.bridge, conf_.bridge);
+  reply.memory_max_mib = conf_.memory_max_mib;
+  const bool kvm = conf_.allow_kvm && ::access("/dev/kvm", F_OK) == 0;
+  const bool qemu = ::access(conf_.qemu.c_str(), X_OK) == 0;
+  reply.flags = (cgroups_ ? kInfoCgroup : 0u) | (kvm ? kInfoKvmAllowed : 0u) |
+                (qemu ? kInfoQemuPresent : 0u);
+  reply.boot_ms = boot_ms_;
+  set_field(reply.qemu_path, conf_.qemu);
+  for (const PortRange& range : conf_.refused_ports()) {
+    if (reply.denied_count == kMaxDeniedRanges) break;
+    reply.denied[reply.denied_count++] = range;
+  }
+}
+
+Status Server::publish(const PublishRequest& request) {
+  const std::vector<WirePort> ports(request.ports, request.ports + request.count);
+  TRY_VOID(may_publish(conf_, ports));
+  return nft_.run(publish_rules(ports));
+}
+
+Status Server::dispatch(Operation operation, const std::vector<char>& packet,
+                        const std::vector<Fd>& files, std::vector<char>& reply) {
+  // The three that answer with more than a header.
+  const auto body = [&reply]<typename Reply>(std::unique_ptr<Reply> value) {
+    const auto* bytes = reinterpret_cast<const char*>(value.get());
+    reply.assign(bytes, bytes + sizeof(Reply));
+  };
+  const auto id_of = [](const auto& request) {
+    return std::string_view(request.id, proto::kIdLength);
+  };
+  switch (operation) {
+    case Operation::info: {
+      auto info = std::make_unique<InfoReply>();
+      fill_info(*info);
+      body(std::move(info));
+      return {};
+    }
+    case Operation::list: {
+      auto list = std::make_unique<ListReply>();
+      instances_.fill(*list);
+      body(std::move(list));
+      return {};
+    }
+    case Operation::read_console: {
+      const auto request = read_as<ReadConsoleRequest>(packet);
+      auto chunk = std::make_unique<ReadConsoleReply>();
+      const Status done = instances_.read_console(id_of(*request), request->offset, *chunk);
+      body(std::move(chunk));
+      return done;
+    }
+    case Operation::start: return instances_.start(*read_as<StartRequest>(packet), files);
+    case Operation::stop: {
+      const auto request = read_as<StopRequest>(packet);
+      return instances_.stop(id_of(*request), request->grace_ms);
+    }
+    case Operation::kill: return instances_.kill(id_of(*read_as<IdRequest>(packet)));
+    case Operation::remove: return instances_.remove(id_of(*read_as<IdRequest>(packet)));
+    case Operation::set_ports: {
+      const auto request = read_as<SetPortsRequest>(packet);
+      return instances_.set_ports(id_of(*request), request->up != 0);
+    }
+    case Operation::publish: return publish(*read_as<PublishRequest>(packet));
+    case Operation::flush_flows: {
+      const auto request = read_as<FlushRequest>(packet);
+      const auto done = flush_flows({request->flows, request->flows + request->count});
+      return done ? Status{} : Status{done.error()};
+    }
+    case Operation::events: return {};
+  }
+  return Error{Code::internal, "launcher: operation without a case", ""};
+}
+
+void Server::answer(Client& client, const std::vector<char>& packet,
+                    const std::vector<Fd>& files) {
+  RequestHeader header{};
+  std::memcpy(&header, packet.data(), std::min(packet.size(), sizeof header));
+  std::vector<char> reply(sizeof(EmptyReply), 0);
+  const auto operation = check_request(packet.data(), packet.size(), files.size());
+  Status done = operation ? dispatch(*operation, packet, files, reply) : Status{operation.error()};
+  ReplyHeader answer_header{};
+  answer_header.magic = kWireMagic;
+  answer_header.version = kWireVersion;
+  answer_header.operation = header.operation;
+  answer_header.sequence = header.sequence;
+  answer_header.size = static_cast<std::uint32_t>(reply.size());
+  if (!done) {
+    answer_header.code = static_cast<std::int32_t>(done.error().code);
+    set_field(answer_header.text, done.error().what.substr(0, sizeof answer_header.text - 1));
+    if (!operation) {
+      log_line("warning", "request.refused", "why=\"" + done.error().what + "\"");
+    }
+  }
+  std::memcpy(reply.data(), &answer_header, sizeof answer_header);
+  // A peer that asks and does not read gets closed; it may connect again.
+  const ssize_t sent = ::send(client.fd.get(), reply.data(), reply.size(),
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  client.closed = sent != static_cast<ssize_t>(reply.size()) || !operation;
+  client.events = client.events || (operation && *operation == Operation::events);
+}
+
+void Server::serve(Client& client) {
+  const Received received = receive(client.fd.get());
+  if (received.closed || received.truncated) {
+    client.closed = true;
+  } else if (!received.packet.empty()) {
+    answer(client, received.packet, received.files);
+  }
+}
+
+void Server::tell(const std::string& id, EventKind kind) {
+  for (Client& client : clients_) {
+    if (!client.events) continue;
+    client.pending[id] |= 1u << static_cast<unsigned>(kind);
+    flush_events(client);
+  }
+}
+
+void Server::flush_events(Client& client) {
+  while (!client.pending.empty()) {
+    auto& [id, bits] = *client.pending.begin();
+    // Data first, so that the last words are read before the end is handled.
+    const EventKind kind = (bits & 1u << static_cast<unsigned>(EventKind::console_data)) != 0
+                               ? EventKind::console_data
+                               : EventKind::exited;
+    EventPacket packet{kWireMagic, kWireVersion, static_cast<std::uint16_t>(kind), {}};
+    set_field(packet.id, id);
+    if (::send(client.fd.get(), &packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+      client.closed = errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+      return;  // goes on when the reader has made room
+    }
+    bits &= ~(1u << static_cast<unsigned>(kind));
+    if (bits == 0) client.pending.erase(client.pending.begin());
+  }
+}
+
+bool Server::take_signals(const Fd& signals) {
+  bool goes_on = true;
+  signalfd_siginfo info{};
+  while (::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo != SIGCHLD) goes_on = false;
+  }
+  for (const std::string& id : instances_.reap()) {
+    tell(id, EventKind::console_data);
+    tell(id, EventKind::exited);
+  }
+  return goes_on;
+}
+
+std::vector<pollfd> Server::poll_set(const Fd& signals) const {
+  std::vector<pollfd> set = {{signals.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+  for (const Client& client : clients_) {
+    const short events = client.pending.empty() ? POLLIN : POLLIN | POLLOUT;
+    set.push_back({client.fd.get(), events, 0});
+  }
+  // A console that ended has -1 here, which poll passes over.
+  for (const auto& entry : instances_.entries()) set.push_back({entry->console.get(), POLLIN, 0});
+  return set;
+}
+
+Status Server::run(const Fd& signals) {
+  for (;;) {
+    const int wait_ms = instances_.run_deadlines();
+    std::vector<pollfd> set = poll_set(signals);
+    if (::poll(set.data(), set.size(), wait_ms) < 0 && errno != EINTR) return failed("poll");
+    // Consoles first: they are numbered by the table as it was when poll began.
+    const std::size_t first_console = 2 + clients_.size();
+    for (std::size_t i = first_console; i < set.size(); ++i) {
+      Entry& entry = *instances_.entries()[i - first_console];
+      if (set[i].revents != 0 && instances_.drain(entry)) {
+        tell(entry.id, EventKind::console_data);
+      }
+    }
+    for (std::size_t i = 2; i < first_console; ++i) {
+      Client& client = clients_[i - 2];
+      if ((set[i].revents & POLLOUT) != 0) flush_events(client);
+      if ((set[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) serve(client);
+    }
+    std::erase_if(clients_, [](const Client& client) { return client.closed; });
+    if (set[0].revents != 0 && !take_signals(signals)) return {};
+    if (set[1].revents != 0) accept_client();
+  }
+}
+
+}  // namespace launcher
