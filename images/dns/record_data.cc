@@ -1,0 +1,247 @@
+#include "images/dns/record_data.h"
+
+#include <algorithm>
+
+#include "images/dns/zone.h"
+#include "images/runtime/config.h"
+
+namespace images::dns {
+namespace {
+
+using runtime::parse_ipv4;
+using runtime::parse_number;
+
+constexpr std::uint64_t kMaxTtl = 0x7fffffff;
+
+bool same_word(std::string_view a, std::string_view b) {
+  const auto upper = [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [&](char x, char y) { return upper(x) == upper(y); });
+}
+
+bool parse_group(std::string_view text, std::uint16_t& out) {
+  if (text.empty() || text.size() > 4) return false;
+  std::array<std::uint8_t, 2> bytes{};
+  std::array<char, 4> padded{'0', '0', '0', '0'};
+  std::copy(text.begin(), text.end(), padded.end() - static_cast<std::ptrdiff_t>(text.size()));
+  if (!runtime::parse_hex({padded.data(), padded.size()}, bytes)) return false;
+  out = static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
+  return true;
+}
+
+/// RFC 4291 section 2.2: up to eight groups, one "::", the last two groups also as A.B.C.D.
+bool parse_ipv6(std::string_view text, std::array<std::uint8_t, 16>& out) {
+  std::array<std::uint16_t, 8> groups{};
+  std::size_t count = 0;
+  std::size_t gap = 8;  // index of the group before which "::" stands
+  if (text.starts_with("::")) {
+    gap = 0;
+    text.remove_prefix(2);
+  }
+  while (!text.empty()) {
+    const std::size_t colon = text.find(':');
+    const std::string_view part(text.data(), std::min(colon, text.size()));
+    std::array<std::uint8_t, 4> v4{};
+    if (colon == std::string_view::npos && count <= 6 && parse_ipv4(part, v4)) {
+      groups[count++] = static_cast<std::uint16_t>(v4[0] << 8 | v4[1]);
+      groups[count++] = static_cast<std::uint16_t>(v4[2] << 8 | v4[3]);
+      break;
+    }
+    if (count == 8 || !parse_group(part, groups[count])) return false;
+    ++count;
+    if (colon == std::string_view::npos) break;
+    text.remove_prefix(colon + 1);
+    if (text.starts_with(':')) {
+      if (gap != 8) return false;
+      gap = count;
+      text.remove_prefix(1);
+    } else if (text.empty()) {
+      return false;  // a single ':' at the end
+    }
+  }
+  if (gap == 8 ? count != 8 : count > 7) return false;
+  const std::size_t missing = 8 - count;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t to = i < gap ? i : i + missing;
+    out[2 * to] = static_cast<std::uint8_t>(groups[i] >> 8);
+    out[2 * to + 1] = static_cast<std::uint8_t>(groups[i]);
+  }
+  return true;
+}
+
+DataFault add_name(const Word& word, NameView origin, DataBuffer& out) {
+  Name name;
+  if (!parse_name(word.text, origin, name)) return {"not a domain name", word.text};
+  return out.add(name.view()) ? DataFault{} : DataFault{"too long", word.text};
+}
+
+DataFault add_number16(const Word& word, DataBuffer& out) {
+  std::uint64_t value = 0;
+  if (!parse_number(word.text, 0xffff, value)) return {"not a number of 0..65535", word.text};
+  return out.add_u16(value) ? DataFault{} : DataFault{"too long", word.text};
+}
+
+DataFault parse_address(std::uint16_t type, const Word& word, DataBuffer& out) {
+  if (type == kA) {
+    std::array<std::uint8_t, 4> address{};
+    if (!parse_ipv4(word.text, address) || !out.add(address)) {
+      return {"not an IPv4 address", word.text};
+    }
+    return {};
+  }
+  std::array<std::uint8_t, 16> address{};
+  if (!parse_ipv6(word.text, address) || !out.add(address)) {
+    return {"not an IPv6 address", word.text};
+  }
+  return {};
+}
+
+DataFault parse_soa(std::span<const Word> words, NameView origin, DataBuffer& out) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    const DataFault fault = add_name(words[i], origin, out);
+    if (fault.failed()) return fault;
+  }
+  std::uint64_t serial = 0;
+  if (!parse_number(words[2].text, 0xffffffff, serial)) {
+    return {"not a serial number of 0..4294967295", words[2].text};
+  }
+  if (!out.add_u32(serial)) return {"too long", words[2].text};
+  for (std::size_t i = 3; i < 7; ++i) {
+    std::uint32_t seconds = 0;
+    if (!parse_ttl(words[i].text, seconds)) return {"not a time", words[i].text};
+    if (!out.add_u32(seconds)) return {"too long", words[i].text};
+  }
+  return {};
+}
+
+DataFault parse_text(std::span<const Word> words, DataBuffer& out) {
+  for (const Word& word : words) {
+    std::array<std::uint8_t, 255> bytes{};
+    std::size_t size = 0;
+    if (!unescape(word.text, bytes, size)) {
+      return {"a bad escape, or a string over 255 bytes", word.text};
+    }
+    const auto length = static_cast<std::uint8_t>(size);
+    if (!out.add({&length, 1}) || !out.add({bytes.data(), size})) {
+      return {"the strings are too long together", word.text};
+    }
+  }
+  return {};
+}
+
+/// MX has one number before its name, SRV three.
+DataFault parse_numbers_and_name(std::size_t numbers, std::span<const Word> words, NameView origin,
+                                 DataBuffer& out) {
+  for (std::size_t i = 0; i < numbers; ++i) {
+    const DataFault fault = add_number16(words[i], out);
+    if (fault.failed()) return fault;
+  }
+  return add_name(words[numbers], origin, out);
+}
+
+struct TypeRow {
+  std::string_view name;
+  std::uint16_t number;
+  std::size_t words;  // that the data needs; 0 = one or more
+};
+constexpr std::array<TypeRow, 9> kTypes{{{"A", kA, 1},
+                                         {"NS", kNs, 1},
+                                         {"CNAME", kCname, 1},
+                                         {"SOA", kSoa, 7},
+                                         {"PTR", kPtr, 1},
+                                         {"MX", kMx, 2},
+                                         {"TXT", kTxt, 0},
+                                         {"AAAA", kAaaa, 1},
+                                         {"SRV", kSrv, 4}}};
+
+}  // namespace
+
+bool DataBuffer::add(std::span<const std::uint8_t> more) {
+  if (more.size() > bytes.size() - size) return false;
+  std::copy(more.begin(), more.end(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+  size += more.size();
+  return true;
+}
+
+bool DataBuffer::add_u16(std::uint64_t value) {
+  return add(std::array{static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)});
+}
+
+bool DataBuffer::add_u32(std::uint64_t value) {
+  return add_u16(value >> 16) && add_u16(value & 0xffff);
+}
+
+std::uint16_t type_number(std::string_view text) {
+  for (const TypeRow& row : kTypes) {
+    if (same_word(row.name, text)) return row.number;
+  }
+  return 0;
+}
+
+bool parse_name(std::string_view text, NameView origin, Name& out) {
+  out.clear();
+  if (text == "@") return out.add_name(origin);
+  if (text == ".") return true;
+  while (!text.empty()) {
+    std::size_t end = 0;
+    while (end < text.size() && text[end] != '.') end += text[end] == '\\' ? 2 : 1;
+    end = std::min(end, text.size());
+    std::array<std::uint8_t, kMaxLabelBytes> label{};
+    std::size_t size = 0;
+    if (!unescape({text.data(), end}, label, size)) return false;
+    if (!out.add_label({label.data(), size})) return false;
+    if (end == text.size()) return out.add_name(origin);
+    text.remove_prefix(end + 1);
+    if (text.empty()) return true;
+  }
+  return false;
+}
+
+bool parse_ttl(std::string_view text, std::uint32_t& out) {
+  std::uint64_t total = 0;
+  if (text.empty()) return false;
+  while (!text.empty()) {
+    std::size_t digits = 0;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    std::uint64_t value = 0;
+    if (!parse_number({text.data(), digits}, kMaxTtl, value)) return false;
+    text.remove_prefix(digits);
+    std::uint64_t unit = 1;
+    if (!text.empty()) {
+      constexpr std::string_view kUnits = "smhdw";
+      constexpr std::array<std::uint64_t, 5> kSeconds{1, 60, 3600, 86400, 604800};
+      const char lower = static_cast<char>(text.front() | 0x20);
+      const std::size_t index = kUnits.find(lower);
+      if (index == std::string_view::npos) return false;
+      unit = kSeconds[index];
+      text.remove_prefix(1);
+    }
+    total += value * unit;
+    if (total > kMaxTtl) return false;
+  }
+  out = static_cast<std::uint32_t>(total);
+  return true;
+}
+
+DataFault parse_data(std::uint16_t type, std::span<const Word> words, NameView origin,
+                     DataBuffer& out) {
+  out.size = 0;
+  const auto row = std::find_if(kTypes.begin(), kTypes.end(),
+                                [&](const TypeRow& r) { return r.number == type; });
+  if (row == kTypes.end()) return {"a type that this server does not know", {}};
+  const bool enough = row->words == 0 ? !words.empty() : words.size() == row->words;
+  if (!enough) return {"the wrong number of values for this type", row->name};
+  switch (type) {
+    case kA:
+    case kAaaa: return parse_address(type, words[0], out);
+    case kSoa: return parse_soa(words, origin, out);
+    case kTxt: return parse_text(words, out);
+    case kMx: return parse_numbers_and_name(1, words, origin, out);
+    case kSrv: return parse_numbers_and_name(3, words, origin, out);
+    default: return add_name(words[0], origin, out);
+  }
+}
+
+}  // namespace images::dns
