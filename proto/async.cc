@@ -44,23 +44,6 @@ class Sleeper {
   asio::steady_timer timer_;
 };
 
-// Forgets a timer of the Clock when the frame that it would wake goes.
-class Alarm {
- public:
-  Alarm(Clock& clock, Deadline deadline, std::function<void()> wake) : clock_(clock) {
-    if (!deadline.is_never()) id_ = clock.call_at(deadline.at_ms, std::move(wake));
-  }
-  ~Alarm() {
-    if (id_ != 0) clock_.cancel(id_);
-  }
-  Alarm(const Alarm&) = delete;
-  Alarm& operator=(const Alarm&) = delete;
-
- private:
-  Clock& clock_;
-  Clock::TimerId id_ = 0;
-};
-
 }  // namespace
 
 // --- RealClock ---

@@ -78,6 +78,24 @@ struct Deadline {
   bool operator==(const Deadline&) const = default;
 };
 
+/// Calls `wake` on the loop at the deadline, unless it goes before: for adapters that must end what
+/// they wait for.
+class Alarm {
+ public:
+  Alarm(Clock& clock, Deadline deadline, std::function<void()> wake) : clock_(clock) {
+    if (!deadline.is_never()) id_ = clock.call_at(deadline.at_ms, std::move(wake));
+  }
+  ~Alarm() {
+    if (id_ != 0) clock_.cancel(id_);
+  }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+ private:
+  Clock& clock_;
+  Clock::TimerId id_ = 0;
+};
+
 /// Returns at the deadline, or at once when it has passed. `clock` outlives the call.
 awaitable<void> sleep_until(Clock& clock, Deadline deadline);
 awaitable<void> sleep_ms(Clock& clock, std::int64_t ms);

@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -65,6 +66,8 @@ awaitable<Result<std::unique_ptr<Channel>>> connect_channel(Clock& clock,
 // The server's side, from an HTTP request, is in proto/channel_accept.h.
 
 /// Two ends joined in memory. Each end keeps up to kMaxQueuedSends that were not received.
-std::pair<std::unique_ptr<Channel>, std::unique_ptr<Channel>> make_channel_pair(Clock& clock);
+/// in     what each end says about its peer; clock outlives both
+std::pair<std::unique_ptr<Channel>, std::unique_ptr<Channel>> make_channel_pair(
+    Clock& clock, PeerFacts peer_of_first = {}, PeerFacts peer_of_second = {});
 
 }  // namespace proto
