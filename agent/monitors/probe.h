@@ -28,7 +28,7 @@ struct ProbeOptions {
 };
 
 /// Runs the probe guest under every accelerator that the launcher allows; blocks for at most
-/// deadline_ms + 1 s each (so call it through run_blocking). Usable ones first, fastest first;
+/// deadline_ms + 1 s each (so call it through run_blocking). Usable ones first, KVM before TCG;
 /// the rejected follow with their evidence. Errors: launcher (away), timeout.
 /// QEMU missing is no error: its results are unusable and name the package.
 proto::Result<std::vector<ProbeResult>> probe_monitors(agent::Launcher& launcher,
@@ -36,6 +36,9 @@ proto::Result<std::vector<ProbeResult>> probe_monitors(agent::Launcher& launcher
 
 /// The first usable result for a monitor, or nullptr.
 const ProbeResult* best_for(const std::vector<ProbeResult>& results, const std::string& monitor);
+
+/// The tag of the probe's instances: no app, never to be adopted.
+inline constexpr char kProbeTag[] = "probe";
 
 /// The probe guest: an ELF32 with a PVH note, built in memory. Loops, uses one SSE instruction,
 /// then ends through isa-debug-exit with kProbeExitStatus.

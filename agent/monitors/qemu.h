@@ -2,10 +2,25 @@
 // Builds an argument list; no string from a manifest is ever split or joined into an option.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "agent/monitors/monitor.h"
 #include "agent/monitors/probe.h"
 
 namespace monitors {
+
+/// What QEMU itself needs besides the guest's memory: code, tables, translated blocks.
+inline constexpr std::uint32_t kQemuOverheadMib = 160;
+
+/// The arguments that every start has: machine, sandbox, no defaults, console on stdout.
+std::vector<std::string> qemu_base_arguments(Accelerator accelerator, std::uint64_t memory_mib,
+                                             std::uint32_t cpus);
+
+/// The kernel command line of a Linux guest (FORMATS 1d). Errors: bad_argument for a value that
+/// the kernel's parser would split; not_supported for files.
+proto::Result<std::string> linux_command_line(const GuestConfig& config);
 
 class QemuMonitor : public Monitor {
  public:
