@@ -127,7 +127,9 @@ class Statement {
   template <std::integral Number>
   void bind(Number value) {
     // SQLite knows only signed 64 bits; a larger number is a programmer error.
-    FLEET_ASSERT(std::in_range<std::int64_t>(value));
+    if constexpr (std::unsigned_integral<Number> && sizeof(Number) == 8) {
+      FLEET_ASSERT(value <= std::uint64_t{INT64_MAX});
+    }
     bind_integer(static_cast<std::int64_t>(value));
   }
   template <typename Value>

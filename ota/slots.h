@@ -58,7 +58,12 @@ struct AppSlots {
   std::optional<SlotName> live;           // the good slot that ports follow; none: nothing may run
   std::uint64_t highest_confirmed = 0;    // kept for ever, also after remove()
   bool under_watch = false;               // the live slot was confirmed and may still be reverted
-  std::uint64_t since_confirm_ms = 0;     // uptime since the last confirm, as last marked
+  std::uint64_t since_confirm_ms = 0;     // uptime from the confirm of the live slot to `marked`
+  std::optional<BootTime> marked;         // none: the live slot was fallen back to, or none is
+
+  /// Uptime since the confirm of the live slot, in ms. What ran after the last mark of an earlier
+  /// boot is not counted.
+  std::uint64_t age_ms(const BootTime& now) const;
 
   const SlotRecord& slot(SlotName name) const { return name == SlotName::a ? a : b; }
   const SlotRecord* live_slot() const { return live ? &slot(*live) : nullptr; }
@@ -92,7 +97,7 @@ enum class TryOutcome { start, reverted };
 /// The tables of this part, for Database::open.
 extern const Schema kSlotsSchema;
 
-/// The verbs. All of them: idempotent (repeating one after a crash changes nothing and succeeds);
+/// The verbs. The attempt id says which try is meant. All of them: idempotent (repeating one after a crash changes nothing and succeeds);
 /// errors no_space | io from the database, on which the caller drops the transaction.
 /// The writing ones give the app as it is afterwards, for the report.
 class Slots {
@@ -108,13 +113,13 @@ class Slots {
   static Status drop_candidate(Transaction& transaction, std::string_view app,
                                std::string_view attempt);
 
-  /// The candidate takes the spare slot on trial, with `tries` starts (1..10).
-  /// errors conflict (the live slot is under watch and `end_watch` is false; or another trial is
-  ///        on: revert it first) | not_found (no such candidate) | rollback
   struct ArmOptions {
-    int tries = 2;
-    bool end_watch = false;
+    int tries = 2;           // starts before the trial reverts, 1..10
+    bool end_watch = false;  // end a running watch instead of refusing
   };
+  /// The candidate takes the spare slot on trial.
+  /// errors conflict (the live slot is under watch; or another trial is on: revert it first) |
+  ///        not_found (no such candidate) | rollback
   static Result<AppSlots> arm(Transaction& transaction, std::string_view app,
                               std::string_view attempt, const ArmOptions& options);
 
@@ -132,9 +137,9 @@ class Slots {
   /// Ends the watch: the live slot can no longer be reverted by itself.
   static Result<AppSlots> end_watch(Transaction& transaction, std::string_view app);
 
-  /// Takes a candidate, a trial or a live slot under watch back: it becomes bad{why}, its digest
-  /// is refused here unless the cause is not its own (ordered, superseded, cancelled), and the
-  /// other slot is live if it is good. A first install leaves nothing live.
+  /// Takes a trial or a live slot under watch back: it becomes bad{why}, its digest is refused here
+  /// unless the cause is not its own (ordered, superseded, cancelled), and the other slot is live
+  /// if it is good. A first install leaves nothing live. (A candidate is dropped, not reverted.)
   /// errors not_found (no such attempt) | conflict (live and no longer under watch)
   static Result<AppSlots> revert(Transaction& transaction, std::string_view app,
                                  std::string_view attempt, proto::Code why,
@@ -172,9 +177,6 @@ class Slots {
   static Result<AppSlots> read(Database& database, std::string_view app);
   /// Every app that has a slot or a candidate, by name.
   static Result<std::vector<AppSlots>> read_all(Database& database);
-  /// The uptime since the confirm of the live slot. 0 when nothing is live.
-  static Result<std::uint64_t> since_confirm_ms(Database& database, std::string_view app,
-                                                const BootTime& now);
   /// Every blob that a record needs.
   static Result<std::vector<BlobRef>> pinned_blobs(Database& database);
 };
