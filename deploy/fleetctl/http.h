@@ -23,9 +23,9 @@ struct HttpResponse {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string path;                  // "/v1/devices?selector=..."
-  std::string body;                  // JSON, when not empty
-  std::vector<std::string> headers;  // "Idempotency-Key: ..."
+  std::string path{};                // "/v1/devices?selector=..."
+  std::string body{};                // JSON, when not empty
+  std::vector<std::string> headers{};  // "Idempotency-Key: ..."
   std::size_t max_bytes = 0;         // of the answer; 0: kMaxHttpJsonBytes
 };
 
