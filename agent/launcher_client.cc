@@ -27,7 +27,9 @@ constexpr int kTimeoutMs = 5000;
 
 static_assert(kFirstFileFd == launcher::kFileFdBase && kFirstTapFd == launcher::kTapFdBase);
 
-Error refused(const std::string& what) { return Error{Code::bad_argument, "launcher: " + what, ""}; }
+Error refused(const std::string& what) {
+  return Error{Code::bad_argument, "launcher: " + what, ""};
+}
 
 /// A zeroed request with its header's operation and size.
 template <typename Request>

@@ -175,7 +175,8 @@ Status check_ports(const std::vector<PortMapping>& wanted, const PortHolders& ho
       return Error{Code::bad_argument, "publish: port " + name_of(port) + " is listed twice", ""};
     }
     for (const PortRange& range : holders.denied) {
-      if (range.contains(port.host_port)) return taken(port, "this device (launcher.conf denies it)");
+      if (!range.contains(port.host_port)) continue;
+      return taken(port, "this device (launcher.conf denies it)");
     }
     for (const auto& [app, ports] : holders.apps) {
       for (const PortMapping& other : ports) {

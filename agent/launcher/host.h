@@ -1,5 +1,5 @@
-// What the launcher changes on the host as a whole: the managed bridge, the firewall table, routing.
-// Everything made here is taken down again, also what an earlier, killed launcher made.
+// What the launcher changes on the host as a whole: the managed bridge, the firewall table,
+// routing. Everything made here is taken down again, also what an earlier, killed launcher made.
 #pragma once
 
 #include <cstdint>

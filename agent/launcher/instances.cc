@@ -125,7 +125,8 @@ void Instances::drop_network(Entry& entry) {
   if (entry.rules_loaded) {
     // Before the taps: a chain whose device is gone cannot be named on every kernel.
     if (const Status done = parts_.nft.run(remove_guest_rules(entry.rules)); !done) {
-      log_line("error", "rules.kept", "instance=" + entry.id + " why=\"" + done.error().what + "\"");
+      log_line("error", "rules.kept",
+               "instance=" + entry.id + " why=\"" + done.error().what + "\"");
     }
     entry.rules_loaded = false;
   }
@@ -153,7 +154,8 @@ Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& f
   spec.console = writer.get();
   spec.root = parts_.leftovers.jail_root();
   if (parts_.cgroups.available()) {
-    TRY(spec.cgroup, parts_.cgroups.make(entry.slot, {request.memory_max_mib, request.cpu_percent}));
+    const Cgroups::Limits limits{request.memory_max_mib, request.cpu_percent};
+    TRY(spec.cgroup, parts_.cgroups.make(entry.slot, limits));
     spec.limit_memory = false;
   }
   TRY(entry.pid, start_in_jail(spec));

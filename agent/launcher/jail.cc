@@ -160,7 +160,9 @@ const char* run_jailed(const JailSpec& spec) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // again: a change of user clears it
   if (!parent_lives()) return "parent";
   std::vector<char*> arguments = {const_cast<char*>(spec.program.c_str())};
-  for (const std::string& text : spec.arguments) arguments.push_back(const_cast<char*>(text.c_str()));
+  for (const std::string& text : spec.arguments) {
+    arguments.push_back(const_cast<char*>(text.c_str()));
+  }
   arguments.push_back(nullptr);
   // One malloc arena: each further one reserves 64 MiB of the address space that is limited.
   const char* environment[] = {"PATH=/usr/bin", "LANG=C", "HOME=/", "MALLOC_ARENA_MAX=1", nullptr};

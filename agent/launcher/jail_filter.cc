@@ -1,5 +1,5 @@
-// The system call filter under the monitor's own: it takes away what attacks the kernel or the jail,
-// whatever the monitor was told on its command line. A list of what is denied, because QEMU's
+// The system call filter under the monitor's own: it takes away what attacks the kernel or the
+// jail, whatever the monitor was told on its command line. A list of what is denied, because QEMU's
 // needs differ from version to version; fleet-hvt and fleet-spt bring lists of what is allowed.
 #include <linux/sched.h>
 #include <seccomp.h>

@@ -54,7 +54,7 @@ proto::Result<MacAddress> parse_mac(std::string_view text);
 std::string to_string(const MacAddress& mac);
 std::string_view to_string(Protocol protocol);
 
-/// True for an address that one host can have as its own: not 0, not multicast, not 255.255.255.255.
+/// True for an address that one host can have as its own: not 0, not multicast, not reserved.
 bool is_unicast(Ipv4 ip);
 /// True for a MAC with the local bit set and the group bit clear.
 bool is_local_unicast(const MacAddress& mac);

@@ -1,5 +1,5 @@
-// The config volume's writer: ustar headers by hand, because the format is one block and the guest's
-// reader shares its struct.
+// The config volume's writer: ustar headers by hand, because the format is one block and the
+// guest's reader shares its struct.
 #include "agent/monitors/config_volume.h"
 
 #include <fcntl.h>
@@ -42,8 +42,7 @@ Status put_path(const std::string& path, abi::UstarHeader& header) {
                       slash + 1 < path.size();
     if (!fits) {
       return Error{Code::bad_argument,
-                   "files: " + path + ": a name of more than 100 bytes without a folder to split at",
-                   ""};
+                   "files: " + path + ": more than 100 bytes without a folder to split at", ""};
     }
     path.copy(header.prefix, slash);
     name_at = slash + 1;
@@ -108,7 +107,9 @@ Result<std::string> config_text(const GuestConfig& config) {
       text += key + "address=" + to_string(interface.address) + "/" +
               std::to_string(interface.prefix) + "\n";
     }
-    if (interface.gateway.value != 0) text += key + "gateway=" + to_string(interface.gateway) + "\n";
+    if (interface.gateway.value != 0) {
+      text += key + "gateway=" + to_string(interface.gateway) + "\n";
+    }
     if (!interface.dns.empty()) text += key + "dns=" + to_string(interface.dns.front()) + "\n";
   }
   return text;

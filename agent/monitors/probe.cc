@@ -97,7 +97,8 @@ Result<bool> wait_for_end(Launcher& launcher, const agent::Fd& events, const std
   }
 }
 
-agent::StartRequest probe_request(const std::string& id, agent::Fd kernel, Accelerator accelerator) {
+agent::StartRequest probe_request(const std::string& id, agent::Fd kernel,
+                                  Accelerator accelerator) {
   agent::StartRequest request;
   request.id = id;
   request.tag = kProbeTag;
@@ -215,8 +216,9 @@ Result<std::vector<ProbeResult>> probe_monitors(Launcher& launcher, const ProbeO
     TRY(ProbeResult kvm, run_probe(launcher, Accelerator::kvm, options));
     if (kvm.usable && tcg.usable && kvm.elapsed_ms > tcg.elapsed_ms + kSlackMs) {
       kvm.usable = false;
-      kvm.evidence = "ran, but took " + std::to_string(kvm.elapsed_ms) + " ms where emulation takes " +
-                     std::to_string(tcg.elapsed_ms) + " ms: this KVM interprets instructions";
+      kvm.evidence = "ran, but took " + std::to_string(kvm.elapsed_ms) +
+                     " ms where emulation takes " + std::to_string(tcg.elapsed_ms) +
+                     " ms: this KVM interprets instructions";
     }
     // Where both work, KVM is first: the guest's start says little about its work.
     results.insert(kvm.usable ? results.begin() : results.end(), std::move(kvm));

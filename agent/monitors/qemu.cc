@@ -74,7 +74,8 @@ ExitReason machine_ended(const agent::Instance& ended, std::string_view console_
   if (contains(console_tail, "panic")) {
     return {Code::guest_abort, 0, "the guest panicked" + after(ended)};
   }
-  if (contains(console_tail, "reboot: Power down") || contains(console_tail, "reboot: System halted")) {
+  if (contains(console_tail, "reboot: Power down") ||
+      contains(console_tail, "reboot: System halted")) {
     return {Code::guest_exit, 0, "the guest switched itself off" + after(ended)};
   }
   return {Code::guest_abort, 0, "the guest reset its machine without a word" + after(ended)};
@@ -92,7 +93,8 @@ ExitReason status_reason(const agent::Instance& ended, std::string_view console_
   }
   if (status == 0) return machine_ended(ended, console_tail);
   if (contains(console_tail, "annot allocate memory")) {
-    return {Code::killed_by_limit, status, "QEMU could not get its memory: " + last_line(console_tail)};
+    return {Code::killed_by_limit, status,
+            "QEMU could not get its memory: " + last_line(console_tail)};
   }
   return {Code::monitor_fault, status,
           "QEMU ended with status " + std::to_string(status) + after(ended) + ": " +
@@ -222,8 +224,8 @@ ExitReason QemuMonitor::classify_exit(const agent::Instance& ended,
     return {Code::killed_by_limit, 0, "killed by a limit of memory or CPU" + after(ended)};
   }
   if (WIFSIGNALED(ended.wait_status)) {
-    return {Code::monitor_fault, 0,
-            "QEMU was killed by signal " + std::to_string(WTERMSIG(ended.wait_status)) + after(ended)};
+    const std::string signal = std::to_string(WTERMSIG(ended.wait_status));
+    return {Code::monitor_fault, 0, "QEMU was killed by signal " + signal + after(ended)};
   }
   return status_reason(ended, console_tail);
 }
