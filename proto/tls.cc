@@ -24,9 +24,10 @@ constexpr int kDigests[] = {MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA
 Error bad(const std::string& what) { return Error{Code::bad_argument, what, ""}; }
 
 // Takes away the flags of dates that the options allow; everything else stays a failure.
-int on_verify(void* context, mbedtls_x509_crt*, int depth, std::uint32_t* flags) {
+int on_verify(void* context, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) {
   auto& impl = *static_cast<TlsContext::Impl*>(context);
   impl.chain_checked = true;
+  if (depth == 0) impl.leaf = tls_compat::facts_of(*certificate);
   if (impl.ignore_dates) {
     *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_EXPIRED |
                                           MBEDTLS_X509_BADCERT_FUTURE);
@@ -177,10 +178,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::make_client(const TlsClientOptio
 
 namespace tls_compat {
 
-std::string verify_text(std::uint32_t flags, const mbedtls_x509_crt* certificate,
+std::string verify_text(std::uint32_t flags, const CertificateFacts& facts,
                         const std::string& host_name) {
-  CertificateFacts facts;
-  if (certificate != nullptr) facts = facts_of(*certificate);
   const std::string whose = facts.common_name + ", issued by " + facts.issuer_common_name;
   if ((flags & MBEDTLS_X509_BADCERT_MISSING) != 0) return "no client certificate was shown";
   if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {

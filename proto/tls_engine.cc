@@ -158,6 +158,10 @@ void Engine::end_handshake(int result) {
     refusal_ = Error{Code::unauthenticated, refusal_text(result), ""};
     if (result == MBEDTLS_ERR_SSL_CONN_EOF) {
       refusal_ = Error{Code::closed, "the other side closed during the TLS handshake", ""};
+    } else if (result == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) {
+      // The one refusal of which mbedTLS does not tell the client.
+      mbedtls_ssl_send_alert_message(&ssl_, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                     MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
     }
     return;
   }
@@ -183,7 +187,8 @@ bool Engine::check_peer() {
   if (expired && !may_be_expired) flags |= MBEDTLS_X509_BADCERT_EXPIRED;
   if (flags != 0) {
     refusal_ = Error{Code::unauthenticated,
-                     tls_compat::verify_text(flags, certificate, host_name_), ""};
+                     tls_compat::verify_text(flags, tls_compat::facts_of(*certificate), host_name_),
+                     ""};
     return false;
   }
   peer_.has_certificate = true;
@@ -194,12 +199,10 @@ bool Engine::check_peer() {
 
 std::string Engine::refusal_text(int result) const {
   const std::uint32_t flags = mbedtls_ssl_get_verify_result(&ssl_);
-  if (result == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != 0xffffffffU) {
-    // After a failure the certificate is still in the handshake's session.
-    const mbedtls_ssl_session* session = ssl_.MBEDTLS_PRIVATE(session_negotiate);
-    const mbedtls_x509_crt* certificate =
-        session != nullptr ? session->MBEDTLS_PRIVATE(peer_cert) : nullptr;
-    return tls_compat::verify_text(flags, certificate, host_name_);
+  const bool is_about_certificate = result == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
+                                    result == MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE;
+  if (is_about_certificate && chain_checked_ && flags != 0 && flags != 0xffffffffU) {
+    return tls_compat::verify_text(flags, context_->impl().leaf, host_name_);
   }
   if (result == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) return "no client certificate was shown";
   if (result == MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION) {

@@ -45,6 +45,7 @@ struct TlsContext::Impl {
   // Set by callbacks inside one call of mbedtls_ssl_handshake, read and reset around it.
   bool ticket_taken = false;   // server: a ClientHello with a good ticket
   bool chain_checked = false;  // a certificate of the other side was verified
+  CertificateFacts leaf;       // that certificate, also when it was refused
   std::map<std::string, std::unique_ptr<Session>> sessions;
   std::uint64_t full = 0;
   std::uint64_t resumed = 0;
@@ -55,7 +56,7 @@ namespace tls_compat {
 /// In identity.cc.
 CertificateFacts facts_of(const mbedtls_x509_crt& certificate);
 /// "certificate of another CA: ..." for the flags of mbedTLS's chain check.
-std::string verify_text(std::uint32_t flags, const mbedtls_x509_crt* certificate,
+std::string verify_text(std::uint32_t flags, const CertificateFacts& facts,
                         const std::string& host_name);
 /// In tls_ticket.cc: the callbacks for mbedtls_ssl_conf_session_tickets_cb; context is an Impl.
 int write_ticket(void* context, const mbedtls_ssl_session* session, unsigned char* start,
