@@ -1,0 +1,207 @@
+#include "agent/admit.h"
+
+#include <algorithm>
+
+#include "agent/trust.h"
+#include "proto/manifest.h"
+#include "proto/units.h"
+
+namespace agent {
+namespace {
+
+using fleet::v1::AppManifest;
+using proto::Code;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+// Which monitors run which platform's images.
+bool takes(fleet::v1::MonitorKind kind, fleet::v1::Platform platform) {
+  switch (platform) {
+    case fleet::v1::HVT: return kind == fleet::v1::MONITOR_HVT;
+    case fleet::v1::SPT: return kind == fleet::v1::MONITOR_SPT;
+    case fleet::v1::VIRTIO:
+      return kind == fleet::v1::MONITOR_QEMU || kind == fleet::v1::MONITOR_FIRECRACKER;
+    default: return false;
+  }
+}
+
+bool wanted(const AppManifest& manifest, fleet::v1::MonitorKind kind) {
+  if (manifest.monitors().empty()) return true;
+  return std::find(manifest.monitors().begin(), manifest.monitors().end(), kind) !=
+         manifest.monitors().end();
+}
+
+bool all_held(const fleet::v1::Image& image, const std::vector<ota::BlobRef>* have) {
+  if (have == nullptr) return true;
+  auto blobs = image_blobs(image);
+  if (!blobs) return false;
+  return std::all_of(blobs->begin(), blobs->end(), [&](const ota::BlobRef& blob) {
+    return std::find(have->begin(), have->end(), blob) != have->end();
+  });
+}
+
+Error short_of_memory(const AppManifest& manifest, std::uint64_t need, std::uint64_t have) {
+  return Error{Code::no_memory,
+               proto::format_size_bytes(have) + " free, " + manifest.name() + " needs " +
+                   proto::format_size_bytes(need) + "; stop another app or lower `memory`",
+               manifest.name()};
+}
+
+Status pick_handover(const AppManifest& manifest, const DeviceFacts& facts, Plan& plan) {
+  const std::uint64_t need = manifest.memory_bytes();
+  const std::uint64_t free = facts.memory_free_bytes;
+  const fleet::v1::Handover asked = manifest.update().handover();
+  const fleet::v1::Handover widest = proto::widest_handover(manifest);
+  if (!facts.live_runs) {
+    if (need > free) return short_of_memory(manifest, need, free);
+    plan.handover = asked == fleet::v1::HANDOVER_AUTO ? widest : asked;
+    plan.handover_why = "nothing runs to hand over from";
+    return {};
+  }
+  if (asked == fleet::v1::BESIDE && widest != fleet::v1::BESIDE) {
+    return Error{Code::bad_manifest,
+                 "update.handover: beside needs one interface on fleet0 with address auto and no "
+                 "volume", manifest.name()};
+  }
+  plan.handover = asked == fleet::v1::HANDOVER_AUTO ? widest : asked;
+  const bool room = need + kMonitorOverheadBytes <= free;
+  if (plan.handover == fleet::v1::STOP_START) {
+    plan.handover_why = asked == fleet::v1::STOP_START ? "stop-start: the manifest asks for it"
+                                                       : "stop-start: its network allows no other";
+    if (need > free + facts.memory_of_old_bytes) {
+      return short_of_memory(manifest, need, free + facts.memory_of_old_bytes);
+    }
+    return {};
+  }
+  const std::string word = plan.handover == fleet::v1::BESIDE ? "beside" : "swap";
+  if (room) {
+    plan.handover_why = word + (asked == fleet::v1::HANDOVER_AUTO
+                                    ? ": memory, ports and bridges allow it"
+                                    : ": the manifest asks for it");
+    return {};
+  }
+  if (asked != fleet::v1::HANDOVER_AUTO) {
+    return short_of_memory(manifest, need + kMonitorOverheadBytes, free);
+  }
+  if (need > free + facts.memory_of_old_bytes) {
+    return short_of_memory(manifest, need, free + facts.memory_of_old_bytes);
+  }
+  plan.handover = fleet::v1::STOP_START;
+  plan.handover_why = "stop-start: " + proto::format_size_bytes(free) + " free are too few for " +
+                      word;
+  return {};
+}
+
+}  // namespace
+
+Result<ImageChoice> pick_image(const AppManifest& manifest, fleet::v1::Arch arch,
+                               const std::vector<MonitorChoice>& monitors,
+                               const std::vector<ota::BlobRef>* have) {
+  std::string unusable;
+  for (std::size_t m = 0; m < monitors.size(); ++m) {
+    for (int i = 0; i < manifest.images_size(); ++i) {
+      const fleet::v1::Image& image = manifest.images(i);
+      if (image.arch() != arch || !all_held(image, have)) continue;
+      if (!takes(monitors[m].kind, image.platform()) || !wanted(manifest, monitors[m].kind)) {
+        continue;
+      }
+      if (monitors[m].monitor != nullptr) return ImageChoice{i, m};
+      unusable = monitors[m].label + ": " + monitors[m].evidence;
+    }
+  }
+  if (!unusable.empty()) {
+    return Error{Code::monitor_missing, "no monitor here can run it; " + unusable,
+                 manifest.name()};
+  }
+  for (const fleet::v1::Image& image : manifest.images()) {
+    if (image.arch() != arch) continue;
+    return Error{Code::no_monitor,
+                 manifest.name() + ": no monitor of this device takes any of its images",
+                 manifest.name()};
+  }
+  return Error{Code::wrong_arch,
+               manifest.name() + " has no image for this device's CPU; push one for it",
+               manifest.name()};
+}
+
+Status check_text(const AppManifest& manifest) {
+  TRY_VOID(proto::check_known(manifest));
+  TRY_VOID(proto::check_manifest(manifest, proto::ManifestStage::complete));
+  return proto::check_supported(manifest);
+}
+
+Status check_number(const ota::AppSlots& slots, std::uint64_t release, bool yanked, bool refused) {
+  const std::string name = slots.app + " " + std::to_string(release);
+  const ota::SlotRecord* live = slots.live_slot();
+  const bool same = live != nullptr && live->release.release == release;
+  if (!same && release <= slots.highest_confirmed) {
+    return Error{Code::rollback,
+                 name + " is not above " + std::to_string(slots.highest_confirmed) +
+                     ", the highest that this device confirmed; `fleetctl rollback` signs the old "
+                     "content under a new number", slots.app};
+  }
+  if (yanked) return Error{Code::yanked, name + " was yanked", slots.app};
+  if (refused) {
+    return Error{Code::refused_digest,
+                 name + " failed on this device before; mend it and push again, or retry the "
+                 "rollout", slots.app};
+  }
+  return {};
+}
+
+Result<std::vector<PortMapping>> port_mappings(const AppManifest& manifest) {
+  std::vector<PortMapping> out;
+  for (const fleet::v1::PublishedPort& port : manifest.publish()) {
+    TRY(const PortMapping mapping, parse_port_mapping(proto::format_published_port(port)));
+    out.push_back(mapping);
+  }
+  return out;
+}
+
+Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts) {
+  Plan plan;
+  TRY(const ImageChoice choice, pick_image(manifest, facts.arch, *facts.monitors, nullptr));
+  plan.image_index = choice.image_index;
+  plan.monitor_index = choice.monitor_index;
+  if (facts.memory_max_mib > 0 && manifest.memory_bytes() / proto::kMiB > facts.memory_max_mib) {
+    return Error{Code::no_memory,
+                 manifest.name() + " asks for " + proto::format_size_bytes(manifest.memory_bytes()) +
+                     "; launcher.conf allows " + std::to_string(facts.memory_max_mib) +
+                     " MiB per instance", manifest.name()};
+  }
+  if (manifest.needs().memory_free_bytes() > facts.memory_free_bytes) {
+    return short_of_memory(manifest, manifest.needs().memory_free_bytes(),
+                           facts.memory_free_bytes);
+  }
+  TRY_VOID(pick_handover(manifest, facts, plan));
+  TRY(const auto ports, port_mappings(manifest));
+  TRY_VOID(check_ports(ports, facts.holders));
+
+  TRY(plan.blobs, image_blobs(manifest.images(plan.image_index)));
+  TRY(const auto files, file_blobs(manifest));
+  plan.blobs.insert(plan.blobs.end(), files.begin(), files.end());
+  std::sort(plan.blobs.begin(), plan.blobs.end());
+  plan.blobs.erase(std::unique(plan.blobs.begin(), plan.blobs.end()), plan.blobs.end());
+  return plan;
+}
+
+Status check_bytes(const AppManifest& manifest, std::uint64_t missing_bytes,
+                   std::uint64_t disk_free_bytes) {
+  const std::uint64_t budget = manifest.update().max_bytes();
+  if (budget > 0 && missing_bytes > budget) {
+    return Error{Code::budget,
+                 proto::format_size_bytes(missing_bytes) + " to fetch, update.max_bytes allows " +
+                     proto::format_size_bytes(budget), manifest.name()};
+  }
+  if (missing_bytes + ota::kDiskReserveBytes > disk_free_bytes) {
+    return Error{Code::no_space,
+                 proto::format_size_bytes(disk_free_bytes) + " free on the disk, " +
+                     manifest.name() + " needs " + proto::format_size_bytes(missing_bytes) +
+                     " and " + proto::format_size_bytes(ota::kDiskReserveBytes) +
+                     " stay free; remove an app", manifest.name()};
+  }
+  return {};
+}
+
+}  // namespace agent

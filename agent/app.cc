@@ -1,0 +1,267 @@
+#include "agent/app.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/fault.h"
+#include "proto/log.h"
+#include "proto/manifest.h"
+
+namespace agent {
+namespace {
+
+using proto::Code;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+fleet::v1::SlotState to_wire(ota::SlotState state) {
+  switch (state) {
+    case ota::SlotState::empty: return fleet::v1::EMPTY;
+    case ota::SlotState::trial: return fleet::v1::ON_TRIAL;
+    case ota::SlotState::good: return fleet::v1::GOOD;
+    case ota::SlotState::bad: return fleet::v1::BAD;
+  }
+  return fleet::v1::SLOT_STATE_UNSPECIFIED;
+}
+
+void fill_slot(const ota::SlotRecord& slot, fleet::v1::SlotStatus* out) {
+  out->set_state(to_wire(slot.state));
+  if (slot.state == ota::SlotState::empty) return;
+  out->set_release(slot.release.release);
+  if (slot.why == Code::unset) return;
+  out->mutable_why()->set_code(static_cast<fleet::v1::Code>(slot.why));
+  out->mutable_why()->set_text(slot.why_text);
+}
+
+}  // namespace
+
+App::App(Device& the_device, std::string the_name)
+    : device(the_device),
+      name(std::move(the_name)),
+      changed(the_device.ports.clock),
+      live_probe(the_device.ports.loop, the_device.ports.prober, changed) {
+  slots.app = name;
+}
+
+void App::set_wish(const fleet::v1::DesiredApp& newest, std::uint64_t of_generation) {
+  const bool other = wish_key(newest) != wish_key(wish);
+  wish = newest;
+  generation = of_generation;
+  if (!other) return;
+  if (fetch != nullptr) fetch->cancel();
+  changed.notify();
+}
+
+ReportDraft App::draft(fleet::v1::DeviceState state, std::uint64_t release) const {
+  ReportDraft out;
+  out.state = state;
+  out.release = release;
+  out.wish = wish;
+  return out;
+}
+
+bool App::wanted_running() const {
+  return wish.run() != fleet::v1::STOP && wish.run() != fleet::v1::REMOVE;
+}
+
+Status App::load() {
+  TRY(slots, ota::Slots::read(device.state.database(), name));
+  TRY(row, device.state.app(name));
+  return {};
+}
+
+proto::awaitable<Result<fleet::v1::AppManifest>> App::read_manifest(ota::ReleaseRecord record) {
+  const auto found = std::find_if(record.blobs.begin(), record.blobs.end(),
+                                  [&](const auto& blob) { return blob.digest == record.manifest; });
+  if (found == record.blobs.end()) {
+    co_return Error{Code::not_found, "the slot's manifest is not in its record", name};
+  }
+  const ota::BlobRef ref = *found;
+  auto work = [this, ref] { return device.blobs.read_verified(ref, proto::kMaxManifestBytes); };
+  CO_TRY(const auto bytes, co_await proto::run_blocking(device.ports.disk_pool, std::move(work)));
+  fleet::v1::AppManifest out;
+  if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    co_return Error{Code::bad_digest, "the stored manifest cannot be read", name};
+  }
+  co_return out;
+}
+
+proto::awaitable<Status> App::load_live() {
+  const ota::SlotRecord* slot = slots.live_slot();
+  if (slot == nullptr) {
+    manifest.reset();
+    judge.reset();
+    restarts.reset();
+    co_return Status();
+  }
+  CO_TRY(fleet::v1::AppManifest read, co_await read_manifest(slot->release));
+  manifest = std::move(read);
+  judge.emplace(manifest->health(), manifest->health().deadline_ms());
+  const std::uint32_t before = restarts ? restarts->restarts() : 0;
+  restarts.emplace(manifest->restart());
+  restarts->set_restarts(before);
+  co_return Status();
+}
+
+Status App::move(const Verb& verb, const ReportDraft& draft) {
+  ota::Transaction transaction(device.state.database());
+  TRY(ota::AppSlots after, verb(transaction));
+  AppRow next = row;
+  next.state = draft.state;
+  next.why = draft.why;
+  if (draft.ends_wish) {
+    next.wish_done = wish_key(draft.wish);
+    next.restart_count = draft.wish.restart_count();
+  }
+  TRY_VOID(device.state.put_app(transaction, name, next));
+  fleet::v1::Report report = to_report(draft, after);
+  TRY(const std::uint64_t sequence, device.state.add_report(transaction, report));
+  TRY_VOID(transaction.commit());
+  slots = std::move(after);
+  row = std::move(next);
+  last_sequence_ = sequence;
+  proto::log_info("app.reported", {{"app", name},
+                                   {"release", draft.release},
+                                   {"state", fleet::v1::DeviceState_Name(draft.state)},
+                                   {"attempt", draft.wish.attempt()},
+                                   {"rollout", draft.wish.rollout()},
+                                   {"why", draft.why.text()}});
+  device.outbox_changed.notify();
+  return {};
+}
+
+Status App::report(const ReportDraft& draft) {
+  const Verb same = [this](ota::Transaction&) -> Result<ota::AppSlots> { return slots; };
+  return move(same, draft);
+}
+
+Status App::amend(const ReportDraft& draft) {
+  if (last_sequence_ == 0) return {};
+  fleet::v1::Report report = to_report(draft, slots);
+  report.set_sequence(last_sequence_);
+  return device.state.amend_report(report);
+}
+
+fleet::v1::Report App::to_report(const ReportDraft& draft, const ota::AppSlots& after) const {
+  fleet::v1::Report report;
+  report.set_generation(generation);
+  report.set_app(name);
+  report.set_release(draft.release);
+  report.set_attempt(draft.wish.attempt());
+  report.set_state(draft.state);
+  if (draft.why.code() != fleet::v1::CODE_UNSET) *report.mutable_why() = draft.why;
+  *report.mutable_status() = status_of(after, draft.state);
+  report.set_time_ms(static_cast<std::uint64_t>(device.ports.clock.wall_ms()));
+  for (const fleet::v1::StepTime& step : draft.steps) *report.add_steps() = step;
+  report.set_detail(draft.detail);
+  report.set_fetched_bytes(draft.fetched_bytes);
+  return report;
+}
+
+fleet::v1::AppStatus App::status() const { return status_of(slots, busy.value_or(row.state)); }
+
+fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceState state) const {
+  fleet::v1::AppStatus out;
+  out.set_app(name);
+  fill_slot(of.a, out.mutable_a());
+  fill_slot(of.b, out.mutable_b());
+  if (of.live) {
+    out.set_live_slot(ota::name_of(*of.live));
+    out.set_live_release(of.slot(*of.live).release.release);
+  }
+  out.set_highest_confirmed(of.highest_confirmed);
+  out.set_state(state);
+  if (of.candidate) out.set_candidate_release(of.candidate->release);
+  out.set_stopped(wish.run() == fleet::v1::STOP);
+  const bool trial_is_live = trial && of.live == trial->slot;
+  const Guest* guest = trial_is_live ? &*trial : live ? &*live : nullptr;
+  if (guest != nullptr && !guest->ended()) {
+    fleet::v1::InstanceStatus* instance = out.mutable_instance();
+    instance->set_id(guest->id);
+    instance->set_monitor(guest->monitor);
+    instance->set_up_ms(up_ms(*guest));
+    instance->set_memory_bytes(guest->last.rss_bytes);
+    if (manifest) instance->set_memory_limit_bytes(manifest->memory_bytes());
+    if (up_ms(*guest) > 0) {
+      instance->set_cpu_permille(
+          static_cast<std::uint32_t>(guest->last.cpu_ms * 1000 / up_ms(*guest)));
+    }
+    instance->set_restarts(restarts ? restarts->restarts() : 0);
+    if (guest->address.value != 0) instance->set_address(launcher::to_string(guest->address));
+    instance->set_healthy(trial_is_live || (judge && judge->healthy()));
+  }
+  if (manifest) {
+    for (const fleet::v1::PublishedPort& port : manifest->publish()) {
+      out.add_ports(std::to_string(port.host_port()) +
+                    (port.proto() == fleet::v1::UDP ? "/udp" : "/tcp"));
+    }
+  }
+  return out;
+}
+
+std::uint64_t App::up_ms(const Guest& guest) const {
+  const std::uint64_t end =
+      guest.last.exited_ms != 0 ? guest.last.exited_ms : device.ports.machine.boottime_ms();
+  return end > guest.started_ms ? end - guest.started_ms : 0;
+}
+
+std::uint32_t App::stop_grace_ms() const {
+  constexpr std::uint64_t kMost = 60'000;
+  return manifest ? static_cast<std::uint32_t>(
+                        std::min(manifest->update().stop_grace_ms(), kMost))
+                  : 2000;
+}
+
+fleet::v1::Reason App::reason(const Guest& guest, Code code, std::string_view text,
+                              const HealthJudge* of) {
+  constexpr std::size_t kTailBytes = 16 * proto::kKiB;
+  fleet::v1::Reason why;
+  const std::string tail = console(guest, kTailBytes);
+  for (std::string& line : console_tail(tail)) why.add_console_tail(std::move(line));
+  if (guest.ended() && !guest.lost) {
+    const monitors::Monitor* monitor = nullptr;
+    for (const MonitorChoice& choice : device.monitors) {
+      if (choice.monitor != nullptr) monitor = choice.monitor.get();
+      if (choice.label == guest.monitor && monitor != nullptr) break;
+    }
+    if (monitor != nullptr) {
+      const monitors::ExitReason exit = monitor->classify_exit(guest.last, tail);
+      if (code == Code::unset) code = exit.code;
+      if (text.empty()) text = exit.what;
+      why.set_exit(exit.code == Code::guest_exit ? "guest exit " + std::to_string(exit.status)
+                                                 : std::string(proto::name_of(exit.code)));
+      why.set_text(std::string(text));
+    }
+  }
+  if (guest.lost && code == Code::unset) {
+    code = Code::launcher;
+    text = "the launcher lost the instance";
+  }
+  if (code == Code::unset) code = Code::monitor_fault;
+  why.set_code(static_cast<fleet::v1::Code>(code));
+  if (why.text().empty()) why.set_text(std::string(text));
+  if (of != nullptr) {
+    why.set_probes_passed(of->passed());
+    why.set_probes_total(of->total());
+  }
+  why.set_up_ms(up_ms(guest));
+  why.set_memory_bytes(guest.last.rss_bytes);
+  why.set_restarts(restarts ? restarts->restarts() : 0);
+  why.set_fingerprint(fingerprint(why));
+  return why;
+}
+
+Status App::publish_live() {
+  FLEET_ASSERT(device.network != nullptr);
+  const bool up = live && !live->ended() && manifest && live->address.value != 0;
+  if (!up) {
+    device.network->clear_published(name);
+    return device.publish();
+  }
+  TRY(auto ports, port_mappings(*manifest));
+  device.network->set_published(name, std::move(ports), live->address);
+  return device.publish();
+}
+
+}  // namespace agent

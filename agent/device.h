@@ -1,0 +1,78 @@
+// Device: what all apps of one device share: ports, stores, network, the monitors that were proved.
+// A bag of references with the few verbs that concern more than one app. It decides nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/admit.h"
+#include "agent/network.h"
+#include "agent/ports.h"
+#include "agent/state.h"
+#include "agent/trust.h"
+#include "ota/blobs.h"
+#include "proto/async.h"
+
+namespace agent {
+
+/// How many updates run at once; the rest wait. Two, so that one slow download stops no other app.
+inline constexpr int kUpdatesAtOnce = 2;
+
+class Device {
+ public:
+  Device(Ports& ports, State& state, std::int64_t build_time_s);
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  Ports& ports;
+  State& state;
+  ota::Blobs blobs;
+  Trust trust;
+  LauncherInfo launcher;
+  std::unique_ptr<Network> network;        // after the launcher answered
+  std::vector<MonitorChoice> monitors;     // after the probe, best first
+  MetadataFacts metadata;
+  bool ready = false;                      // launcher and monitors are known: guests may start
+  bool stopping = false;
+  bool link_up = false;
+  proto::Notifier outbox_changed;          // the link waits on it
+  /// Console bytes of an ended trial, for the controller; set by the link.
+  std::function<void(fleet::v1::LogChunk)> send_log;
+
+  /// Unix seconds by DESIGN 4.
+  std::int64_t now_s();
+  /// Takes what a refresh taught: versions and the time floor, which is stored. True when the floor
+  /// went down, so that what expired by the old one may be asked again. errors no_space | io
+  proto::Result<bool> learn(const MetadataFacts& facts);
+  fleet::v1::Inventory inventory();
+
+  /// Brings the launcher's published ports to what `network` says, and flushes flows of old ones.
+  /// errors as switch_ports; then it must be called again
+  proto::Status publish();
+  /// The launcher was restarted: nothing is published there.
+  void forget_published() { published_.clear(); }
+
+  /// Waits for a turn to update. False when stopping, or when `given_up` says so.
+  proto::awaitable<bool> take_turn(std::function<bool()> given_up);
+  void end_turn();
+
+  /// Blobs on their way in, which no record pins yet.
+  void hold(const std::string& app, std::vector<ota::BlobRef> of) { held_[app] = std::move(of); }
+  void let_go(const std::string& app) { held_.erase(app); }
+  /// Removes blobs that nothing names. Only when no app stages at this moment is all of it seen.
+  proto::awaitable<proto::Status> collect_blobs();
+
+ private:
+  std::int64_t build_time_s_;
+  std::vector<PublishedPort> published_;
+  std::map<std::string, std::vector<ota::BlobRef>> held_;
+  int turns_ = 0;
+  proto::Notifier turn_ended_;
+};
+
+}  // namespace agent

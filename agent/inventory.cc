@@ -1,0 +1,184 @@
+#include "agent/inventory.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/timex.h>
+#include <sys/utsname.h>
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "agent/monitors/probe.h"
+#include "agent/monitors/qemu.h"
+
+namespace agent {
+namespace {
+
+using proto::Code;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+std::string read_text(const char* path) {
+  std::ifstream file(path);
+  std::ostringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+fleet::v1::Arch this_arch() {
+#if defined(__x86_64__)
+  return fleet::v1::X86_64;
+#elif defined(__aarch64__)
+  return fleet::v1::AARCH64;
+#else
+  return fleet::v1::ARCH_UNSPECIFIED;
+#endif
+}
+
+// IPv4 and IPv6 addresses that others may reach the device by.
+void add_addresses(fleet::v1::Inventory& out) {
+  constexpr int kMostAddresses = 16;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return;
+  for (const ifaddrs* one = all; one != nullptr && out.addresses_size() < kMostAddresses;
+       one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    char text[INET6_ADDRSTRLEN] = {};
+    if (one->ifa_addr->sa_family == AF_INET) {
+      const auto* address = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+      inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
+    } else if (one->ifa_addr->sa_family == AF_INET6) {
+      const auto* address = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
+      if (IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr)) continue;
+      inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof text);
+    }
+    if (text[0] != '\0') out.add_addresses(text);
+  }
+  freeifaddrs(all);
+}
+
+class RealMachine final : public Machine {
+ public:
+  explicit RealMachine(MachineOptions options) : options_(std::move(options)) {
+    boot_id_ = read_text("/proc/sys/kernel/random/boot_id").substr(0, 36);
+  }
+
+  fleet::v1::Arch arch() const override { return this_arch(); }
+  ota::BootTime boot_time() override { return {boot_id_, agent::boottime_ms()}; }
+  std::uint64_t boottime_ms() override { return agent::boottime_ms(); }
+
+  bool clock_synchronised() override {
+    timex state{};
+    return adjtimex(&state) != TIME_ERROR;
+  }
+
+  Result<std::uint64_t> memory_free_bytes() override {
+    return parse_meminfo(read_text("/proc/meminfo"), "MemAvailable:");
+  }
+
+  Result<std::vector<HostSocket>> host_sockets() override { return agent::host_sockets(); }
+
+  fleet::v1::Inventory inventory() override {
+    fleet::v1::Inventory out;
+    out.set_arch(this_arch());
+    out.set_board(board_);
+    const std::string memory = read_text("/proc/meminfo");
+    const auto total = parse_meminfo(memory, "MemTotal:");
+    const auto free = parse_meminfo(memory, "MemAvailable:");
+    if (total) out.set_memory_total_bytes(*total);
+    if (free) out.set_memory_free_bytes(*free);
+    utsname kernel{};
+    if (uname(&kernel) == 0) out.set_kernel(kernel.release);
+    out.set_uptime_ms(agent::boottime_ms());
+    out.set_clock_synchronised(clock_synchronised());
+    add_addresses(out);
+    return out;
+  }
+
+  Status check_fit(const fleet::v1::AppManifest& manifest) override;
+  Result<monitors::ImageFacts> inspect_image(const fleet::v1::Image& declared,
+                                             const ota::Fd& kernel) override;
+  Result<std::vector<MonitorChoice>> probe_monitors() override;
+
+ private:
+  MachineOptions options_;
+  std::string boot_id_;
+  std::string board_ = "generic";
+};
+
+Status RealMachine::check_fit(const fleet::v1::AppManifest& manifest) {
+  const fleet::v1::Needs& needs = manifest.needs();
+  if (needs.arch() != fleet::v1::ARCH_UNSPECIFIED && needs.arch() != this_arch()) {
+    return Error{Code::no_fit, manifest.name() + " needs another CPU (needs.arch)",
+                 manifest.name()};
+  }
+  return {};
+}
+
+Result<monitors::ImageFacts> RealMachine::inspect_image(const fleet::v1::Image& declared,
+                                                        const ota::Fd&) {
+  monitors::ImageFacts facts;
+  facts.arch = declared.arch() == fleet::v1::AARCH64 ? monitors::Arch::aarch64
+                                                     : monitors::Arch::x86_64;
+  switch (declared.format()) {
+    case fleet::v1::UNIFLEET:
+      facts.family = monitors::Family::fleet;
+      facts.boot = monitors::Boot::pvh;
+      facts.family_name = "Unifleet";
+      break;
+    case fleet::v1::LINUX:
+      facts.family = monitors::Family::linux;
+      facts.boot = monitors::Boot::bzimage;
+      facts.family_name = "Linux";
+      break;
+    default:
+      facts.family = monitors::Family::other;
+      facts.boot = monitors::Boot::pvh;
+      facts.family_name = fleet::v1::Format_Name(declared.format());
+      break;
+  }
+  return facts;
+}
+
+Result<std::vector<MonitorChoice>> RealMachine::probe_monitors() {
+  // A connection of its own: the probe runs beside the loop.
+  SocketLauncher launcher(options_.launcher_socket);
+  TRY(const auto probed, monitors::probe_monitors(launcher));
+  std::vector<MonitorChoice> out;
+  for (const monitors::ProbeResult& one : probed) {
+    MonitorChoice choice;
+    choice.kind = fleet::v1::MONITOR_QEMU;
+    const bool kvm = one.accelerator == monitors::Accelerator::kvm;
+    choice.label = one.monitor + (kvm ? "/kvm" : "/tcg");
+    choice.evidence = one.evidence;
+    choice.start_ms = one.elapsed_ms;
+    if (one.usable) choice.monitor = std::make_unique<monitors::QemuMonitor>(one.accelerator);
+    out.push_back(std::move(choice));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_meminfo(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  const Error missing{Code::io, "/proc/meminfo has no " + std::string(key), ""};
+  if (at == std::string_view::npos) return missing;
+  text.remove_prefix(at + key.size());
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  std::uint64_t kib = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), kib);
+  if (error != std::errc()) return missing;
+  return kib * proto::kKiB;
+}
+
+Result<std::unique_ptr<Machine>> make_machine(MachineOptions options) {
+  return std::unique_ptr<Machine>(std::make_unique<RealMachine>(std::move(options)));
+}
+
+}  // namespace agent

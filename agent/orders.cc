@@ -1,0 +1,224 @@
+// What the operator's orders mean here: stop, start, restart, remove, go back (agent/supervise).
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "agent/guest_config.h"
+#include "agent/supervise.h"
+#include "agent/update.h"
+#include "proto/log.h"
+
+namespace agent {
+namespace {
+
+using proto::Code;
+using proto::Deadline;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+constexpr std::int64_t kStoreRetryMs = 1000;
+
+// Writes the last report of a wish; what cannot be stored is tried again with the wish.
+proto::awaitable<void> finish(App& app, ReportDraft draft) {
+  draft.ends_wish = true;
+  const Status reported = app.report(draft);
+  if (reported) co_return;
+  proto::log_error("report.not_stored", {{"app", app.name}, {"why", reported.error().what}});
+  co_await proto::sleep_ms(app.device.ports.clock, kStoreRetryMs);
+}
+
+proto::awaitable<void> stop_guests(App& app) {
+  co_await supersede(app);
+  if (app.live) {
+    Guest old = std::move(*app.live);
+    app.live.reset();
+    app.live_probe.forget();
+    const Status closed = app.publish_live();
+    if (!closed) proto::log_error("ports.not_published", {{"why", closed.error().what}});
+    co_await app.stop_now(std::move(old));
+  }
+}
+
+proto::awaitable<void> stop(App& app) {
+  const std::uint64_t release =
+      app.slots.live ? app.slots.live_slot()->release.release : app.wish.release();
+  const ReportDraft draft = app.draft(fleet::v1::STOPPED, release);
+  co_await stop_guests(app);
+  co_await finish(app, draft);
+}
+
+proto::awaitable<void> remove(App& app) {
+  ReportDraft draft = app.draft(fleet::v1::REMOVED, 0);
+  draft.ends_wish = true;
+  co_await stop_guests(app);
+  const App::Verb verb = [&app](ota::Transaction& tx) -> Result<ota::AppSlots> {
+    TRY_VOID(ota::Slots::remove(tx, app.name));
+    return ota::Slots::read(tx.database(), app.name);
+  };
+  const Status moved = app.move(verb, draft);
+  if (!moved) {
+    proto::log_error("remove.not_stored", {{"app", app.name}, {"why", moved.error().what}});
+    co_await proto::sleep_ms(app.device.ports.clock, kStoreRetryMs);
+    co_return;
+  }
+  app.manifest.reset();
+  app.judge.reset();
+  app.restarts.reset();
+  app.slots.app = app.name;
+  const Status collected = co_await app.device.collect_blobs();
+  if (!collected) {
+    proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
+  }
+}
+
+// Waits until the live release answers, and says so; or says that it does not.
+proto::awaitable<void> settle(App& app, std::string detail) {
+  const std::string key = wish_key(app.wish);
+  const std::uint64_t release = app.slots.live_slot()->release.release;
+  proto::Clock& clock = app.device.ports.clock;
+  constexpr std::int64_t kStartMarginMs = 10'000;
+  std::optional<Deadline> deadline;
+  app.leave_ended = false;
+  while (!app.device.stopping && !app.superseded(key)) {
+    const Deadline wake = co_await tick(app);
+    const bool same = app.slots.live && app.slots.live_slot()->release.release == release;
+    if (app.wish_done() || !same) co_return;  // reverted under watch meanwhile
+    if (app.live && app.judge && app.judge->healthy()) {
+      ReportDraft draft = app.draft(fleet::v1::HEALTHY, release);
+      draft.detail = std::move(detail);
+      co_await finish(app, std::move(draft));
+      co_return;
+    }
+    if (!deadline && app.manifest) {
+      const fleet::v1::Health& health = app.manifest->health();
+      deadline = Deadline::after(clock, kStartMarginMs + static_cast<std::int64_t>(
+                                                             health.grace_ms() +
+                                                             health.deadline_ms()));
+    }
+    if (deadline && deadline->passed(clock)) {
+      ReportDraft draft = app.draft(fleet::v1::FAILED, release);
+      draft.why.set_code(fleet::v1::CODE_NO_ANSWER);
+      draft.why.set_text(app.name + " does not become healthy; it is restarted again and again");
+      co_await finish(app, std::move(draft));
+      co_return;
+    }
+    const Deadline until = deadline ? wake.sooner(*deadline) : wake;
+    if (!until.passed(clock)) co_await app.changed.wait(until);
+  }
+}
+
+proto::awaitable<void> restart(App& app) {
+  if (app.live) {
+    Guest old = std::move(*app.live);
+    app.live.reset();
+    app.live_probe.forget();
+    co_await app.stop_now(std::move(old));
+  }
+  app.restart_at_ms = 0;
+  co_await settle(app, "restarted");
+}
+
+// The operator's order to go back one step (DESIGN 4): no signing key, no download.
+proto::awaitable<void> fall_back(App& app) {
+  co_await supersede(app);
+  const ota::SlotRecord* from = app.slots.live_slot();
+  ota::FallBackOrder order;
+  order.app = app.name;
+  order.from_release = from != nullptr ? from->release.release : 0;
+  order.window_ms = app.manifest ? app.manifest->update().fallback_window_ms() : 0;
+  const std::set<std::uint64_t> yanked = app.device.trust.yanked(app.name);
+  order.is_yanked = [&yanked](std::uint64_t release) { return yanked.count(release) == 1; };
+  const ota::SlotRecord& other = app.slots.slot(app.slots.spare());
+  Status moved;
+  if (other.state != ota::SlotState::good || other.release.release != app.wish.fall_back()) {
+    moved = Error{Code::no_fallback,
+                  app.name + " " + std::to_string(app.wish.fall_back()) +
+                      " is not in this device's other slot; `fleetctl rollback` brings it back",
+                  app.name};
+  } else {
+    const App::Verb verb = [&app, &order](ota::Transaction& tx) {
+      return ota::Slots::fall_back(tx, order, app.device.ports.machine.boot_time());
+    };
+    ReportDraft draft = app.draft(fleet::v1::TRIAL, app.wish.fall_back());
+    draft.detail = "going back from " + std::to_string(order.from_release);
+    moved = app.move(verb, draft);
+  }
+  if (!moved) {
+    const Code code = moved.error().code;
+    if (code == Code::no_space || code == Code::io) {
+      co_await proto::sleep_ms(app.device.ports.clock, kStoreRetryMs);
+      co_return;
+    }
+    ReportDraft draft = app.draft(fleet::v1::HELD, order.from_release);
+    draft.why.set_code(static_cast<fleet::v1::Code>(code));
+    draft.why.set_text(moved.error().what);
+    co_await finish(app, std::move(draft));
+    co_return;
+  }
+  // Ports stay with the instance that answers until the other one does too.
+  std::optional<Guest> old = std::exchange(app.live, std::nullopt);
+  const std::uint64_t drain_ms = app.manifest ? app.manifest->update().drain_ms() : 0;
+  app.manifest.reset();
+  app.live_probe.forget();
+  app.restart_at_ms = 0;
+  app.hold_ports = true;
+  co_await settle(app, "went back from " + std::to_string(order.from_release));
+  app.hold_ports = false;
+  if (app.device.stopping) co_return;
+  const Status published = app.publish_live();
+  if (!published) {
+    proto::log_error("ports.not_published", {{"app", app.name}, {"why", published.error().what}});
+  }
+  if (old) app.leave(std::move(*old), drain_ms);
+}
+
+// Whether what is live is what is wanted, values of variables included.
+bool is_live(const App& app) {
+  const ota::SlotRecord* live = app.slots.live_slot();
+  if (live == nullptr || live->release.release != app.wish.release()) return false;
+  const Values overrides(app.wish.overrides().begin(), app.wish.overrides().end());
+  return live->release.overrides == write_overrides(overrides);
+}
+
+proto::awaitable<void> run(App& app) {
+  const ota::SlotRecord* live = app.slots.live_slot();
+  const auto on_trial = app.slots.trial();
+  const bool ours =
+      on_trial && app.slots.slot(*on_trial).release.attempt == app.wish.attempt();
+  if (on_trial && !ours) {
+    co_await supersede(app);
+    co_return;
+  }
+  if (app.wish.fall_back() != 0) {
+    const bool there = live != nullptr && live->release.release == app.wish.fall_back();
+    if (there) co_return co_await settle(app, "runs");
+    co_return co_await fall_back(app);
+  }
+  if (app.wish.release() == 0) {
+    ReportDraft draft = app.draft(fleet::v1::WAITING, 0);
+    co_return co_await finish(app, std::move(draft));
+  }
+  if (!is_live(app)) {
+    co_await run_update(app);
+    co_return;
+  }
+  if (app.wish.restart_count() > app.row.restart_count) {
+    co_await restart(app);
+  } else {
+    co_await settle(app, "runs already");
+  }
+}
+
+}  // namespace
+
+proto::awaitable<void> pursue(App& app) {
+  switch (app.wish.run()) {
+    case fleet::v1::STOP: co_await stop(app); break;
+    case fleet::v1::REMOVE: co_await remove(app); break;
+    default: co_await run(app); break;
+  }
+}
+
+}  // namespace agent

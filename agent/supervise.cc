@@ -1,0 +1,300 @@
+#include "agent/supervise.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/log.h"
+
+namespace agent {
+namespace {
+
+using proto::Code;
+using proto::Deadline;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+// Between two looks when nothing else is due; an event wakes earlier.
+constexpr std::int64_t kLookMs = 1000;
+constexpr std::int64_t kStartRetryMs = 1000;
+
+// The live slot under watch failed: the other good one takes over.
+void revert_live(App& app, const fleet::v1::Reason& why) {
+  const ota::ReleaseRecord record = app.slots.live_slot()->release;
+  const ota::SlotRecord& other = app.slots.slot(app.slots.spare());
+  const bool back = other.state == ota::SlotState::good;
+  ReportDraft draft = app.draft(back ? fleet::v1::REVERTED : fleet::v1::FAILED, record.release);
+  if (app.wish.attempt() != record.attempt) draft.wish.set_attempt(record.attempt);
+  draft.why = why;
+  draft.detail = back ? "runs " + app.name + " " + std::to_string(other.release.release)
+                      : "first release here: nothing to go back to, the app is stopped";
+  draft.ends_wish = app.wish.attempt() == record.attempt;
+  const Code code = static_cast<Code>(why.code());
+  const App::Verb verb = [&app, &record, code, &why](ota::Transaction& tx) {
+    return ota::Slots::revert(tx, app.name, record.attempt, code, why.text());
+  };
+  const Status moved = app.move(verb, draft);
+  if (!moved) {
+    proto::log_error("revert.not_stored", {{"app", app.name}, {"why", moved.error().what}});
+    return;
+  }
+  if (app.live) {
+    app.send_console(*app.live);
+    app.leave(std::move(*app.live), 0);
+    app.live.reset();
+  }
+  app.manifest.reset();
+  app.restart_at_ms = 0;
+  app.leave_ended = false;
+}
+
+// The live guest is gone: again, later, or back.
+void on_live_end(App& app) {
+  app.live_probe.forget();
+  const fleet::v1::Reason why = app.reason(*app.live, Code::unset, "", &*app.judge);
+  const bool failed = why.exit() != "guest exit 0";
+  const RestartDecision decision =
+      app.restarts->on_end(failed, static_cast<std::uint64_t>(app.device.ports.clock.now_ms()));
+  proto::log_warning("guest.ended", {{"app", app.name},
+                                     {"release", app.live->release},
+                                     {"instance", app.live->id},
+                                     {"code", proto::name_of(static_cast<Code>(why.code()))},
+                                     {"why", why.text()}});
+  if (decision.kind == RestartDecision::Kind::crash_loop && app.slots.under_watch) {
+    fleet::v1::Reason loop = why;
+    loop.set_code(fleet::v1::CODE_CRASH_LOOP);
+    loop.set_text("crash loop: " + why.text());
+    revert_live(app, loop);
+    app.tend_leaving();
+    if (!app.live) return;
+  }
+  app.leave_ended = decision.kind == RestartDecision::Kind::leave;
+  app.restart_at_ms =
+      app.device.ports.clock.now_ms() + static_cast<std::int64_t>(decision.wait_ms);
+  app.forget(*app.live);
+  app.live.reset();
+}
+
+// Bytes of a slot were damaged or lost on the disk: the records move to what is whole.
+proto::awaitable<void> recover_bytes(App& app) {
+  auto work = [&app]() -> Result<std::vector<ota::BlobRef>> {
+    TRY(const auto pinned, ota::Slots::pinned_blobs(app.device.state.database()));
+    std::vector<ota::BlobRef> gone;
+    for (const ota::BlobRef& blob : pinned) {
+      if (!app.device.blobs.has(blob)) gone.push_back(blob);
+    }
+    return gone;
+  };
+  // In line with the loop: the database belongs to it, and this is rare.
+  auto gone = work();
+  if (!gone) co_return;
+  ota::Transaction transaction(app.device.state.database());
+  auto recovered = ota::Slots::recover(
+      transaction, app.device.ports.machine.boot_time(), [&gone](const ota::BlobRef& blob) {
+        return std::find(gone->begin(), gone->end(), blob) == gone->end();
+      });
+  if (!recovered) co_return;
+  const Status committed = transaction.commit();
+  if (!committed) co_return;
+  for (const ota::Recovered& one : *recovered) {
+    proto::log_error("slot.lost", {{"app", one.app}, {"release", one.release},
+                                   {"why", one.why_text}});
+  }
+  const Status loaded = app.load();
+  if (!loaded) proto::log_error("state.unreadable", {{"why", loaded.error().what}});
+}
+
+proto::awaitable<void> start_live(App& app) {
+  const ota::SlotName slot = *app.slots.live;
+  if (!app.manifest) {
+    const Status loaded = co_await app.load_live();
+    if (!loaded) {
+      proto::log_error("slot.unreadable", {{"app", app.name}, {"why", loaded.error().what}});
+      co_await recover_bytes(app);
+      app.restart_at_ms = app.device.ports.clock.now_ms() + kStartRetryMs;
+      co_return;
+    }
+  }
+  const ota::ReleaseRecord record = app.slots.slot(slot).release;
+  const fleet::v1::AppManifest manifest = *app.manifest;
+  auto started = co_await app.start(slot, record, manifest, false);
+  if (started) {
+    app.live = std::move(*started);
+    const std::uint64_t allowed = manifest.health().grace_ms() + manifest.health().deadline_ms();
+    app.judge.emplace(manifest.health(), allowed);
+    co_return;
+  }
+  if (app.device.stopping) co_return;
+  const Error& error = started.error();
+  proto::log_error("guest.not_started", {{"app", app.name},
+                                         {"release", record.release},
+                                         {"code", proto::name_of(error.code)},
+                                         {"why", error.what}});
+  if (error.code == Code::bad_digest || error.code == Code::not_found) {
+    co_await recover_bytes(app);
+    app.manifest.reset();
+  }
+  app.restart_at_ms = app.device.ports.clock.now_ms() + kStartRetryMs;
+}
+
+// One probe's outcome for a live guest.
+proto::awaitable<void> judge_live(App& app, Verdict verdict) {
+  if (verdict == Verdict::undecided || verdict == Verdict::healthy) co_return;
+  const bool lost_it = verdict == Verdict::unhealthy;
+  const std::string what = std::string(lost_it ? "health failed: " : "no answer after a restart: ") +
+                           app.judge->last_failure();
+  const Code code = lost_it ? Code::unhealthy : Code::no_answer;
+  const fleet::v1::Reason why = app.reason(*app.live, code, what, &*app.judge);
+  proto::log_warning("guest.unhealthy", {{"app", app.name},
+                                         {"release", app.live->release},
+                                         {"why", what}});
+  if (app.slots.under_watch) {
+    revert_live(app, why);
+    app.tend_leaving();
+    co_return;
+  }
+  // Out of the watch only a restart can help; it counts as an end, so that it backs off.
+  const RestartDecision decision =
+      app.restarts->on_end(true, static_cast<std::uint64_t>(app.device.ports.clock.now_ms()));
+  app.leave_ended = false;
+  app.restart_at_ms = app.device.ports.clock.now_ms() +
+                      static_cast<std::int64_t>(std::max(decision.wait_ms, std::uint64_t{1}));
+  Guest old = std::move(*app.live);
+  app.live.reset();
+  app.live_probe.forget();
+  co_await app.stop_now(std::move(old));
+}
+
+proto::awaitable<void> probe_live(App& app, Deadline& wake) {
+  proto::Clock& clock = app.device.ports.clock;
+  const auto result = app.live_probe.take();
+  if (result) {
+    const Verdict verdict = app.judge->on_probe(*result, app.up_ms(*app.live));
+    app.restarts->on_healthy_for(app.judge->healthy() ? app.up_ms(*app.live) : 0);
+    app.next_probe_ms = clock.now_ms() + static_cast<std::int64_t>(app.judge->wait_ms());
+    co_await judge_live(app, verdict);
+    if (!app.live) co_return;
+  }
+  if (app.live_probe.under_way()) co_return;
+  if (clock.now_ms() >= app.next_probe_ms) {
+    app.begin_probe(app.live_probe, *app.live, *app.manifest);
+    // A result that is there at once is judged in the next round.
+    app.next_probe_ms = clock.now_ms() + static_cast<std::int64_t>(app.judge->wait_ms());
+    if (!app.live_probe.under_way()) {
+      const auto at_once = app.live_probe.take();
+      const Verdict verdict = app.judge->on_probe(*at_once, app.up_ms(*app.live));
+      app.restarts->on_healthy_for(app.judge->healthy() ? app.up_ms(*app.live) : 0);
+      app.next_probe_ms = clock.now_ms() + static_cast<std::int64_t>(app.judge->wait_ms());
+      co_await judge_live(app, verdict);
+      if (!app.live) co_return;
+    }
+  }
+  if (!app.live_probe.under_way()) wake = wake.sooner(Deadline{app.next_probe_ms});
+}
+
+void end_watch(App& app) {
+  if (!app.slots.under_watch || !app.manifest) return;
+  ota::Database& database = app.device.state.database();
+  const std::uint64_t age_ms = app.slots.age_ms(app.device.ports.machine.boot_time());
+  if (age_ms < app.manifest->update().watch_ms()) return;
+  ota::Transaction transaction(database);
+  auto after = ota::Slots::end_watch(transaction, app.name);
+  if (!after || !transaction.commit()) return;
+  app.slots = std::move(*after);
+  proto::log_info("watch.ended", {{"app", app.name}});
+}
+
+}  // namespace
+
+proto::awaitable<Deadline> tick(App& app) {
+  proto::Clock& clock = app.device.ports.clock;
+  Deadline wake = Deadline::after(clock, kLookMs);
+  const Status listed = app.refresh();
+  if (!listed) co_return wake;  // the launcher is away: nothing can be judged or started
+  app.tend_leaving();
+  for (const Leaving& one : app.leaving) {
+    if (!one.stop_sent) wake = wake.sooner(Deadline{one.stop_at_ms});
+  }
+  if (app.live && app.live->ended() && app.judge) on_live_end(app);
+  const bool missing = !app.live && app.slots.live && app.wanted_running() && !app.hold_live &&
+                       !app.leave_ended;
+  if (missing && clock.now_ms() >= app.restart_at_ms) {
+    co_await start_live(app);
+  } else if (missing) {
+    wake = wake.sooner(Deadline{app.restart_at_ms});
+  }
+  if (app.live && app.judge) co_await probe_live(app, wake);
+  end_watch(app);
+  if (!app.hold_ports) {
+    const Status published = app.publish_live();
+    if (!published) {
+      proto::log_error("ports.not_published",
+                       {{"app", app.name}, {"why", published.error().what}});
+    }
+  }
+  co_return wake;
+}
+
+proto::awaitable<Status> adopt(App& app) {
+  CO_TRY_VOID(app.load());
+  const Status read = co_await app.load_live();
+  if (!read) {
+    proto::log_error("slot.unreadable", {{"app", app.name}, {"why", read.error().what}});
+    co_await recover_bytes(app);
+    CO_TRY_VOID(co_await app.load_live());
+  }
+  CO_TRY(const auto listed, app.device.ports.launcher.list());
+  for (const Instance& one : listed) {
+    const auto tag = read_tag(one.tag);
+    if (!tag || tag->app != app.name) continue;
+    Guest guest;
+    guest.id = one.id;
+    guest.slot = tag->slot;
+    guest.release = tag->release;
+    guest.attempt = tag->attempt;
+    guest.monitor = tag->monitor;
+    guest.started_ms = one.started_ms;
+    guest.last = one;
+    if (!one.interfaces.empty()) guest.address = one.interfaces.front().address;
+    const ota::SlotRecord& slot = app.slots.slot(tag->slot);
+    const bool of_slot = slot.release.attempt == tag->attempt &&
+                         slot.release.release == tag->release;
+    const bool runs = one.state == InstanceState::running;
+    if (of_slot && runs && !app.live && app.slots.live == tag->slot) {
+      app.judge->adopt_healthy();
+      app.live = std::move(guest);
+    } else if (of_slot && runs && !app.trial && app.slots.trial() == tag->slot) {
+      app.trial = std::move(guest);
+    } else {
+      app.leave(std::move(guest), 0);
+      continue;
+    }
+    proto::log_info("guest.adopted", {{"app", app.name},
+                                      {"release", tag->release},
+                                      {"instance", one.id}});
+  }
+  app.tend_leaving();
+  co_return Status();
+}
+
+proto::awaitable<void> run_app(App& app) {
+  proto::Clock& clock = app.device.ports.clock;
+  while (!app.device.stopping) {
+    const Status adopted = co_await adopt(app);
+    if (adopted) break;
+    proto::log_error("app.not_adopted", {{"app", app.name}, {"why", adopted.error().what}});
+    co_await proto::sleep_ms(clock, kStartRetryMs);
+  }
+  while (!app.device.stopping) {
+    const bool wanted = !app.wish.app().empty() && !app.wish_done();
+    if (wanted) co_await pursue(app);
+    if (app.device.stopping) break;
+    const Deadline wake = co_await tick(app);
+    const bool newer = !app.wish.app().empty() && !app.wish_done();
+    if (newer || app.device.stopping || wake.passed(clock)) continue;
+    co_await app.changed.wait(wake);
+  }
+  co_await app.live_probe.stop();
+}
+
+}  // namespace agent

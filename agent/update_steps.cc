@@ -1,0 +1,288 @@
+#include "agent/update_steps.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "agent/guest_config.h"
+#include "agent/supervise.h"
+#include "proto/log.h"
+#include "proto/units.h"
+
+namespace agent {
+
+using proto::Code;
+using proto::Deadline;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+namespace {
+
+constexpr std::int64_t kFirstRetryMs = 500;
+constexpr std::int64_t kLongestRetryMs = 60'000;
+
+// The world's fault, and maybe not for long.
+bool is_transient(Code code) {
+  return code == Code::unreachable || code == Code::timeout || code == Code::closed ||
+         code == Code::unavailable;
+}
+
+Values overrides_of(const fleet::v1::DesiredApp& wish) {
+  return Values(wish.overrides().begin(), wish.overrides().end());
+}
+
+struct Missing {
+  std::vector<ota::BlobRef> blobs;
+  std::uint64_t bytes = 0;
+};
+
+proto::awaitable<Result<Missing>> find_missing(App& app, std::vector<ota::BlobRef> wanted) {
+  auto work = [&app, &wanted]() -> Result<Missing> {
+    Missing out;
+    for (const ota::BlobRef& blob : wanted) {
+      if (app.device.blobs.has(blob)) continue;
+      out.blobs.push_back(blob);
+      out.bytes += blob.size_bytes;
+    }
+    return out;
+  };
+  co_return co_await proto::run_blocking(app.device.ports.disk_pool, std::move(work));
+}
+
+proto::awaitable<Status> verify(Update& update) {
+  App& app = update.app;
+  while (true) {
+    CO_TRY_VOID(update.still_wanted());
+    const std::int64_t now_s = app.device.now_s();
+    ota::Fetch& session = update.session();
+    MetadataFacts facts;
+    auto work = [&app, &session, &update, &facts, now_s] {
+      return app.device.trust.find_release(session, app.name, update.wish.release(), now_s, facts);
+    };
+    auto found = co_await proto::run_blocking(app.device.ports.fetch_pool, std::move(work));
+    CO_TRY(const bool floor_fell, app.device.learn(facts));
+    if (found) {
+      update.verified = std::move(*found);
+      update.manifest = update.verified.manifest;
+      update.fetched_bytes += update.verified.fetched_bytes;
+      co_return Status();
+    }
+    if (floor_fell && found.error().code == Code::expired) continue;
+    CO_TRY_VOID(co_await update.wait_to_retry(found.error()));
+  }
+}
+
+Status check_refused(Update& update) {
+  App& app = update.app;
+  ota::Database& database = app.device.state.database();
+  const ota::Sha256& digest = update.verified.manifest_ref.digest;
+  TRY(bool refused, ota::Slots::is_refused(database, app.name, digest));
+  if (refused && update.wish.retry_refused()) {
+    ota::Transaction transaction(database);
+    TRY_VOID(ota::Slots::forget_refusal(transaction, app.name, digest));
+    TRY_VOID(transaction.commit());
+    refused = false;
+  }
+  return check_number(app.slots, update.wish.release(), update.verified.yanked, refused);
+}
+
+}  // namespace
+
+Result<DeviceFacts> device_facts(App& app) {
+  DeviceFacts facts;
+  Device& device = app.device;
+  facts.arch = device.ports.machine.arch();
+  TRY(facts.memory_free_bytes, device.ports.machine.memory_free_bytes());
+  facts.live_runs = app.live && !app.live->ended();
+  if (facts.live_runs && app.manifest) facts.memory_of_old_bytes = app.manifest->memory_bytes();
+  facts.memory_max_mib = device.launcher.memory_max_mib;
+  facts.monitors = &device.monitors;
+  facts.holders.apps = device.network->mappings_without(app.name);
+  facts.holders.denied = device.launcher.denied_ports;
+  TRY(facts.holders.sockets, device.ports.machine.host_sockets());
+  return facts;
+}
+
+Update::Update(App& of)
+    : app(of), wish(of.wish), key(wish_key(of.wish)), began_ms_(of.device.ports.clock.now_ms()) {}
+
+Update::~Update() { app.fetch = nullptr; }
+
+void Update::begin(std::string_view step) {
+  end_step();
+  step_ = std::string(step);
+  step_began_ms_ = app.device.ports.clock.now_ms();
+}
+
+void Update::end_step() {
+  if (step_.empty()) return;
+  fleet::v1::StepTime time;
+  time.set_step(step_);
+  time.set_took_us(
+      static_cast<std::uint64_t>(app.device.ports.clock.now_ms() - step_began_ms_) * 1000);
+  steps.push_back(std::move(time));
+  step_.clear();
+}
+
+ReportDraft Update::draft(fleet::v1::DeviceState state) {
+  ReportDraft out;
+  out.state = state;
+  out.release = wish.release();
+  out.wish = wish;
+  out.steps = steps;
+  out.fetched_bytes = fetched_bytes;
+  if (state == fleet::v1::FETCHING || state == fleet::v1::STAGED || state == fleet::v1::TRIAL) {
+    app.busy = state;
+  }
+  return out;
+}
+
+Status Update::still_wanted() const {
+  if (app.device.stopping) return Error{Code::cancelled, "the agent stops", app.name};
+  if (app.superseded(key)) return Error{Code::superseded, "a newer wish came", app.name};
+  return {};
+}
+
+proto::awaitable<Status> Update::wait_to_retry(Error error) {
+  CO_TRY_VOID(still_wanted());  // a cancelled download says so through its cause
+  if (!is_transient(error.code)) co_return error;
+  proto::Clock& clock = app.device.ports.clock;
+  const auto limit_ms = static_cast<std::int64_t>(wish.deadline_ms());
+  if (limit_ms > 0 && clock.now_ms() - began_ms_ >= limit_ms) co_return error;
+  retry_wait_ms_ = std::clamp(retry_wait_ms_ * 2, kFirstRetryMs, kLongestRetryMs);
+  proto::log_warning("fetch.waits", {{"app", app.name}, {"why", error.what},
+                                     {"wait_ms", retry_wait_ms_}});
+  const Deadline until = Deadline::after(clock, retry_wait_ms_);
+  while (!until.passed(clock) && still_wanted()) co_await app.changed.wait(until);
+  session_.reset();
+  co_return still_wanted();
+}
+
+ota::Fetch& Update::session() {
+  if (session_ == nullptr) session_ = app.device.ports.fetches.open();
+  app.fetch = session_.get();
+  return *session_;
+}
+
+proto::awaitable<Status> admit(Update& update) {
+  App& app = update.app;
+  CO_TRY_VOID(app.report(update.draft(fleet::v1::OFFERED)));
+  CO_TRY_VOID(check_number(app.slots, update.wish.release(), false, false));
+  CO_TRY_VOID(co_await verify(update));
+  CO_TRY_VOID(check_text(update.manifest));
+  CO_TRY_VOID(check_refused(update));
+  CO_TRY([[maybe_unused]] const Values values,
+         variable_values(update.manifest, overrides_of(update.wish)));
+  CO_TRY_VOID(app.device.ports.machine.check_fit(update.manifest));
+  CO_TRY(const DeviceFacts facts, device_facts(app));
+  CO_TRY(update.plan, plan_release(update.manifest, facts));
+  app.device.hold(app.name, update.plan.blobs);
+
+  // Whether it all fits is known before the first byte.
+  CO_TRY(Missing missing, co_await find_missing(app, update.plan.blobs));
+  CO_TRY(std::uint64_t free_bytes, app.device.ports.disk.free_bytes());
+  if (missing.bytes + ota::kDiskReserveBytes > free_bytes) {
+    CO_TRY_VOID(co_await app.device.collect_blobs());
+    CO_TRY(free_bytes, app.device.ports.disk.free_bytes());
+  }
+  CO_TRY_VOID(check_bytes(update.manifest, missing.bytes, free_bytes));
+  update.missing = std::move(missing.blobs);
+  co_return Status();
+}
+
+namespace {
+
+// One blob, from where an earlier try ended; a broken partial is begun again once.
+proto::awaitable<Status> fetch_blob(Update& update, ota::BlobRef blob) {
+  App& app = update.app;
+  Device& device = app.device;
+  for (bool again = false;; again = true) {
+    auto begin = [&device, &blob] { return device.blobs.begin(blob); };
+    auto begun = co_await proto::run_blocking(device.ports.disk_pool, std::move(begin));
+    if (!begun && begun.error().code == Code::already_exists) co_return Status();
+    if (!begun) co_return begun.error();
+    ota::Partial partial = std::move(*begun);
+    const bool resumed = partial.offset_bytes() > 0;
+    Status fetched;
+    if (partial.offset_bytes() < blob.size_bytes) {
+      ota::FetchRequest request;
+      request.path = kBlobsPath + blob.digest.hex();
+      request.offset_bytes = partial.offset_bytes();
+      request.expected_bytes = blob.size_bytes;
+      ota::Fetch& session = update.session();
+      auto work = [&session, &request, &partial] { return session.fetch(request, partial.file()); };
+      auto done = co_await proto::run_blocking(device.ports.fetch_pool, std::move(work));
+      if (done) {
+        update.fetched_bytes += done->received_bytes;
+      } else {
+        fetched = done.error();
+      }
+    }
+    if (fetched) {
+      auto finish = [&device, &partial]() -> Status {
+        TRY_VOID(partial.refresh());
+        return device.blobs.finish(std::move(partial));
+      };
+      fetched = co_await proto::run_blocking(device.ports.disk_pool, std::move(finish));
+    }
+    if (fetched) co_return Status();
+    if (fetched.error().code == Code::bad_digest && resumed && !again) continue;
+    if (fetched.error().code == Code::not_found) {
+      co_return fetched.error().with("blob " + blob.digest.hex().substr(0, 8));
+    }
+    CO_TRY_VOID(co_await update.wait_to_retry(fetched.error()));
+  }
+}
+
+}  // namespace
+
+proto::awaitable<Status> fetch_blobs(Update& update) {
+  if (update.missing.empty()) co_return Status();
+  CO_TRY_VOID(update.app.report(update.draft(fleet::v1::FETCHING)));
+  for (const ota::BlobRef& blob : update.missing) {
+    CO_TRY_VOID(update.still_wanted());
+    CO_TRY_VOID(co_await fetch_blob(update, blob));
+  }
+  co_return Status();
+}
+
+proto::awaitable<Status> stage(Update& update) {
+  App& app = update.app;
+  CO_TRY_VOID(update.still_wanted());
+  auto put = [&app, &update] {
+    const std::string& text = update.verified.manifest_bytes;
+    return app.device.blobs.put(update.verified.manifest_ref,
+                                std::as_bytes(std::span(text.data(), text.size())));
+  };
+  CO_TRY_VOID(co_await proto::run_blocking(app.device.ports.disk_pool, std::move(put)));
+  ota::ReleaseRecord record;
+  record.attempt = update.wish.attempt();
+  record.release = update.wish.release();
+  record.manifest = update.verified.manifest_ref.digest;
+  record.overrides = write_overrides(overrides_of(update.wish));
+  record.blobs = update.plan.blobs;
+  record.blobs.push_back(update.verified.manifest_ref);
+  const App::Verb verb = [&app, &record](ota::Transaction& tx) {
+    return ota::Slots::stage(tx, app.name, record);
+  };
+  update.end_step();
+  co_return app.move(verb, update.draft(fleet::v1::STAGED));
+}
+
+Status arm(Update& update) {
+  App& app = update.app;
+  TRY_VOID(update.still_wanted());
+  ota::Slots::ArmOptions options;
+  options.tries = static_cast<int>(std::clamp<std::uint32_t>(update.manifest.update().tries(), 1, 10));
+  options.end_watch = true;  // a newer wish of the operator ends the watch over the older one
+  const App::Verb verb = [&app, &update, &options](ota::Transaction& tx) {
+    return ota::Slots::arm(tx, app.name, update.wish.attempt(), options);
+  };
+  update.end_step();
+  ReportDraft draft = update.draft(fleet::v1::TRIAL);
+  draft.detail = update.plan.handover_why;
+  return app.move(verb, draft);
+}
+
+}  // namespace agent

@@ -1,0 +1,69 @@
+// The steps of run_update (agent/update.cc) and what they hand to each other.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/app.h"
+
+namespace agent {
+
+/// One attempt at one wish.
+class Update {
+ public:
+  explicit Update(App& of);
+  ~Update();
+  Update(const Update&) = delete;
+  Update& operator=(const Update&) = delete;
+
+  App& app;
+  const fleet::v1::DesiredApp wish;   // as it was when the attempt began
+  const std::string key;
+  VerifiedRelease verified;           // after admit
+  fleet::v1::AppManifest manifest;    // after admit, or of the resumed trial
+  Plan plan;
+  std::vector<ota::BlobRef> missing;  // after admit
+  std::uint64_t fetched_bytes = 0;
+  std::optional<HealthJudge> judge;
+  fleet::v1::Reason why;              // of a trial that failed
+  std::vector<fleet::v1::StepTime> steps;
+
+  /// Ends the step before and starts this one's time.
+  void begin(std::string_view step);
+  void end_step();
+  ReportDraft draft(fleet::v1::DeviceState state);
+  /// errors superseded | cancelled (the agent stops)
+  proto::Status still_wanted() const;
+  /// Waits before another try after `error`; gives the error back when there shall be none.
+  proto::awaitable<proto::Status> wait_to_retry(proto::Error error);
+  /// A fetch session of this attempt, ended when a newer wish comes.
+  ota::Fetch& session();
+
+ private:
+  std::unique_ptr<ota::Fetch> session_;
+  std::string step_;
+  std::int64_t step_began_ms_ = 0;
+  std::int64_t began_ms_;
+  std::int64_t retry_wait_ms_ = 0;
+};
+
+/// What of the device counts for this app now. errors io
+proto::Result<DeviceFacts> device_facts(App& app);
+
+// Each gives the error that ends the attempt; see the list in update.cc.
+proto::awaitable<proto::Status> admit(Update& update);
+proto::awaitable<proto::Status> fetch_blobs(Update& update);
+proto::awaitable<proto::Status> stage(Update& update);
+proto::Status arm(Update& update);
+proto::awaitable<proto::Status> resume(Update& update);
+proto::awaitable<proto::Status> start_trial(Update& update);
+proto::awaitable<proto::Status> probe_trial(Update& update);
+proto::awaitable<proto::Status> confirm(Update& update);
+void switch_over(Update& update);
+void drain(Update& update);
+
+}  // namespace agent
