@@ -30,3 +30,5 @@ if ((${#missing[@]})); then
   apt-get update -q
   apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
+# The images' TCP/IP stack comes as Debian's source package.
+"$(dirname "$0")/fetch-lwip.sh"
