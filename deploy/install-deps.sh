@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(
   g++ ninja-build cmake pkg-config ccache
-  libboost1.81-dev libprotobuf-dev protobuf-compiler libmbedtls-dev libcurl4-openssl-dev
+  libboost1.81-dev libprotobuf-dev protobuf-compiler libmbedtls-dev libcurl4-openssl-dev libssl-dev
   libsqlite3-dev libsodium-dev libgtest-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev
   libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
   nlohmann-json3-dev libzstd-dev libsystemd-dev libbenchmark-dev

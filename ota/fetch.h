@@ -46,7 +46,8 @@ class Fetch {
   /// errors not_found (404) | forbidden (403) | unauthenticated (401, or TLS refused either side) |
   ///        unreachable | timeout (deadline, or slower than the floor) | closed (cut short; also
   ///        the program's death) | bad_digest (not expected_bytes long) | too_large (over
-  ///        max_bytes) | unavailable (redirect, 429, 5xx) | no_space | io | cancelled | bad_argument
+  ///        max_bytes) | unavailable (redirect, 429, 5xx) | start_failed (no such program) |
+  ///        no_space | io | cancelled | bad_argument
   virtual proto::Result<FetchDone> fetch(const FetchRequest& request, const proto::Fd& file) = 0;
 
   /// Ends the running request and every later one with `cancelled`. From any thread.
@@ -88,12 +89,15 @@ class FetchSession final : public Fetch {
   proto::Result<FetchDone> fetch(const FetchRequest& request, const proto::Fd& file) override;
   void cancel() override;
 
+  /// Ends the process now; the next request starts another. To be called before fetched files are
+  /// hashed: until then the process may still hold their descriptors.
+  void end();
+
   /// The process while it runs, else -1. For tests that kill it.
   pid_t process_id() const { return process_id_; }
 
  private:
   proto::Status start();
-  void stop();
   proto::Status send_request(const FetchRequest& request, const proto::Fd& file);
   proto::Result<FetchDone> await_answer(const FetchRequest& request);
 
