@@ -9,12 +9,18 @@
 
 namespace launcher {
 
-inline constexpr int kFlushPatienceMs = 100;
+struct StaleFlow {
+  Ipv4 client;
+  std::uint16_t client_port = 0;
+  Ipv4 host;                  // the address that the client asked
+  WireFlow wanted{};          // by which of the flows asked for it was found
+};
 
-/// Deletes the flows of these published ports that were translated to the named guests. A flow with
-/// a request still unanswered (by conntrack's packet counters) is given up to kFlushPatienceMs, so
-/// that its answer is not lost; then it goes too. Returns how many went. Flows that end by
-/// themselves meanwhile are no error. Errors: launcher.
-proto::Result<std::uint32_t> flush_flows(const std::vector<WireFlow>& flows);
+/// The flows of these published ports that were translated to the named guests. Errors: launcher.
+proto::Result<std::vector<StaleFlow>> find_flows(const std::vector<WireFlow>& flows);
+
+/// Deletes them; returns how many went. One that ends by itself meanwhile is no error.
+/// Errors: launcher.
+proto::Result<std::uint32_t> delete_flows(const std::vector<WireFlow>& flows);
 
 }  // namespace launcher

@@ -15,7 +15,6 @@ using proto::Error;
 using proto::Status;
 
 constexpr char kIpForward[] = "/proc/sys/net/ipv4/ip_forward";
-constexpr char kCountFlows[] = "/proc/sys/net/netfilter/nf_conntrack_acct";
 constexpr int kTapPatience = 200;  // times 10 ms, for taps of processes that are dying
 
 MacAddress random_mac() {
@@ -79,10 +78,6 @@ Status Host::set_up() {
   if (!bridge) return Error{Code::launcher, "the bridge vanished after it was made", ""};
   mtu_ = bridge->mtu;
   TRY_VOID(nft_.run(base_rules(conf_)));
-  // Packet counters of flows: without them a flush cannot see an unanswered request.
-  if (!leftovers_.change_setting(kCountFlows, "1")) {
-    log_line("warning", "conntrack.uncounted", "");
-  }
   return leftovers_.change_setting(kIpForward, "1");
 }
 

@@ -2,6 +2,9 @@
 // what is asked for; the last word for our bridge is always drop.
 #include "agent/launcher/nft_rules.h"
 
+#include <set>
+#include <tuple>
+
 namespace launcher {
 namespace {
 
@@ -59,6 +62,17 @@ std::string base_rules(const Conf& conf) {
   map published { type inet_proto . inet_service : ipv4_addr . inet_service; }
   map published_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
   map guests { type ipv4_addr : verdict; }
+  set late { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
+  map late_hosts { type ipv4_addr . inet_service . ipv4_addr . inet_service : ipv4_addr; }
+  chain late_raw {
+    type filter hook prerouting priority -300; policy accept;
+    iifname )" + bridge + R"( ip saddr . udp sport . ip daddr . udp dport @late notrack
+  }
+  chain late_source { }
+  chain late_out {
+    type filter hook postrouting priority 0; policy accept;
+    ct state untracked jump late_source
+  }
   chain publish {
     dnat ip to ip daddr . meta l4proto . th dport map @published_at
     dnat ip to meta l4proto . th dport map @published
@@ -87,7 +101,7 @@ std::string base_rules(const Conf& conf) {
     type filter hook forward priority 0; policy accept;
     iifname != )" + bridge + " oifname != " + bridge + R"( accept
     iifname )" + bridge + " oifname " + bridge + R"( drop
-    ct state established,related accept
+    ct state established,related,untracked accept
     oifname )" + bridge + R"( ct status dnat accept
     oifname )" + bridge + R"( drop
     ip saddr vmap @guests
@@ -141,6 +155,28 @@ std::string publish_rules(const std::vector<WirePort>& ports) {
       text += "add element inet fleet published_at { " + to_string(Ipv4{port.host_address}) +
               " . " + key + " : " + target + " }\n";
     }
+  }
+  return text;
+}
+
+std::string late_rules(const std::vector<LateAnswer>& answers) {
+  std::string text = "flush chain inet fleet late_source\nflush set inet fleet late\n"
+                     "flush map inet fleet late_hosts\n";
+  std::set<std::tuple<Ipv4, std::uint16_t, std::uint16_t>> ports;
+  for (const LateAnswer& answer : answers) {
+    const std::string key = to_string(answer.guest) + " . " + std::to_string(answer.guest_port) +
+                            " . " + to_string(answer.client) + " . " +
+                            std::to_string(answer.client_port);
+    text += "add element inet fleet late { " + key + " }\n";
+    text += "add element inet fleet late_hosts { " + key + " : " + to_string(answer.host) + " }\n";
+    ports.insert({answer.guest, answer.guest_port, answer.host_port});
+  }
+  for (const auto& [guest, guest_port, host_port] : ports) {
+    // Both in one rule: the look-up needs the packet as it came.
+    text += "add rule inet fleet late_source ip saddr " + to_string(guest) + " udp sport " +
+            std::to_string(guest_port) +
+            " ip saddr set ip saddr . udp sport . ip daddr . udp dport map @late_hosts" +
+            " udp sport set " + std::to_string(host_port) + "\n";
   }
   return text;
 }

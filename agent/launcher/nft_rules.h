@@ -37,5 +37,17 @@ std::string add_guest_rules(const GuestRules& guest);
 std::string remove_guest_rules(const GuestRules& guest);
 /// The whole list of published ports. in: checked, without two entries for one key.
 std::string publish_rules(const std::vector<WirePort>& ports);
+/// An answer that may still come after its flow was forgotten.
+struct LateAnswer {
+  Ipv4 guest;
+  std::uint16_t guest_port = 0;
+  Ipv4 client;
+  std::uint16_t client_port = 0;
+  Ipv4 host;                  // what the client asked, and must see as the source
+  std::uint16_t host_port = 0;
+};
+/// Translates the UDP answers named, without conntrack: if such an answer were tracked, it would
+/// look as if the old guest had spoken first, and lead the client back to it. Replaces the list.
+std::string late_rules(const std::vector<LateAnswer>& answers);
 
 }  // namespace launcher

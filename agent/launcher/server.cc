@@ -13,8 +13,8 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
-#include "agent/launcher/flows.h"
 #include "agent/launcher/policy.h"
 #include "agent/launcher/system.h"
 
@@ -26,6 +26,9 @@ using proto::Error;
 using proto::Status;
 
 constexpr std::size_t kMaxClients = 8;
+// A guest that needs longer for an answer than this loses it in a switch.
+constexpr std::uint64_t kLateAnswerMs = 1000;
+constexpr std::size_t kMaxLateAnswers = 4096;
 
 Error failed(const std::string& what) {
   return Error{Code::io, what + ": " + std::strerror(errno), ""};
@@ -152,7 +155,53 @@ void Server::fill_info(InfoReply& reply) const {
 Status Server::publish(const PublishRequest& request) {
   const std::vector<WirePort> ports(request.ports, request.ports + request.count);
   TRY_VOID(may_publish(conf_, ports));
-  return nft_.run(publish_rules(ports));
+  TRY_VOID(nft_.run(publish_rules(ports)));
+  published_before_ = std::exchange(published_, ports);
+  return {};
+}
+
+std::vector<LateAnswer> Server::late_answers(const std::vector<StaleFlow>& flows) const {
+  std::vector<LateAnswer> answers;
+  for (const StaleFlow& flow : flows) {
+    if (flow.wanted.protocol != static_cast<std::uint8_t>(Protocol::udp)) continue;
+    if (answers.size() == kMaxLateAnswers) break;
+    for (const WirePort& port : published_before_) {
+      const bool its = port.protocol == flow.wanted.protocol &&
+                       port.host_port == flow.wanted.host_port &&
+                       port.guest_address == flow.wanted.guest_address;
+      if (!its) continue;
+      answers.push_back({Ipv4{port.guest_address}, port.guest_port, flow.client, flow.client_port,
+                         flow.host, port.host_port});
+      break;
+    }
+  }
+  return answers;
+}
+
+Status Server::flush(const FlushRequest& request) {
+  const std::vector<WireFlow> flows(request.flows, request.flows + request.count);
+  TRY(const std::vector<StaleFlow> stale, find_flows(flows));
+  if (stale.empty()) return {};
+  // First the way for answers that are still being made, then the end of their flows.
+  TRY_VOID(nft_.run(late_rules(late_answers(stale))));
+  late_until_ms_ = now_ms() + kLateAnswerMs;
+  // A datagram that was on its way through the old list may have made one more meanwhile.
+  for (int tries = 0; tries < 5; ++tries) {
+    TRY(const std::uint32_t deleted, delete_flows(flows));
+    if (deleted == 0) break;
+  }
+  return {};
+}
+
+int Server::end_late_answers() {
+  if (late_until_ms_ == 0) return -1;
+  const std::uint64_t now = now_ms();
+  if (now < late_until_ms_) return static_cast<int>(late_until_ms_ - now);
+  late_until_ms_ = 0;
+  if (const Status done = nft_.run(late_rules({})); !done) {
+    log_line("error", "late_answers.kept", "why=\"" + done.error().what + "\"");
+  }
+  return -1;
 }
 
 Status Server::dispatch(Operation operation, const std::vector<char>& packet,
@@ -197,11 +246,7 @@ Status Server::dispatch(Operation operation, const std::vector<char>& packet,
       return instances_.set_ports(id_of(*request), request->up != 0);
     }
     case Operation::publish: return publish(*read_as<PublishRequest>(packet));
-    case Operation::flush_flows: {
-      const auto request = read_as<FlushRequest>(packet);
-      const auto done = flush_flows({request->flows, request->flows + request->count});
-      return done ? Status{} : Status{done.error()};
-    }
+    case Operation::flush_flows: return flush(*read_as<FlushRequest>(packet));
     case Operation::events: return {};
   }
   return Error{Code::internal, "launcher: operation without a case", ""};
@@ -296,7 +341,9 @@ std::vector<pollfd> Server::poll_set(const Fd& signals) const {
 
 Status Server::run(const Fd& signals) {
   for (;;) {
-    const int wait_ms = instances_.run_deadlines();
+    int wait_ms = instances_.run_deadlines();
+    const int late_ms = end_late_answers();
+    if (late_ms >= 0) wait_ms = wait_ms < 0 ? late_ms : std::min(wait_ms, late_ms);
     std::vector<pollfd> set = poll_set(signals);
     if (::poll(set.data(), set.size(), wait_ms) < 0 && errno != EINTR) return failed("poll");
     // Consoles first: they are numbered by the table as it was when poll began.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/launcher/flows.h"
 #include "agent/launcher/host.h"
 #include "agent/launcher/instances.h"
 
@@ -41,6 +42,10 @@ class Server {
                          const std::vector<Fd>& files, std::vector<char>& reply);
   void fill_info(InfoReply& reply) const;
   proto::Status publish(const PublishRequest& request);
+  proto::Status flush(const FlushRequest& request);
+  std::vector<LateAnswer> late_answers(const std::vector<StaleFlow>& flows) const;
+  /// Takes the late answers' rules back when their time is over; milliseconds until then, or -1.
+  int end_late_answers();
   void tell(const std::string& id, EventKind kind);
   void flush_events(Client& client);
   bool take_signals(const Fd& signals);
@@ -54,6 +59,9 @@ class Server {
   std::uint64_t boot_ms_;
   Fd listener_;
   std::vector<Client> clients_;
+  std::vector<WirePort> published_;
+  std::vector<WirePort> published_before_;  // by the list before: where late answers come from
+  std::uint64_t late_until_ms_ = 0;         // 0 = no late answers are awaited
 };
 
 }  // namespace launcher
