@@ -1,0 +1,180 @@
+#include "deploy/fleetctl/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include "proto/document.h"
+
+namespace fleetctl {
+namespace {
+
+// Words of DESIGN 10 that are not built yet: known, not listed, never guessed at.
+struct LaterWord {
+  const char* first;
+  const char* second;  // "" = the first word alone
+};
+constexpr std::array<LaterWord, 14> kLater = {{{"why", ""}, {"yank", ""}, {"config", ""},
+                                               {"volumes", ""}, {"audit", ""}, {"token", ""},
+                                               {"build", ""}, {"catalog", ""},
+                                               {"keys", "rotate"}, {"keys", "revoke"},
+                                               {"keys", "sign"}, {"rollout", "pause"},
+                                               {"rollout", "resume"}, {"rollout", "retry"}}};
+
+std::string later_word(const std::vector<std::string>& words) {
+  if (words.empty()) return "";
+  for (const LaterWord& later : kLater) {
+    if (words[0] != later.first) continue;
+    if (*later.second == '\0') return later.first;
+    if (words.size() > 1 && words[1] == later.second) {
+      return std::string(later.first) + " " + later.second;
+    }
+  }
+  return "";
+}
+
+void build(CLI::App& app, Chosen& chosen, Keep& keep) {
+  app.fallthrough();
+  app.add_flag("--json", chosen.json,
+               "One JSON document on stdout; what follows (push, logs -f, rollout show -w) prints "
+               "one per line, the rollout last");
+  app.add_option("--context", chosen.context, "Controller to talk to (FLEET_CONTEXT)");
+  app.set_version_flag("--version", "fleetctl " FLEET_VERSION);
+  app.footer("Files are in $FLEET_HOME (default ~/.config/unifleet).\n"
+             "Exit codes: 0 ok, 1 error, 2 usage, 3 rollout failed, 4 controller not reached,\n"
+             "5 --wait ran out, 130 detached by Ctrl-C.\n\nExample:\n"
+             "  fleetctl push dns --to edge");
+  add_setup_commands(app, chosen, keep);
+  add_push_commands(app, chosen, keep);
+  add_order_commands(app, chosen, keep);
+  add_look_commands(app, chosen, keep);
+}
+
+void collect_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+}
+
+// The deepest command that the words name, for hints.
+std::string path_of(const CLI::App& app) {
+  std::string path = "fleetctl";
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  return path;
+}
+
+Parsed usage_error(std::string what, const std::string& path) {
+  Parsed parsed;
+  parsed.print_only = true;
+  parsed.code = ExitCode::usage;
+  parsed.to_stderr = "error: " + std::move(what) + "\n  see:  " + path + " --help\n";
+  return parsed;
+}
+
+Parsed no_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  collect_names(app, names);
+  const std::string nearest = proto::nearest_word(word, names);
+  return usage_error("there is no command '" + word + "'" +
+                         (nearest.empty() ? "" : "; nearest: " + nearest), "fleetctl");
+}
+
+// One `case` line per command: its subcommands and its flags.
+void add_case(const CLI::App& app, const std::string& path, std::string& script) {
+  std::vector<std::string> words;
+  collect_names(app, words);
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+  }
+  script += "    '" + path + "') words='";
+  for (const std::string& word : words) script += word + " ";
+  script += "' ;;\n";
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    add_case(*command, path.empty() ? command->get_name() : path + " " + command->get_name(),
+             script);
+  }
+}
+
+}  // namespace
+
+std::string bash_completion() {
+  CLI::App app("", "fleetctl");
+  Chosen chosen;
+  Keep keep;
+  build(app, chosen, keep);
+  std::string script =
+      "# Completion of fleetctl for bash:  source <(fleetctl completion bash)\n"
+      "_fleetctl() {\n"
+      "  local word path= words=\n"
+      "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+      "    case $word in -*) ;; *) path=\"${path:+$path }$word\" ;; esac\n"
+      "  done\n"
+      "  # Arguments of a command are no commands: take words off until one is known.\n"
+      "  while :; do\n"
+      "    _fleetctl_words \"$path\" && break\n"
+      "    [[ $path == *\\ * ]] || { _fleetctl_words ''; break; }\n"
+      "    path=${path% *}\n"
+      "  done\n"
+      "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+      "}\n"
+      "_fleetctl_words() {\n"
+      "  case $1 in\n";
+  add_case(app, "", script);
+  script += "    *) return 1 ;;\n  esac\n}\ncomplete -o default -F _fleetctl fleetctl\n";
+  return script;
+}
+
+Parsed parse_arguments(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (!arguments[i].starts_with('-')) words.push_back(arguments[i]);
+    if (arguments[i] == "--context") ++i;  // its value is no word of a command
+  }
+  if (const std::string later = later_word(words); !later.empty()) {
+    Parsed parsed;
+    parsed.print_only = true;
+    parsed.code = ExitCode::error;
+    parsed.to_stderr = "error: not supported yet: fleetctl " + later + "\n";
+    return parsed;
+  }
+
+  CLI::App app("Pushes signed unikernels to a fleet of devices, and watches them.", "fleetctl");
+  Parsed parsed;
+  auto keep = std::make_shared<Keep>();  // also owned by Chosen::run, whose flags it holds
+  build(app, parsed.chosen, *keep);
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    parsed.print_only = true;
+    parsed.to_stdout = app.help();
+    return parsed;
+  } catch (const CLI::CallForVersion&) {
+    parsed.print_only = true;
+    parsed.to_stdout = "fleetctl " FLEET_VERSION "\n";
+    return parsed;
+  } catch (const CLI::ExtrasError& error) {
+    if (app.get_subcommands().empty() && !words.empty()) return no_command(app, words.front());
+    return usage_error(error.what(), path_of(app));
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what(), path_of(app));
+  }
+  if (!parsed.chosen.run) {
+    if (app.get_subcommands().empty()) {
+      parsed.print_only = true;
+      parsed.code = ExitCode::usage;
+      parsed.to_stderr = app.help();
+      return parsed;
+    }
+    return usage_error("which " + path_of(app).substr(9) + "?", path_of(app));
+  }
+  parsed.chosen.run = [keep, run = std::move(parsed.chosen.run)](Program& program) {
+    return run(program);
+  };
+  return parsed;
+}
+
+}  // namespace fleetctl

@@ -1,0 +1,289 @@
+#include <CLI/CLI.hpp>
+
+#include "deploy/fleetctl/arguments.h"
+#include "deploy/fleetctl/inspect_command.h"
+#include "deploy/fleetctl/keys.h"
+#include "deploy/fleetctl/lists.h"
+#include "deploy/fleetctl/login.h"
+#include "deploy/fleetctl/logs.h"
+#include "deploy/fleetctl/orders.h"
+#include "deploy/fleetctl/push.h"
+#include "proto/units.h"
+
+namespace fleetctl {
+namespace {
+
+template <typename Options>
+Options& keep_options(Keep& keep) {
+  auto options = std::make_shared<Options>();  // also owned by the closure that runs the command
+  keep.push_back(options);
+  return *options;
+}
+
+/// Says what to run when this command is the one.
+void runs(CLI::App* command, Chosen& chosen, std::function<CommandResult(Program&)> run) {
+  std::string name = command->get_name();
+  for (const CLI::App* parent = command->get_parent();
+       parent != nullptr && parent->get_parent() != nullptr; parent = parent->get_parent()) {
+    name = parent->get_name() + " " + name;
+  }
+  command->callback([name, &chosen, run = std::move(run)] {
+    chosen.command = name;
+    chosen.run = run;
+  });
+}
+
+void example(CLI::App* command, const std::string& lines) {
+  command->footer("Example:\n  " + lines);
+}
+
+/// A duration like 30m; anything else is a usage error that names the unit.
+CLI::Option* add_duration(CLI::App* command, const std::string& flag, std::uint64_t& into_ms,
+                          const std::string& help) {
+  return command
+      ->add_option_function<std::string>(
+          flag,
+          [&into_ms, flag](const std::string& text) {
+            const auto parsed = proto::parse_duration_ms(text);
+            if (!parsed) throw CLI::ValidationError(flag, parsed.error().what);
+            into_ms = *parsed;
+          },
+          help + " (" + proto::format_duration_ms(into_ms) + ")")
+      ->type_name("TIME");
+}
+
+void add_follow(CLI::App* command, std::uint64_t& wait_ms, bool& detach, bool& require_all) {
+  add_duration(command, "--wait", wait_ms, "How long to follow; then exit 5, the rollout goes on");
+  command->add_flag("--detach", detach, "Do not follow");
+  command->add_flag("--require-all", require_all, "Exit 3 if any device is not healthy");
+}
+
+void add_order(CLI::App& app, Chosen& chosen, Keep& keep, const char* word,
+               fleet::v1::OrderKind kind, const char* help) {
+  auto& options = keep_options<OrderOptions>(keep);
+  options.kind = kind;
+  CLI::App* command = app.add_subcommand(word, help);
+  command->add_option("APP", options.app, "The app")->required();
+  command->add_option("--to", options.selector, "Devices: edge | site=lyon | edge-1 | all")
+      ->required();
+  add_follow(command, options.wait_ms, options.detach, options.require_all);
+  example(command, std::string("fleetctl ") + word + " dns --to site=lyon");
+  runs(command, chosen, [&options](Program& program) { return give_order(program, options); });
+}
+
+void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
+  auto& options = keep_options<KeysOptions>(keep);
+  CLI::App* keys = app.add_subcommand("keys", "The signing keys of this fleet");
+  example(keys, "fleetctl keys list");
+  const auto add_passphrase = [&options](CLI::App* command) {
+    command->add_option("--passphrase-file", options.passphrase_file,
+                        "Passphrase in a file (FLEET_PASSPHRASE_FILE); else it is asked for");
+  };
+  CLI::App* init = keys->add_subcommand("init", "Make the root and targets keys, once per fleet");
+  init->add_option("--second-copy", options.second_copy,
+                   "Folder for a second copy of the sealed keys, on another disk");
+  add_passphrase(init);
+  example(init, "fleetctl keys init --second-copy /media/usb/unifleet-keys");
+  runs(init, chosen, [&options](Program& program) { return keys_init(program, options); });
+
+  CLI::App* delegate = keys->add_subcommand("delegate", "Make a key that may sign one app");
+  delegate->add_option("APP", options.app, "The app")->required();
+  delegate->add_option("--second-copy", options.second_copy, "Folder for a second copy");
+  add_passphrase(delegate);
+  example(delegate, "fleetctl keys delegate dns");
+  runs(delegate, chosen, [&options](Program& program) { return keys_delegate(program, options); });
+
+  CLI::App* list = keys->add_subcommand("list", "Roles, their keys, when they expire");
+  example(list, "fleetctl keys list");
+  runs(list, chosen, [](Program& program) { return keys_list(program); });
+
+  CLI::App* refresh = keys->add_subcommand("refresh", "Sign root and targets again before they expire");
+  add_passphrase(refresh);
+  example(refresh, "fleetctl keys refresh");
+  runs(refresh, chosen, [&options](Program& program) { return keys_refresh(program, options); });
+}
+
+void add_files(CLI::App& app, Chosen& chosen, Keep& keep) {
+  auto& path = keep_options<std::string>(keep);
+  CLI::App* inspect = app.add_subcommand("inspect", "What is this image, and what does it need");
+  inspect->add_option("FILE", path, "An image")->required();
+  example(inspect, "fleetctl inspect build/dns.x86_64.virtio");
+  runs(inspect, chosen, [&path](Program& program) { return inspect_file(program, path); });
+
+  CLI::App* manifest = app.add_subcommand("manifest", "Check a manifest");
+  manifest->footer(kManifestNotation);
+  CLI::App* check = manifest->add_subcommand("check", "Read and check all of it; nothing is sent");
+  check->add_option("FILE", path, "manifest.yml")->required();
+  example(check, "fleetctl manifest check manifest.yml");
+  runs(check, chosen, [&path](Program& program) { return check_manifest_file(program, path); });
+}
+
+}  // namespace
+
+void add_setup_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
+  auto& options = keep_options<LoginOptions>(keep);
+  CLI::App* command = app.add_subcommand("login", "Make a controller known to this machine");
+  command->add_option("URL", options.url, "https://HOST:8443")->required();
+  command->add_option("--token-file", options.token_file, "File with the token; - is stdin")
+      ->required();
+  command->add_option("--ca", options.ca_file, "ca.pem of the controller")->required();
+  example(command, "fleetctl login https://fleet.example.net:8443 --token-file admin.token "
+                   "--ca ca.pem");
+  // The global --context names the context that is made.
+  runs(command, chosen, [&options](Program& program) {
+    options.context = program.context_name;
+    return login(program, options);
+  });
+  add_keys(app, chosen, keep);
+
+  auto& enroll = keep_options<EnrollOptions>(keep);
+  CLI::App* token = app.add_subcommand("enroll-token", "Make the bootstrap file of a device");
+  token->add_option("--group", enroll.group, "Group that the device joins");
+  token->add_option("--label", enroll.labels, "Label, KEY=VALUE; may be repeated")
+      ->allow_extra_args(false);
+  token->add_option("--uses", enroll.uses, "How many devices may use it (1)")
+      ->check(CLI::Range(1, 1000));
+  add_duration(token, "--ttl", enroll.ttl_ms, "How long it is good");
+  token->add_option("-o,--output", enroll.output, "File to write, mode 600; else stdout");
+  example(token, "fleetctl enroll-token --group edge --label site=lyon -o lyon.boot");
+  runs(token, chosen, [&enroll](Program& program) { return enroll_token(program, enroll); });
+  add_files(app, chosen, keep);
+
+  auto& shell = keep_options<std::string>(keep);
+  CLI::App* completion = app.add_subcommand("completion", "Print the completion of a shell");
+  completion->add_option("SHELL", shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  example(completion, "source <(fleetctl completion bash)");
+  runs(completion, chosen, [](Program& program) -> CommandResult {
+    program.terminal.line(bash_completion());
+    return ExitCode::ok;
+  });
+}
+
+void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
+  auto& options = keep_options<PushOptions>(keep);
+  CLI::App* command = app.add_subcommand("push", "Sign a release and put it on devices");
+  command->add_option("APP", options.app, "The app; may be left out if the manifest holds one");
+  command->add_option("-f,--file", options.manifest_file, "Manifest (manifest.yml)");
+  command->add_option("--to", options.selector,
+                      "Devices: edge | site=lyon | edge-1 | all (as the app's last push)");
+  command->add_option("--image", options.image_file, "Image instead of the manifest's");
+  command->add_option("--strategy", options.strategy, "all | waves (as the manifest says)")
+      ->check(CLI::IsMember({"all", "waves"}));
+  command->add_flag("--plan", options.plan_only, "Say what would happen; change nothing");
+  add_follow(command, options.wait_ms, options.detach, options.require_all);
+  command->add_option("--passphrase-file", options.passphrase_file,
+                      "Passphrase in a file (FLEET_PASSPHRASE_FILE); else it is asked for");
+  example(command, "fleetctl push dns --to edge\n  fleetctl push dns --to site=lyon --plan");
+  runs(command, chosen, [&options](Program& program) { return push(program, options); });
+
+  auto& back = keep_options<RollbackOptions>(keep);
+  CLI::App* rollback_command =
+      app.add_subcommand("rollback", "Sign an old release's content under a new number");
+  rollback_command->add_option("APP", back.push.app, "The app")->required();
+  rollback_command->add_option("--release", back.release, "Whose content")->required()
+      ->check(CLI::PositiveNumber);
+  rollback_command->add_option("--to", back.push.selector, "Devices")->required();
+  add_follow(rollback_command, back.push.wait_ms, back.push.detach, back.push.require_all);
+  rollback_command->add_option("--passphrase-file", back.push.passphrase_file,
+                               "Passphrase in a file (FLEET_PASSPHRASE_FILE)");
+  example(rollback_command, "fleetctl rollback dns --release 3 --to edge");
+  runs(rollback_command, chosen, [&back](Program& program) { return rollback(program, back); });
+}
+
+void add_order_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
+  add_order(app, chosen, keep, "revert", fleet::v1::ORDER_REVERT,
+            "Every device goes to the good release in its other slot; no key needed");
+  add_order(app, chosen, keep, "stop", fleet::v1::ORDER_STOP, "Stop an app; it stays installed");
+  add_order(app, chosen, keep, "start", fleet::v1::ORDER_START, "Start a stopped app");
+  add_order(app, chosen, keep, "restart", fleet::v1::ORDER_RESTART, "Stop and start an app");
+  add_order(app, chosen, keep, "delete", fleet::v1::ORDER_DELETE, "Take an app off devices");
+
+  auto& options = keep_options<RolloutOptions>(keep);
+  CLI::App* rollout = app.add_subcommand("rollout", "One rollout");
+  example(rollout, "fleetctl rollout show r-7");
+  CLI::App* show = rollout->add_subcommand("show", "Its devices, and why they failed");
+  show->add_option("ID", options.id, "r-7")->required();
+  show->add_flag("-w,--watch", options.watch, "Follow it to its end");
+  add_duration(show, "--wait", options.wait_ms, "How long to follow");
+  example(show, "fleetctl rollout show r-7 -w");
+  runs(show, chosen, [&options](Program& program) { return show_rollout(program, options); });
+  CLI::App* abort = rollout->add_subcommand("abort", "Stop it; devices keep what they run");
+  abort->add_option("ID", options.id, "r-7")->required();
+  example(abort, "fleetctl rollout abort r-7");
+  runs(abort, chosen, [&options](Program& program) { return abort_rollout(program, options.id); });
+}
+
+namespace {
+
+void add_device(CLI::App& app, Chosen& chosen, Keep& keep) {
+  auto& options = keep_options<LabelOptions>(keep);
+  CLI::App* device = app.add_subcommand("device", "One device");
+  example(device, "fleetctl device show edge-1");
+  CLI::App* show = device->add_subcommand("show", "All that is known of it");
+  show->add_option("NAME", options.name, "The device")->required();
+  example(show, "fleetctl device show edge-1");
+  runs(show, chosen, [&options](Program& program) { return show_device(program, options.name); });
+  CLI::App* label = device->add_subcommand("label", "Set KEY=VALUE, take away KEY-");
+  label->add_option("NAME", options.name, "The device")->required();
+  label->add_option("CHANGES", options.changes, "site=lyon role-")->required();
+  example(label, "fleetctl device label edge-1 site=lyon role-");
+  runs(label, chosen, [&options](Program& program) { return label_device(program, options); });
+  CLI::App* remove = device->add_subcommand("remove", "Revoke its certificate");
+  remove->add_option("NAME", options.name, "The device")->required();
+  example(remove, "fleetctl device remove edge-1");
+  runs(remove, chosen,
+       [&options](Program& program) { return remove_device(program, options.name); });
+}
+
+CLI::App* add_filtered(CLI::App& app, DeviceFilter& filter, const char* word, const char* help) {
+  CLI::App* command = app.add_subcommand(word, help);
+  command->add_option("--to", filter.selector, "Devices: edge | site=lyon | all (all)");
+  command->add_option("--state", filter.state, "Only those: online, offline, failed, ...");
+  command->add_option("--name", filter.name, "Only this one");
+  return command;
+}
+
+}  // namespace
+
+void add_look_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
+  CLI::App* apps = app.add_subcommand("apps", "Apps and where they run");
+  example(apps, "fleetctl apps");
+  runs(apps, chosen, [](Program& program) { return list_apps(program); });
+
+  auto& name = keep_options<std::string>(keep);
+  CLI::App* releases = app.add_subcommand("releases", "Releases of an app");
+  releases->add_option("APP", name, "The app")->required();
+  example(releases, "fleetctl releases dns");
+  runs(releases, chosen, [&name](Program& program) { return list_releases(program, name); });
+
+  auto& filter = keep_options<DeviceFilter>(keep);
+  CLI::App* devices = add_filtered(app, filter, "devices", "Devices, their state and labels");
+  devices->add_flag("--labels", filter.labels, "What labels, values and groups there are");
+  example(devices, "fleetctl devices --to site=lyon");
+  runs(devices, chosen, [&filter](Program& program) { return list_devices(program, filter); });
+  add_device(app, chosen, keep);
+
+  auto& running = keep_options<DeviceFilter>(keep);
+  CLI::App* ps = add_filtered(app, running, "ps", "What runs on which device");
+  example(ps, "fleetctl ps --to edge");
+  runs(ps, chosen, [&running](Program& program) { return list_instances(program, running); });
+
+  CLI::App* status = app.add_subcommand("status", "The fleet on one page");
+  example(status, "fleetctl status");
+  runs(status, chosen, [](Program& program) { return show_status(program); });
+
+  CLI::App* rollouts = app.add_subcommand("rollouts", "Pushes and orders, newest first");
+  example(rollouts, "fleetctl rollouts");
+  runs(rollouts, chosen, [](Program& program) { return list_rollouts(program); });
+
+  auto& logs = keep_options<LogOptions>(keep);
+  CLI::App* command = app.add_subcommand("logs", "The console of an app's guests");
+  command->add_option("APP", logs.app, "The app")->required();
+  command->add_option("--device", logs.device, "Only this device");
+  command->add_option("--release", logs.release, "Only this release");
+  command->add_flag("-f,--follow", logs.follow, "Go on with what comes; Ctrl-C ends");
+  example(command, "fleetctl logs dns --device edge-1\n  fleetctl logs dns -f");
+  runs(command, chosen, [&logs](Program& program) { return show_logs(program, logs); });
+}
+
+}  // namespace fleetctl

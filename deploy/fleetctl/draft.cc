@@ -1,0 +1,178 @@
+#include "deploy/fleetctl/draft.h"
+
+#include <fcntl.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "deploy/fleetctl/diff.h"
+#include "deploy/fleetctl/text.h"
+#include "ota/disk.h"
+#include "proto/document.h"
+#include "proto/limits.h"
+#include "proto/manifest.h"
+#include "proto/units.h"
+
+namespace fleetctl {
+namespace {
+
+using fleet::v1::AppManifest;
+using proto::Code;
+
+void add_payload(Draft& draft, Payload payload) {
+  const bool known = std::any_of(draft.payloads.begin(), draft.payloads.end(),
+                                 [&payload](const Payload& p) { return p.blob == payload.blob; });
+  if (!known) draft.payloads.push_back(std::move(payload));
+}
+
+void set_blob(fleet::v1::Blob& blob, const ota::BlobRef& ref) {
+  blob.set_sha256(ref.digest.hex());
+  blob.set_size_bytes(ref.size_bytes);
+}
+
+// Hashes a file and lists it among what the controller must have.
+proto::Result<ota::BlobRef> take_file(Draft& draft, const std::string& path,
+                                      const std::string& place) {
+  const proto::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return ota::errno_error(place + ": cannot open " + path, errno);
+  TRY(const std::uint64_t size, ota::size_of(file));
+  if (size == 0) {
+    return proto::Error{Code::bad_image, place + ": " + path + " is empty; not an image", path};
+  }
+  if (size > proto::kMaxImageBytes) {
+    return proto::Error{Code::too_large,
+                        place + ": " + path + " is " + proto::format_size_bytes(size) + "; at most " +
+                            proto::format_size_bytes(proto::kMaxImageBytes), path};
+  }
+  TRY(const ota::Sha256 digest, ota::hash_file(file.get()));
+  add_payload(draft, {{digest, size}, path, ""});
+  return ota::BlobRef{digest, size};
+}
+
+std::string arch_word(fleet::v1::Arch arch) { return proto::word_of(arch); }
+
+// The entry's own words must be what the bytes say.
+proto::Status check_entry(const proto::ImageSource& source, const images::ImageInfo& info) {
+  const std::string what =
+      source.place + ": " + (source.kernel.empty() ? source.disk : source.kernel);
+  if (!info.obstacle.empty()) {
+    return proto::Error{Code::bad_image, what + " is " + info.summary + ": " + info.obstacle,
+                        source.kernel};
+  }
+  if (info.arch == images::Arch::other) {
+    return proto::Error{Code::wrong_arch,
+                        what + " is for " + info.machine + "; images are for x86_64 or aarch64",
+                        source.kernel};
+  }
+  const auto arch = static_cast<fleet::v1::Arch>(info.arch);
+  if (source.arch != fleet::v1::ARCH_UNSPECIFIED && info.arch != images::Arch::unknown &&
+      source.arch != arch) {
+    return proto::Error{Code::wrong_arch,
+                        what + " is for " + arch_word(arch) + ", but its entry says " +
+                            arch_word(source.arch) + "; name the other file, or the other CPU",
+                        source.kernel};
+  }
+  const auto platform = static_cast<fleet::v1::Platform>(info.platform);
+  if (source.platform != fleet::v1::PLATFORM_UNSPECIFIED &&
+      info.platform != images::Platform::unknown && source.platform != platform) {
+    return proto::Error{Code::bad_image,
+                        what + " is for " + proto::word_of(platform) + ", but its entry says " +
+                            proto::word_of(source.platform), source.kernel};
+  }
+  if (source.arch == fleet::v1::ARCH_UNSPECIFIED && info.arch == images::Arch::unknown) {
+    return proto::Error{Code::bad_image,
+                        what + ": its bytes do not say for which CPU it is; write it under "
+                        "`images` with x86_64/virtio or aarch64/virtio", source.kernel};
+  }
+  return {};
+}
+
+proto::Status add_image(Draft& draft, const proto::ImageSource& source) {
+  // A disk alone boots by itself: it stands where the kernel stands.
+  const std::string& main = source.kernel.empty() ? source.disk : source.kernel;
+  auto info = images::inspect_file(main);
+  if (!info) {
+    // Inspect's text begins with the path.
+    const std::string hint = info.error().code == Code::bad_image &&
+                                     info.error().what.find("not an image") == std::string::npos
+                                 ? " (not an image that can be run)" : "";
+    return proto::Error{info.error().code, source.place + ": " + info.error().what + hint, main};
+  }
+  TRY_VOID(check_entry(source, *info));
+  fleet::v1::Image& image = *draft.manifest.add_images();
+  image.set_arch(source.arch != fleet::v1::ARCH_UNSPECIFIED
+                     ? source.arch : static_cast<fleet::v1::Arch>(info->arch));
+  image.set_platform(info->platform != images::Platform::unknown
+                         ? static_cast<fleet::v1::Platform>(info->platform)
+                     : source.platform != fleet::v1::PLATFORM_UNSPECIFIED ? source.platform
+                                                                          : fleet::v1::VIRTIO);
+  image.set_format(static_cast<fleet::v1::Format>(info->family));
+  image.set_summary(info->summary);
+  const std::string key = image_key(image);
+  for (const DraftImage& other : draft.images) {
+    if (other.key != key) continue;
+    return proto::Error{Code::bad_manifest,
+                        source.place + ": " + main + " and " + other.path + " are both for " + key +
+                            "; keep one", {}};
+  }
+  if (!source.kernel.empty()) {
+    TRY(const ota::BlobRef blob, take_file(draft, source.kernel, source.place));
+    set_blob(*image.mutable_kernel(), blob);
+  }
+  if (!source.initrd.empty()) {
+    TRY(const ota::BlobRef blob, take_file(draft, source.initrd, source.place));
+    set_blob(*image.mutable_initrd(), blob);
+  }
+  if (!source.disk.empty()) {
+    TRY(const ota::BlobRef blob, take_file(draft, source.disk, source.place));
+    set_blob(*image.mutable_disk(), blob);
+  }
+  draft.images.push_back({key, main, *info});
+  return {};
+}
+
+}  // namespace
+
+proto::Result<Draft> load_draft(const PushOptions& options) {
+  TRY(const proto::ManifestFile file, proto::load_manifest(options.manifest_file));
+  TRY(const proto::FileApplication* application, proto::find_application(file, options.app));
+  Draft draft;
+  draft.manifest = application->manifest;
+  draft.manifest_file = options.manifest_file;
+  const std::string prefix = application->field_prefix + ".health";
+  draft.health_place = file.lines.place_of(
+      prefix + (draft.manifest.health().type() == fleet::v1::HEALTH_DNS ? ".query" : ".port"));
+  std::vector<proto::ImageSource> sources = application->images;
+  if (!options.image_file.empty()) {
+    proto::ImageSource source;
+    source.kernel = options.image_file;
+    source.place = "--image";
+    sources = {source};
+  }
+  for (const proto::ImageSource& source : sources) TRY_VOID(add_image(draft, source));
+  TRY(std::vector<proto::LoadedFile> files, proto::load_files(*application));
+  for (proto::LoadedFile& loaded : files) {
+    const ota::BlobRef ref{ota::sha256(loaded.bytes), loaded.bytes.size()};
+    fleet::v1::File& entry = *draft.manifest.add_files();
+    entry.set_path(loaded.path);
+    entry.set_template_(loaded.is_template);
+    set_blob(*entry.mutable_content(), ref);
+    add_payload(draft, {ref, "", std::move(loaded.bytes)});
+  }
+  return draft;
+}
+
+std::string manifest_bytes(const AppManifest& manifest) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  // Maps in the order of their keys: one content, one digest.
+  out.SetSerializationDeterministic(true);
+  manifest.SerializeToCodedStream(&out);
+  out.Trim();
+  return bytes;
+}
+
+}  // namespace fleetctl
