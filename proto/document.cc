@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include "proto/units.h"
@@ -15,6 +16,9 @@ using google::protobuf::Message;
 
 // A message with a string field of this name may be written as plain text; it is no key.
 constexpr const char* kPlainField = "plain";
+// A message whose only field has this name is written as the list itself, so that an empty list
+// differs from none.
+constexpr const char* kListField = "list";
 
 std::string quoted(const std::string& text) {
   constexpr std::size_t kShown = 60;
@@ -90,6 +94,10 @@ Status Reader::read_message(const YAML::Node& node, const std::string& path, int
   if (node.IsScalar() && plain != nullptr) {
     out.GetReflection()->SetString(&out, plain, node.Scalar());
     return Status();
+  }
+  const FieldDescriptor* list = out.GetDescriptor()->FindFieldByName(kListField);
+  if (list != nullptr && out.GetDescriptor()->field_count() == 1) {
+    return read_list(node, *list, path, depth, out);
   }
   if (!node.IsMap()) {
     return fail(node, path, std::string("wants a map of fields, got ") + kind_of(node));

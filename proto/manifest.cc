@@ -1,0 +1,432 @@
+#include "proto/manifest.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+#include "fleet/v1/manifest_file.pb.h"
+#include "proto/limits.h"
+#include "proto/manifest_internal.h"
+#include "proto/units.h"
+
+namespace proto {
+
+using fleet::v1::AppManifest;
+using fleet::v1::ApplicationDocument;
+
+namespace {
+
+using namespace manifest_detail;
+
+constexpr std::uint64_t kSecondMs = 1000;
+constexpr std::uint64_t kMinuteMs = 60 * kSecondMs;
+constexpr std::uint64_t kHourMs = 60 * kMinuteMs;
+
+std::string join_path(std::string_view base_dir, const std::string& path) {
+  if (path.empty() || path[0] == '/' || base_dir.empty() || base_dir == ".") return path;
+  return std::string(base_dir) + "/" + path;
+}
+
+template <typename T>
+T or_default(bool given, T value, T otherwise) {
+  return given ? value : otherwise;
+}
+
+void fill_limits(const ApplicationDocument& in, AppManifest& out) {
+  out.set_memory_bytes(in.memory_bytes());  // 0: what the image asks for
+  out.set_cpus(or_default(in.has_cpus(), in.cpus(), 1U));
+  out.set_cpu_limit_percent(in.cpu_limit_percent());
+  out.set_log_rate_bytes(or_default<std::uint64_t>(in.has_log_rate_bytes_per_second(),
+                                                   in.log_rate_bytes_per_second(), 16 * kKiB));
+}
+
+void fill_vars(const ApplicationDocument& in, AppManifest& out) {
+  for (const auto& [name, var] : in.vars()) {
+    auto& to = (*out.mutable_vars())[name];
+    to.set_type(var.type());
+    to.set_from(var.from());
+    to.set_default_(var.default_());
+    to.set_required(or_default(var.has_required(), var.required(), !var.has_default_()));
+    to.set_min(var.min());
+    to.set_max(var.max());
+    *to.mutable_values() = var.values();
+    to.set_pattern(var.pattern());
+    to.set_max_length(var.max_length());
+  }
+}
+
+void fill_storage(const ApplicationDocument& in, AppManifest& out) {
+  for (const auto& volume : in.volumes()) {
+    auto& to = *out.add_volumes();
+    to.set_name(volume.name());
+    to.set_size_bytes(volume.size_bytes());
+    to.set_sync(volume.has_sync() ? volume.sync() : "periodic");
+    to.set_keep(or_default(volume.has_keep(), volume.keep(), true));
+    to.set_on_revert(volume.has_on_revert() ? volume.on_revert() : "keep");
+  }
+  *out.mutable_devices() = in.devices();
+}
+
+void fill_network(const ApplicationDocument& in, AppManifest& out) {
+  for (const auto& interface : in.network()) {
+    auto& to = *out.add_network();
+    to.set_name(interface.name());
+    to.set_bridge(interface.has_bridge() ? interface.bridge() : "fleet0");
+    to.set_vlan(interface.vlan());
+    to.set_address(interface.has_address() ? interface.address() : "auto");
+    to.set_gateway(interface.gateway());
+    *to.mutable_dns() = interface.dns();
+    to.set_address6(interface.address6());
+    to.set_mac(interface.mac());
+    to.set_mtu(interface.mtu());
+    to.set_promiscuous(interface.promiscuous());
+    to.mutable_egress()->set_any(!interface.has_egress());
+    for (const std::string& entry : interface.egress().list()) {
+      if (entry == "any") {
+        to.mutable_egress()->set_any(true);
+      } else {
+        to.mutable_egress()->add_allow(entry);
+      }
+    }
+  }
+  if (in.network_size() != 0) return;
+  auto& only = *out.add_network();
+  only.set_bridge("fleet0");
+  only.set_address("auto");
+  only.mutable_egress()->set_any(true);
+}
+
+void fill_health(const fleet::v1::HealthDocument& in, fleet::v1::Health& out) {
+  out.set_type(or_default(in.has_type(), in.type(), fleet::v1::HEALTH_PROCESS));
+  const bool is_http = out.type() == fleet::v1::HEALTH_HTTP;
+  const bool is_dns = out.type() == fleet::v1::HEALTH_DNS;
+  out.set_query(in.query());
+  out.set_path(in.has_path() || !is_http ? in.path() : "/");
+  out.set_status(or_default(in.has_status(), in.status(), is_http ? 200U : 0U));
+  const std::uint32_t usual_port = is_http ? 80 : is_dns ? 53 : 0;
+  out.set_port(or_default(in.has_port(), in.port(), usual_port));
+  out.set_interface(in.interface());
+  out.set_line(in.line());
+  const auto set = [](bool given, std::uint64_t value, std::uint64_t otherwise) {
+    return given ? value : otherwise;
+  };
+  out.set_grace_ms(in.grace_ms());
+  out.set_start_interval_ms(set(in.has_start_interval_ms(), in.start_interval_ms(), 50));
+  out.set_interval_ms(set(in.has_interval_ms(), in.interval_ms(), kSecondMs));
+  out.set_timeout_ms(set(in.has_timeout_ms(), in.timeout_ms(), kSecondMs));
+  out.set_healthy_after(or_default(in.has_healthy_after(), in.healthy_after(), 3U));
+  out.set_unhealthy_after(or_default(in.has_unhealthy_after(), in.unhealthy_after(), 3U));
+  out.set_deadline_ms(set(in.has_deadline_ms(), in.deadline_ms(), 30 * kSecondMs));
+}
+
+// "5 in 10m"
+Status read_crash_loop(const std::string& text, fleet::v1::Restart& out) {
+  const std::size_t in = text.find(" in ");
+  const std::string count_text = text.substr(0, in);
+  unsigned count = 0;
+  const char* end = count_text.data() + count_text.size();
+  const auto [stop, error] = std::from_chars(count_text.data(), end, count);
+  if (in == std::string::npos || error != std::errc() || stop != end) {
+    return broken("restart.crash_loop", "\"" + text.substr(0, 40) +
+                                            "\" is no limit; write COUNT in TIME, like 5 in 10m");
+  }
+  const auto window = parse_duration_ms(text.substr(in + 4));
+  if (!window) return broken("restart.crash_loop", window.error().what);
+  out.set_crash_loop_count(count);
+  out.set_crash_loop_window_ms(*window);
+  return Status();
+}
+
+Status fill_restart(const fleet::v1::RestartDocument& in, fleet::v1::Restart& out) {
+  out.set_policy(or_default(in.has_policy(), in.policy(), fleet::v1::ALWAYS));
+  out.set_backoff_ms(or_default<std::uint64_t>(in.has_backoff_ms(), in.backoff_ms(), 100));
+  out.set_backoff_max_ms(
+      or_default<std::uint64_t>(in.has_backoff_max_ms(), in.backoff_max_ms(), 30 * kSecondMs));
+  return read_crash_loop(in.has_crash_loop() ? in.crash_loop() : "5 in 10m", out);
+}
+
+void fill_update(const fleet::v1::UpdateDocument& in, fleet::v1::UpdatePolicy& out) {
+  const auto set = [](bool given, std::uint64_t value, std::uint64_t otherwise) {
+    return given ? value : otherwise;
+  };
+  out.set_handover(in.handover());  // 0 is auto
+  out.set_tries(or_default(in.has_tries(), in.tries(), 2U));
+  out.set_drain_ms(set(in.has_drain_ms(), in.drain_ms(), 10 * kSecondMs));
+  out.set_fallback_window_ms(set(in.has_fallback_window_ms(), in.fallback_window_ms(),
+                                 24 * kHourMs));
+  out.set_watch_ms(set(in.has_watch_ms(), in.watch_ms(), 10 * kMinuteMs));
+  out.set_uplink_ms(in.uplink_ms());
+  out.set_stop_grace_ms(set(in.has_stop_grace_ms(), in.stop_grace_ms(), 2 * kSecondMs));
+  out.set_max_bytes(in.max_bytes());
+  out.set_download(in.has_download() ? in.download() : "any");
+  out.set_apply(in.has_apply() ? in.apply() : "any");
+}
+
+Status fill_publish(const ApplicationDocument& in, AppManifest& out) {
+  for (int i = 0; i < in.publish_size(); ++i) {
+    auto port = parse_published_port(in.publish(i));
+    if (!port) return broken(indexed("publish", i), port.error().what);
+    *out.add_publish() = *port;
+  }
+  return Status();
+}
+
+Status fill_head(const ApplicationDocument& in, AppManifest& out) {
+  out.set_version(1);
+  out.set_name(in.name());
+  out.set_description(in.description());
+  const std::string run = in.has_run() ? in.run() : "vm";
+  if (run != "vm" && run != "bare") {
+    return broken("run", "\"" + run.substr(0, 40) + "\" is not known here; one of vm, bare");
+  }
+  out.set_run(run == "vm" ? fleet::v1::VM : fleet::v1::BARE_BOARD);
+  *out.mutable_monitors() = in.monitors();
+  if (in.has_needs()) *out.mutable_needs() = in.needs();
+  *out.mutable_args() = in.args();
+  *out.mutable_env() = in.env();
+  out.set_hostname(in.has_hostname() ? in.hostname() : in.name());
+  out.set_on_down(in.on_down());
+  if (in.has_rollout()) *out.mutable_rollout() = in.rollout();
+  return Status();
+}
+
+// "x86_64/spt" -> architecture and platform.
+Status read_image_key(const std::string& key, ImageSource& out) {
+  const std::string field = "images." + key;
+  const std::size_t slash = key.find('/');
+  const auto* arch = value_of_word(*fleet::v1::Arch_descriptor(), key.substr(0, slash));
+  if (arch == nullptr) {
+    return broken(field, "begins with x86_64 or aarch64, like x86_64/virtio");
+  }
+  out.arch = static_cast<fleet::v1::Arch>(arch->number());
+  if (slash == std::string::npos) return Status();
+  const auto* platform = value_of_word(*fleet::v1::Platform_descriptor(), key.substr(slash + 1));
+  if (platform == nullptr) return broken(field, "the platform is virtio, hvt, spt or bare");
+  out.platform = static_cast<fleet::v1::Platform>(platform->number());
+  return Status();
+}
+
+Status read_image(const fleet::v1::ImageDocument& in, const std::string& field,
+                  std::string_view base_dir, ImageSource& out) {
+  const std::string& kernel = in.plain().empty() ? in.kernel() : in.plain();
+  if (kernel.empty()) return broken(field, "names no file; write FILE or {kernel: FILE}");
+  for (const char* scheme : {"oci://", "catalog:"}) {
+    if (!kernel.starts_with(scheme)) continue;
+    return Error{Code::not_supported, "not supported yet: " + field + ": " + scheme, field};
+  }
+  out.kernel = join_path(base_dir, kernel);
+  out.initrd = join_path(base_dir, in.initrd());
+  out.disk = join_path(base_dir, in.disk());
+  return Status();
+}
+
+Status read_images(const ApplicationDocument& in, std::string_view base_dir,
+                   FileApplication& out) {
+  const int forms = int{in.has_image()} + int{in.images_size() != 0} + int{in.has_path()};
+  if (forms != 1) {
+    return broken(forms == 0 ? "name" : in.has_path() ? "path" : "image",
+                  forms == 0 ? "the app has no image; write image, images or path"
+                             : "give one of image, images and path, not several");
+  }
+  if (in.has_path()) return Error{Code::not_supported, "not supported yet: path", "path"};
+  if (in.has_image()) return read_image(in.image(), "image", base_dir, out.images.emplace_back());
+  // A map of protobuf has no order of its own; people expect the same one each time.
+  std::set<std::string> keys;
+  for (const auto& [key, image] : in.images()) keys.insert(key);
+  std::set<std::pair<int, int>> seen;
+  for (const std::string& key : keys) {
+    ImageSource& source = out.images.emplace_back();
+    source.key = key;
+    TRY_VOID(read_image_key(key, source));
+    if (!seen.insert({source.arch, source.platform}).second) {
+      return broken("images." + key, "is there twice");
+    }
+    TRY_VOID(read_image(in.images().at(key), "images." + key, base_dir, source));
+  }
+  return Status();
+}
+
+Status read_files(const ApplicationDocument& in, std::string_view base_dir, FileApplication& out) {
+  std::set<std::string> paths;
+  for (const auto& [path, file] : in.files()) paths.insert(path);
+  for (const std::string& path : paths) {
+    const auto& file = in.files().at(path);
+    if (file.has_from() == file.has_content()) {
+      return broken("files." + path, "needs one of from and content");
+    }
+    if (file.has_from() ? file.from().empty() : file.content().empty()) {
+      return broken("files." + path, file.has_from() ? "from names no file" : "is empty");
+    }
+    FileSource& source = out.files.emplace_back();
+    source.path = path;
+    source.from = join_path(base_dir, file.from());
+    source.content = file.content();
+    source.is_template = file.template_();
+    auto& signed_file = *out.manifest.add_files();
+    signed_file.set_path(path);
+    signed_file.set_template_(file.template_());
+  }
+  return Status();
+}
+
+Status read_application(const ApplicationDocument& in, std::string_view base_dir,
+                        FileApplication& out) {
+  if (in.name().empty()) return broken("name", "is missing");
+  TRY_VOID(fill_head(in, out.manifest));
+  TRY_VOID(read_images(in, base_dir, out));
+  fill_limits(in, out.manifest);
+  fill_vars(in, out.manifest);
+  TRY_VOID(read_files(in, base_dir, out));
+  fill_storage(in, out.manifest);
+  fill_network(in, out.manifest);
+  TRY_VOID(fill_publish(in, out.manifest));
+  fill_health(in.health(), *out.manifest.mutable_health());
+  TRY_VOID(fill_restart(in.restart(), *out.manifest.mutable_restart()));
+  fill_update(in.update(), *out.manifest.mutable_update());
+  TRY_VOID(check_manifest(out.manifest, ManifestStage::unresolved));
+  return check_supported(out.manifest);
+}
+
+// Puts file and line to an error about a field of an application.
+Error placed(const SourceLines& lines, const std::string& prefix, const Error& error) {
+  const std::string place = lines.place_of(prefix + "." + error.element);
+  if (error.code == Code::not_supported) {
+    return Error{error.code, error.what + " (" + place + ")", error.element};
+  }
+  return Error{error.code, place + ": " + error.what, error.element};
+}
+
+// The document's errors name fields from the top of the file; people know them from their app.
+Error from_document(const Error& error) {
+  Error out = error;
+  if (out.code == Code::bad_argument) out.code = Code::bad_manifest;
+  const std::size_t begin = out.what.find("applications[");
+  const std::size_t end = out.what.find("].", begin);
+  if (begin != std::string::npos && end != std::string::npos && out.element.starts_with("applica")) {
+    out.what.erase(begin, end + 2 - begin);
+  }
+  return out;
+}
+
+void set_places(ManifestFile& file) {
+  for (FileApplication& application : file.applications) {
+    for (ImageSource& image : application.images) {
+      const std::string field = image.key.empty() ? "image" : "images." + image.key;
+      image.place = file.place_of(application, field);
+    }
+    for (FileSource& source : application.files) {
+      source.place = file.place_of(application, "files." + source.path);
+    }
+  }
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    return Error{errno == ENOENT ? Code::not_found : Code::io, path + ": " + std::strerror(errno),
+                 path};
+  }
+  if (!S_ISREG(info.st_mode)) return Error{Code::io, path + ": is no regular file", path};
+  if (static_cast<std::uint64_t>(info.st_size) > most) {
+    return Error{Code::too_large, path + ": larger than " + format_size_bytes(most), path};
+  }
+  std::ifstream stream(path, std::ios::binary);
+  std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
+  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!stream || static_cast<std::size_t>(stream.gcount()) != bytes.size()) {
+    return Error{Code::io, path + ": cannot be read", path};
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string ManifestFile::place_of(const FileApplication& application,
+                                   std::string_view field) const {
+  const std::string path = application.field_prefix + "." + std::string(field);
+  return lines.place_of(path) + ": " + std::string(field);
+}
+
+Result<ManifestFile> parse_manifest(std::string_view text, std::string_view file,
+                                    std::string_view base_dir) {
+  fleet::v1::ManifestDocument document;
+  ManifestFile out;
+  DocumentLimits limits;
+  limits.size_bytes = kMaxFilesBytes;  // the content of files may stand in it
+  const Status parsed = parse_document(text, file, document, &out.lines, limits);
+  if (!parsed) return from_document(parsed.error());
+  if (document.version() != 1) {
+    const std::string place = out.lines.place_of("version");
+    const Error error = broken("version", document.version() == 0
+                                              ? "is missing; write version: 1 on top"
+                                              : "this program knows version 1");
+    return error.with(place);
+  }
+  if (document.applications_size() == 0) {
+    return broken("applications", "there is none").with(std::string(file));
+  }
+  std::set<std::string> names;
+  for (int i = 0; i < document.applications_size(); ++i) {
+    FileApplication& application = out.applications.emplace_back();
+    application.field_prefix = indexed("applications", i);
+    const Status read = read_application(document.applications(i), base_dir, application);
+    if (!read) return placed(out.lines, application.field_prefix, read.error());
+    if (!names.insert(application.manifest.name()).second) {
+      return placed(out.lines, application.field_prefix, broken("name", "is there twice"));
+    }
+  }
+  set_places(out);
+  return out;
+}
+
+Result<ManifestFile> load_manifest(const std::string& path) {
+  TRY(const std::string text, read_file(path, kMaxFilesBytes));
+  const std::size_t slash = path.rfind('/');
+  const std::string base_dir = slash == std::string::npos ? "" : path.substr(0, slash);
+  return parse_manifest(text, path, base_dir);
+}
+
+Result<const FileApplication*> find_application(const ManifestFile& file, std::string_view name) {
+  std::vector<std::string> names;
+  for (const FileApplication& application : file.applications) {
+    names.push_back(application.manifest.name());
+    if (names.back() == name) return &application;
+  }
+  if (name.empty() && names.size() == 1) return &file.applications.front();
+  std::string list;
+  for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
+  const std::string what =
+      name.empty() ? "holds several applications; name one of " + list
+                   : "holds no application \"" + std::string(name) + "\"; it has " + list;
+  return Error{Code::bad_manifest, file.lines.file() + ": " + what, std::string(name)};
+}
+
+Result<std::vector<LoadedFile>> load_files(const FileApplication& application) {
+  std::vector<LoadedFile> loaded;
+  std::size_t total = 0;
+  for (const FileSource& source : application.files) {
+    LoadedFile file{source.path, source.content, source.is_template};
+    const auto bad = [&source](const std::string& what) {
+      return Error{Code::bad_manifest, source.place + ": " + what, source.path};
+    };
+    if (!source.from.empty()) {
+      auto bytes = read_file(source.from, kMaxFileBytes);
+      if (!bytes) return bad(bytes.error().what);
+      file.bytes = std::move(*bytes);
+    }
+    if (file.bytes.empty()) {
+      return bad(source.from.empty() ? "is empty" : source.from + " is empty");
+    }
+    if (file.bytes.size() > kMaxFileBytes) return bad("is larger than 1 MiB");
+    total += file.bytes.size();
+    if (total > kMaxFilesBytes) return bad("all files together are larger than 4 MiB");
+    loaded.push_back(std::move(file));
+  }
+  return loaded;
+}
+
+}  // namespace proto

@@ -1,0 +1,227 @@
+// The rules of health, restart, update and rollout.
+#include <charconv>
+
+#include "proto/document.h"
+#include "proto/limits.h"
+#include "proto/manifest.h"
+#include "proto/manifest_internal.h"
+
+namespace proto {
+
+using fleet::v1::AppManifest;
+using fleet::v1::Health;
+
+namespace {
+
+using namespace manifest_detail;
+
+constexpr std::uint64_t kSecondMs = 1000;
+constexpr std::uint64_t kMinuteMs = 60 * kSecondMs;
+constexpr std::uint64_t kHourMs = 60 * kMinuteMs;
+constexpr std::uint64_t kDayMs = 24 * kHourMs;
+
+bool probes_an_address(const Health& health) {
+  return health.type() == fleet::v1::HEALTH_TCP || health.type() == fleet::v1::HEALTH_HTTP ||
+         health.type() == fleet::v1::HEALTH_DNS || health.type() == fleet::v1::HEALTH_ICMP;
+}
+
+bool has_port(const Health& health) {
+  return probes_an_address(health) && health.type() != fleet::v1::HEALTH_ICMP;
+}
+
+Status unfit(const char* field, const Health& health) {
+  return broken(field, "does not belong to type " + word_of(health.type()));
+}
+
+Status check_dns_query(const std::string& query) {
+  const std::size_t blank = query.find(' ');
+  const std::string name = query.substr(0, blank);
+  const std::string type = blank == std::string::npos ? "" : query.substr(blank + 1);
+  static constexpr const char* kTypes[] = {"A",  "AAAA", "CNAME", "MX", "NS",
+                                           "PTR", "SOA", "SRV",   "TXT"};
+  bool known = false;
+  for (const char* word : kTypes) known = known || type == word;
+  if (known && (is_host_name(name) || name == ".")) return Status();
+  return broken("health.query", "\"" + query.substr(0, 60) +
+                                    "\" is no question; write NAME TYPE, like www.example.test A");
+}
+
+// Each field belongs to its types, and its types need it.
+Status check_probe_fields(const Health& health) {
+  const bool is_dns = health.type() == fleet::v1::HEALTH_DNS;
+  const bool is_http = health.type() == fleet::v1::HEALTH_HTTP;
+  const bool is_console = health.type() == fleet::v1::HEALTH_CONSOLE;
+  if (is_dns) TRY_VOID(check_dns_query(health.query()));
+  if (!is_dns && !health.query().empty()) return unfit("health.query", health);
+  if (is_http) {
+    const std::string& path = health.path();
+    if (path.empty() || path[0] != '/' || path.size() > 1024 || !is_printable(path) ||
+        path.find(' ') != std::string::npos) {
+      return broken("health.path", "begins with / and has no blank");
+    }
+    TRY_VOID(check_range("health.status", health.status(), 100, 599));
+  }
+  if (!is_http && !health.path().empty()) return unfit("health.path", health);
+  if (!is_http && health.status() != 0) return unfit("health.status", health);
+  if (is_console && (health.line().empty() || health.line().size() > kConsoleLineBytes ||
+                     !is_printable(health.line()))) {
+    return broken("health.line", "is required for type console: plain text that a line holds");
+  }
+  if (!is_console && !health.line().empty()) return unfit("health.line", health);
+  if (has_port(health)) TRY_VOID(check_range("health.port", health.port(), 1, 65535));
+  if (!has_port(health) && health.port() != 0) return unfit("health.port", health);
+  return Status();
+}
+
+Status check_probe_interface(const AppManifest& manifest) {
+  const Health& health = manifest.health();
+  if (!probes_an_address(health)) {
+    return health.interface().empty() ? Status() : unfit("health.interface", health);
+  }
+  for (const auto& interface : manifest.network()) {
+    if (interface.address() == "none") continue;
+    if (health.interface().empty() || health.interface() == interface.name()) return Status();
+  }
+  if (health.interface().empty()) {
+    return broken("health.type", word_of(health.type()) + " needs an interface with an address");
+  }
+  return broken("health.interface",
+                "\"" + health.interface() + "\" is not one of network with an address");
+}
+
+Status check_window(const char* field, const std::string& text) {
+  if (text == "any") return Status();
+  const auto digit = [&text](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
+  bool good = text.size() == 11 && text[2] == ':' && text[5] == '-' && text[8] == ':';
+  for (const std::size_t i : {0U, 1U, 3U, 4U, 6U, 7U, 9U, 10U}) good = good && digit(i);
+  if (good) {
+    const auto number = [&text](std::size_t i) { return (text[i] - '0') * 10 + text[i + 1] - '0'; };
+    good = number(0) <= 24 && number(3) < 60 && number(6) <= 24 && number(9) < 60;
+  }
+  if (good) return Status();
+  return broken(field, "\"" + text.substr(0, 40) + "\" is no window; write any or 02:00-04:00");
+}
+
+Status check_handover(const AppManifest& manifest) {
+  const auto wanted = manifest.update().handover();
+  const auto widest = widest_handover(manifest);
+  const bool both_run = wanted == fleet::v1::BESIDE || wanted == fleet::v1::SWAP;
+  if (both_run && manifest.volumes_size() != 0) {
+    return broken("update.handover", word_of(wanted) +
+                                         " is not possible with a volume, which has one writer; "
+                                         "write stop-start or auto");
+  }
+  if (wanted == fleet::v1::BESIDE && widest != fleet::v1::BESIDE) {
+    return broken("update.handover",
+                  "beside needs one interface on fleet0 with address: auto, for two instances "
+                  "cannot share an address or join bridges twice; write auto");
+  }
+  return Status();
+}
+
+struct Share {
+  std::uint64_t number = 0;
+  bool is_percent = false;
+};
+
+bool parse_share(const std::string& text, Share& out) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, out.number);
+  if (error != std::errc() || stop == text.data()) return false;
+  out.is_percent = stop != end && *stop == '%' && stop + 1 == end;
+  return stop == end || (out.is_percent && out.number <= 100);
+}
+
+Status check_rollout(const fleet::v1::RolloutPolicy& rollout) {
+  if (rollout.waves_size() > 32) return broken("rollout.waves", "more than 32");
+  Share last;
+  for (int i = 0; i < rollout.waves_size(); ++i) {
+    Share share;
+    if (!parse_share(rollout.waves(i), share) || share.number == 0) {
+      return broken(indexed("rollout.waves", i), "\"" + rollout.waves(i).substr(0, 40) +
+                                                     "\" is no wave; write 1 or 10%");
+    }
+    if (share.is_percent == last.is_percent && share.number <= last.number) {
+      return broken(indexed("rollout.waves", i), "waves are running totals: each above the last");
+    }
+    last = share;
+  }
+  Share share;
+  if (!rollout.max_failed().empty() && !parse_share(rollout.max_failed(), share)) {
+    return broken("rollout.max_failed", "is a number or a percentage, like 3 or 2%");
+  }
+  TRY_VOID(check_duration("rollout.soak", rollout.soak_ms(), 0, 30 * kDayMs));
+  TRY_VOID(check_duration("rollout.device_deadline", rollout.device_deadline_ms(), 0, 7 * kDayMs));
+  if (rollout.has_max_unavailable()) {
+    if (!is_name(rollout.max_unavailable().by())) {
+      return broken("rollout.max_unavailable.by", "is the name of a label");
+    }
+    TRY_VOID(check_range("rollout.max_unavailable.count", rollout.max_unavailable().count(), 1,
+                         1000000));
+  }
+  return Status();
+}
+
+Status check_restart(const fleet::v1::Restart& restart) {
+  if (restart.policy() == fleet::v1::RESTART_POLICY_UNSPECIFIED) {
+    return broken("restart.policy", "is always, on-failure or never");
+  }
+  TRY_VOID(check_duration("restart.backoff", restart.backoff_ms(), 10, kHourMs));
+  TRY_VOID(check_duration("restart.backoff_max", restart.backoff_max_ms(), restart.backoff_ms(),
+                          kDayMs));
+  TRY_VOID(check_range("restart.crash_loop", restart.crash_loop_count(), 2, 1000));
+  return check_duration("restart.crash_loop", restart.crash_loop_window_ms(), kSecondMs, kDayMs);
+}
+
+}  // namespace
+
+fleet::v1::Handover widest_handover(const AppManifest& manifest) {
+  if (manifest.volumes_size() != 0 || manifest.devices_size() != 0) return fleet::v1::STOP_START;
+  if (manifest.network_size() == 1 && manifest.network(0).bridge() == "fleet0" &&
+      manifest.network(0).address() == "auto") {
+    return fleet::v1::BESIDE;
+  }
+  for (const auto& interface : manifest.network()) {
+    if (interface.bridge() != "fleet0" && interface.bridge() != "user") return fleet::v1::SWAP;
+  }
+  return fleet::v1::STOP_START;
+}
+
+namespace manifest_detail {
+
+Status check_health(const AppManifest& manifest) {
+  const Health& health = manifest.health();
+  if (health.type() == fleet::v1::HEALTH_TYPE_UNSPECIFIED) {
+    return broken("health.type", "is console, tcp, http, dns, icmp or process");
+  }
+  TRY_VOID(check_probe_fields(health));
+  TRY_VOID(check_probe_interface(manifest));
+  TRY_VOID(check_duration("health.start_interval", health.start_interval_ms(), 10, kMinuteMs));
+  TRY_VOID(check_duration("health.interval", health.interval_ms(), 100, kHourMs));
+  TRY_VOID(check_duration("health.timeout", health.timeout_ms(), 10, kMinuteMs));
+  TRY_VOID(check_duration("health.deadline", health.deadline_ms(), 100, kHourMs));
+  TRY_VOID(check_duration("health.grace", health.grace_ms(), 0, kHourMs));
+  if (health.grace_ms() >= health.deadline_ms()) {
+    return broken("health.grace", "is not before the deadline, so no probe could pass");
+  }
+  TRY_VOID(check_range("health.healthy_after", health.healthy_after(), 1, 1000));
+  return check_range("health.unhealthy_after", health.unhealthy_after(), 1, 1000);
+}
+
+Status check_life(const AppManifest& manifest) {
+  TRY_VOID(check_restart(manifest.restart()));
+  const auto& update = manifest.update();
+  TRY_VOID(check_range("update.tries", update.tries(), 1, 10));
+  TRY_VOID(check_duration("update.drain", update.drain_ms(), 0, kHourMs));
+  TRY_VOID(check_duration("update.fallback_window", update.fallback_window_ms(), 0, 365 * kDayMs));
+  TRY_VOID(check_duration("update.watch", update.watch_ms(), 0, 7 * kDayMs));
+  TRY_VOID(check_duration("update.uplink", update.uplink_ms(), 0, kDayMs));
+  TRY_VOID(check_duration("update.stop_grace", update.stop_grace_ms(), 0, 5 * kMinuteMs));
+  TRY_VOID(check_window("update.download", update.download()));
+  TRY_VOID(check_window("update.apply", update.apply()));
+  TRY_VOID(check_handover(manifest));
+  return check_rollout(manifest.rollout());
+}
+
+}  // namespace manifest_detail
+}  // namespace proto
