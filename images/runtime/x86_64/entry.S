@@ -6,6 +6,12 @@
   .long 4, 8, 18            // name size, descriptor size, XEN_ELFNOTE_PHYS32_ENTRY
   .asciz "Xen"
   .quad pvh_entry           // 8 bytes: QEMU reads a whole word of a 64-bit ELF
+  // Whose image it is, for images/inspect; behind Xen's, which monitors look for first.
+  .balign 4
+  .long 9, 4, 1             // name size, descriptor size, type
+  .asciz "Unifleet"
+  .balign 4
+  .long 1                   // the config volume's version, abi/config_volume.h
 
   .section .text.entry, "ax"
   .code32

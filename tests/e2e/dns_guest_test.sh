@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# The DNS image alone, under QEMU in a network namespace: it boots, answers by UDP and TCP, refuses
+# bad zones by file and line, and its faults are told. Needs root, the built images, dig and QEMU.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+images=${FLEET_BUILD:?FLEET_BUILD is the build folder}/images
+net=fleet-dns-$$
+work=$(mktemp -d)
+monitor=
+passed=0
+
+finish() {
+  local status=$?
+  [[ -z $monitor ]] || kill "$monitor" 2>/dev/null || true
+  ip netns del "$net" 2>/dev/null || true
+  rm -rf "$work"
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+  echo "FAILED: $*" >&2
+  cat "$work/console" >&2 || true
+  exit 1
+}
+ok() { echo "ok: $*"; passed=$((passed + 1)); }
+
+ip netns add "$net"
+ip -n "$net" link set lo up
+ip -n "$net" tuntap add guest0 mode tap
+ip -n "$net" addr add 10.77.0.1/24 dev guest0
+ip -n "$net" link set guest0 up
+
+# volume ARGUMENT...: the config volume, with the zone files of $work/files.
+volume() {
+  local root=$work/volume
+  rm -rf "$root"
+  mkdir -p "$root/files/zones"
+  printf 'version=1\nhostname=dns\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')" \
+    >"$root/config"
+  printf 'net0.mac=52:54:00:12:34:56\nnet0.address=10.77.0.3/24\nnet0.gateway=10.77.0.1\n' \
+    >>"$root/config"
+  : >"$root/args"
+  (($# == 0)) || printf '%s\0' "$@" >"$root/args"
+  : >"$root/env"
+  cp "$work"/zones/* "$root/files/zones/"
+  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env $(find files -type f))
+}
+
+# boot IMAGE: starts it in the background; the console goes to $work/console.
+boot() {
+  : >"$work/console"
+  ip netns exec "$net" qemu-system-x86_64 -M microvm,acpi=off -accel tcg -m 16 \
+    -nodefaults -no-user-config -no-reboot -display none \
+    -global virtio-mmio.force-legacy=false -device isa-debug-exit,iobase=0xf4,iosize=1 \
+    -serial "file:$work/console" -kernel "$1" -initrd "$work/volume.tar" \
+    -netdev tap,id=n0,ifname=guest0,script=no,downscript=no \
+    -device virtio-net-device,netdev=n0,mac=52:54:00:12:34:56 </dev/null 2>"$work/stderr" &
+  monitor=$!
+}
+
+# ended STATUS: waits for the guest's end and compares QEMU's exit status.
+ended() {
+  local status=0
+  wait "$monitor" || status=$?
+  monitor=
+  [[ $status == "$1" ]] || fail "the monitor ended with $status, not $1: $(cat "$work/stderr")"
+}
+stop() {
+  kill "$monitor"
+  wait "$monitor" 2>/dev/null || true
+  monitor=
+}
+
+ask() { ip netns exec "$net" dig +time=1 +tries=1 @10.77.0.3 "$@"; }
+answers() { [[ $(ask +short "$@" 2>/dev/null) == "$want" ]]; }
+said() { grep -qF "$1" "$work/console"; }
+until_said() {
+  for ((i = 0; i < 200; i++)); do
+    ! said "$1" || return 0
+    kill -0 "$monitor" 2>/dev/null || break
+    sleep 0.02
+  done
+  said "$1" || fail "the console never said: $1"
+}
+
+mkdir "$work/zones"
+cp "$images/dns/zones/example.test.zone" "$work/zones/"
+cat >"$work/zones/big.test.zone" <<'ZONE'
+$TTL 60
+@ SOA ns h 1 1 1 1 1
+@ NS ns
+ns A 192.0.2.1
+ZONE
+for ((i = 0; i < 200; i++)); do echo "many A 192.0.2.$i" >>"$work/zones/big.test.zone"; done
+
+volume
+started=$(date +%s%N)
+boot "$images/dns/dns.x86_64.virtio"
+want=192.0.2.80
+for ((i = 0; i < 100; i++)); do
+  said 'listening on' && answers www.example.test && break
+  sleep 0.01
+done
+answers www.example.test || fail "no answer by UDP"
+ok "first answer $((($(date +%s%N) - started) / 1000000)) ms after the monitor's start"
+said 'dns: zone example.test: 12 records' || fail "the zone's line is missing"
+said 'dns: listening on 10.77.0.3:53' || fail "the address's line is missing"
+answers +tcp www.example.test || fail "no answer by TCP"
+ok "answers by TCP"
+want=2001:db8::80 answers www.example.test AAAA || fail "no AAAA"
+want=$'www.example.test.\n192.0.2.80' answers ftp.example.test || fail "no CNAME chain"
+want='10 mail.example.test.' answers example.test MX || fail "no MX"
+ask nope.example.test | grep -q 'status: NXDOMAIN' || fail "no NXDOMAIN"
+ask www.other.test | grep -q 'status: REFUSED' || fail "no REFUSED"
+ok "answers of every kind"
+ask +noedns +ignore many.big.test | grep -q 'flags: qr aa tc' || fail "not truncated"
+count=$(ask +noedns +short many.big.test | wc -l)
+((count == 200)) || fail "$count of 200 records over TCP after truncation"
+ok "truncates, then gives all by TCP"
+ask +tcp +keepopen www.example.test www.example.test ftp.example.test >/dev/null ||
+  fail "several questions on one connection"
+for ((i = 0; i < 40; i++)); do ask +short +tcp www.example.test >/dev/null || fail "connection $i"; done
+ok "40 connections one after the other, and several questions on one"
+ip netns exec "$net" ping -q -c 3 -i 0.2 -W 1 10.77.0.3 >/dev/null || fail "no echo"
+ok "answers ping"
+before=$(awk '{ print $14 + $15 }' "/proc/$monitor/stat")
+sleep 2
+used=$(($(awk '{ print $14 + $15 }' "/proc/$monitor/stat") - before))
+((used <= 20)) || fail "idle, it used $used of 200 ticks"
+ok "idle for 2 s, it used $used ticks of CPU"
+stop
+
+volume --port=5353 --rrl=5
+boot "$images/dns/dns.x86_64.virtio"
+until_said 'dns: listening on 10.77.0.3:5353'
+ask +short www.example.test >/dev/null 2>&1 && fail "port 53 answers"
+for ((i = 0; i < 30; i++)); do ask -p 5353 +ignore +time=1 www.example.test >>"$work/limited" 2>&1 & asked[i]=$!; done
+for pid in "${asked[@]}"; do wait "$pid" || true; done
+grep -q 'flags: qr tc' "$work/limited" || fail "the rate limit told nobody to use TCP"
+lost=$(grep -c 'no servers could be reached\|timed out' "$work/limited" || true)
+((lost > 0)) || fail "the rate limit dropped nothing"
+want=192.0.2.80 answers -p 5353 +tcp www.example.test || fail "TCP is limited too"
+ok "another port, and a rate limit that TCP escapes"
+stop
+
+: >"$work/zones/big.test.zone"
+volume
+boot "$images/dns/dns.x86_64.virtio"
+ended 35
+said 'dns: /zones/big.test.zone: the zone is empty' || fail "the empty zone is not told"
+ok "an empty zone ends it with status 1"
+printf '$TTL 1\n@ SOA a b 1 1 1 1 1\nx A 1.2.3\n' >"$work/zones/big.test.zone"
+volume
+boot "$images/dns/dns.x86_64.virtio"
+ended 35
+said 'dns: /zones/big.test.zone:3: not an IPv4 address: 1.2.3' || fail "the bad line is not told"
+ok "a bad zone ends it with status 1, by file and line"
+rm "$work/zones/big.test.zone"
+volume --prot=53
+boot "$images/dns/dns.x86_64.virtio"
+ended 35
+said 'dns: --prot=53: no such argument' || fail "the bad argument is not told"
+ok "a bad argument ends it with status 1"
+head -c 700 "$work/volume.tar" >"$work/cut" && mv "$work/cut" "$work/volume.tar"
+boot "$images/dns/dns.x86_64.virtio"
+ended 35
+said 'runtime: config volume, byte 0:' || fail "the cut volume is not told"
+ok "a volume cut short ends it with status 1"
+
+volume
+boot "$images/dns-crash/dns.x86_64.virtio"
+ended 97
+said 'dns: listening on 10.77.0.3:53' || fail "it did not start before it crashed"
+said 'panic: page fault writing 0x0 (null pointer)' || fail "the fault is not told"
+ok "a fault is told with its registers and ends it as aborted"
+
+echo "$passed passed, 0 failed"
