@@ -56,6 +56,10 @@ void read_module(const abi::HvmStartInfo& info) {
   if (!is_mapped(info.module_list_address, sizeof(abi::HvmModule))) return;
   const auto& module = *reinterpret_cast<const abi::HvmModule*>(info.module_list_address);
   if (!is_mapped(module.address, module.size_bytes)) panic("the config volume is out of reach");
+  // Hosts put modules at the end of memory; the boot code has cleared what our .bss covers.
+  if (module.address < x86::image_end_address()) {
+    panic("image and config volume do not fit into the memory: give the app more");
+  }
   volume = {reinterpret_cast<const std::uint8_t*>(module.address), module.size_bytes};
 }
 
