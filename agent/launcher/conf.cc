@@ -119,6 +119,13 @@ Status read_user(std::string_view text, std::string& out) {
   return {};
 }
 
+/// The jail shows /usr of the host, and nothing else with programs in it.
+Status read_program(std::string_view text, std::string& out) {
+  TRY_VOID(read_path(text, out));
+  if (text.rfind("/usr/", 0) != 0) return bad("must be below /usr");
+  return {};
+}
+
 Status set_key(Conf& conf, std::string_view key, std::string_view value) {
   if (key == "agent_user") return read_user(value, conf.agent_user);
   if (key == "agent_uid") return read_number(value, 0, 0x7fffffff, conf.agent_uid);
@@ -132,7 +139,7 @@ Status set_key(Conf& conf, std::string_view key, std::string_view value) {
   if (key == "allowed_ports") return read_ports(value, conf.allowed_ports);
   if (key == "denied_ports") return read_ports(value, conf.denied_ports);
   if (key == "allow_kvm") return read_bool(value, conf.allow_kvm);
-  if (key == "qemu") return read_path(value, conf.qemu);
+  if (key == "qemu") return read_program(value, conf.qemu);
   // Six characters leave room for "63-7" and the NUL within IFNAMSIZ.
   if (key == "tap_prefix") return read_name(value, 6, conf.tap_prefix);
   return Error{Code::not_found, "unknown key; every key is in the commented example", ""};

@@ -35,11 +35,12 @@ std::string egress_rule(const WireEgress& rule) {
   return text + " accept";
 }
 
-/// One tap's filter at the bridge's door: before the bridge could learn or forward anything.
+/// One tap's filter at the bridge's door: before the bridge could learn or forward anything. In a
+/// netdev table, because an inet table's ingress sees IP alone and lets ARP pass.
 std::string source_filter(const GuestRules::Port& port, const std::string& chain) {
-  std::string text = "add chain inet fleet " + chain + " { type filter hook ingress device \"" +
+  std::string text = "add chain netdev fleet " + chain + " { type filter hook ingress device \"" +
                      port.tap + "\" priority 0; policy accept; }\n";
-  const std::string rule = "add rule inet fleet " + chain + " ";
+  const std::string rule = "add rule netdev fleet " + chain + " ";
   if (!port.filtered) return text + rule + "accept\n";
   text += rule + "ether saddr != " + to_string(port.mac) + " drop\n";
   if (port.address.value == 0) return text + rule + "accept\n";
@@ -53,12 +54,16 @@ std::string source_filter(const GuestRules::Port& port, const std::string& chain
 
 }  // namespace
 
-std::string no_rules() { return "add table inet fleet\ndelete table inet fleet\n"; }
+std::string no_rules() {
+  return "add table inet fleet\ndelete table inet fleet\n"
+         "add table netdev fleet\ndelete table netdev fleet\n";
+}
 
 std::string base_rules(const Conf& conf) {
   const std::string bridge = "\"" + conf.bridge + "\"";
   const std::string subnet = to_string(conf.subnet);
-  return no_rules() + R"(table inet fleet {
+  return no_rules() + R"(table netdev fleet { }
+table inet fleet {
   map published { type inet_proto . inet_service : ipv4_addr . inet_service; }
   map published_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
   map guests { type ipv4_addr : verdict; }
@@ -134,7 +139,7 @@ std::string remove_guest_rules(const GuestRules& guest) {
   for (std::size_t i = 0; i < guest.ports.size(); ++i) {
     const GuestRules::Port& port = guest.ports[i];
     const std::string chain = chain_of("source", guest.slot) + "_" + std::to_string(i);
-    text += "flush chain inet fleet " + chain + "\ndelete chain inet fleet " + chain + "\n";
+    text += "flush chain netdev fleet " + chain + "\ndelete chain netdev fleet " + chain + "\n";
     if (!port.managed || port.address.value == 0) continue;
     text += "delete element inet fleet guests { " + to_string(port.address) + " }\n";
   }

@@ -247,7 +247,7 @@ TEST_F(LauncherGuests, AKilledLauncherLeavesNothingAndTheNextOneStartsClean) {
   ASSERT_TRUE(process_.start()) << process_.log();
   EXPECT_TRUE(launcher_.list()->empty());
   EXPECT_EQ(output_of({"ip", "-o", "link"}).find("flt"), std::string::npos);
-  EXPECT_EQ(output_of({"nft", "list", "table", "inet", "fleet"}).find("10.213.77.2"),
+  EXPECT_EQ(output_of({"nft", "list", "ruleset"}).find("10.213.77.2"),
             std::string::npos);
   // And it works again.
   start_dns(kGuestA, "192.0.2.30");

@@ -1,0 +1,90 @@
+// launcher.conf against well-formed requests.
+#include "agent/launcher/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+
+namespace launcher {
+namespace {
+
+using proto::Code;
+
+std::unique_ptr<StartRequest> request(const char* bridge, std::uint32_t address) {
+  auto start = std::make_unique<StartRequest>();
+  start->memory_max_mib = 64;
+  start->interface_count = 1;
+  const std::uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
+  std::memcpy(start->interfaces[0].mac, mac, sizeof mac);
+  start->interfaces[0].address = address;
+  set_field(start->interfaces[0].bridge, bridge);
+  return start;
+}
+
+Code verdict(const Conf& conf, const StartRequest& start, const Held& held = {}) {
+  const proto::Status status = may_start(conf, start, held);
+  return status ? Code::unset : status.error().code;
+}
+
+TEST(Policy, AGuestAddressMustBeOneOfTheSubnetAndFree) {
+  const Conf conf;
+  EXPECT_EQ(verdict(conf, *request("fleet0", 0x0ad54d02)), Code::unset);
+  EXPECT_EQ(verdict(conf, *request("fleet0", 0x0ad54d01)), Code::bad_argument) << "gateway";
+  EXPECT_EQ(verdict(conf, *request("fleet0", 0x0ad54dff)), Code::bad_argument) << "broadcast";
+  EXPECT_EQ(verdict(conf, *request("fleet0", 0x0ad54d00)), Code::bad_argument) << "network";
+  EXPECT_EQ(verdict(conf, *request("fleet0", 0x0ad54e02)), Code::bad_argument) << "outside";
+  EXPECT_EQ(verdict(conf, *request("fleet0", 0)), Code::bad_argument) << "none";
+  const auto start = request("fleet0", 0x0ad54d02);
+  EXPECT_EQ(verdict(conf, *start, {{Ipv4{0x0ad54d02}}, {}}), Code::conflict);
+  EXPECT_EQ(verdict(conf, *start, {{}, {mac_of(start->interfaces[0])}}), Code::conflict);
+}
+
+TEST(Policy, TwoInterfacesOfOneGuestMayNotShareAnAddress) {
+  auto start = request("fleet0", 0x0ad54d02);
+  start->interface_count = 2;
+  start->interfaces[1] = start->interfaces[0];
+  EXPECT_EQ(verdict(Conf{}, *start), Code::conflict);
+}
+
+TEST(Policy, OnlyNamedHostBridgesAreJoined) {
+  Conf conf;
+  EXPECT_EQ(verdict(conf, *request("br-lan", 0)), Code::forbidden);
+  conf.host_bridges = {"br-lan"};
+  auto start = request("br-lan", 0);
+  start->interfaces[0].promiscuous = 1;
+  EXPECT_EQ(verdict(conf, *start), Code::unset);
+  start = request("fleet0", 0x0ad54d02);
+  start->interfaces[0].promiscuous = 1;
+  EXPECT_EQ(verdict(conf, *start), Code::forbidden);
+}
+
+TEST(Policy, MemoryCpuAndKvmAreBounded) {
+  Conf conf;
+  conf.memory_max_mib = 63;
+  const auto start = request("fleet0", 0x0ad54d02);
+  EXPECT_EQ(verdict(conf, *start), Code::no_memory);
+  conf.memory_max_mib = 64;
+  conf.cpu_percent_max = 50;
+  EXPECT_EQ(verdict(conf, *start), Code::forbidden) << "no limit asked where one is set";
+  start->cpu_percent = 50;
+  EXPECT_EQ(verdict(conf, *start), Code::unset);
+  conf.allow_kvm = false;
+  start->flags = kFlagKvm;
+  EXPECT_EQ(verdict(conf, *start), Code::forbidden);
+}
+
+TEST(Policy, DeniedAndDoublePortsAreRefused) {
+  const Conf conf;
+  EXPECT_TRUE(may_publish(conf, {{0, 0x0ad54d02, 53, 53, 17, {}}, {0, 0x0ad54d02, 53, 53, 6, {}}}));
+  EXPECT_EQ(may_publish(conf, {{0, 0x0ad54d02, 22, 22, 6, {}}}).error().code, Code::port_taken);
+  EXPECT_EQ(may_publish(conf, {{0, 0x0ad54d02, 53, 53, 17, {}}, {0, 0x0ad54d03, 53, 53, 17, {}}})
+                .error()
+                .code,
+            Code::bad_argument);
+  EXPECT_EQ(may_publish(conf, {{0, 0x01010101, 53, 53, 17, {}}}).error().code,
+            Code::bad_argument);
+}
+
+}  // namespace
+}  // namespace launcher
