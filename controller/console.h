@@ -1,0 +1,58 @@
+// Consoles: the last bytes of each app, device and release, so that logs of an offline or reverted
+// device exist, and those who follow. Kept in files that may lose their newest lines in a power cut:
+// they are for people, nothing depends on them. Bytes are the guest's: never interpreted here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "controller/http.h"
+#include "fleet/v1/api.pb.h"
+#include "ota/disk.h"
+
+namespace controller {
+
+class Consoles {
+ public:
+  /// `disk` is the folder of consoles; it outlives this, as does the clock.
+  Consoles(ota::Disk& disk, proto::Clock& clock);
+  Consoles(const Consoles&) = delete;
+  Consoles& operator=(const Consoles&) = delete;
+
+  /// Bytes that are kept already are dropped; a gap is kept as a gap.
+  void add(const std::string& device, const fleet::v1::LogChunk& chunk);
+  /// What is kept of an app on a device; release 0: of every release, oldest first.
+  fleet::v1::LogList kept(const std::string& app, const std::string& device,
+                          std::uint64_t release);
+  /// Chunks of the app as they come, of the devices named.
+  std::unique_ptr<Feed> follow(const std::string& app, std::vector<std::string> devices);
+  /// (app, device) pairs that are followed now.
+  std::vector<std::pair<std::string, std::string>> followed() const;
+
+ private:
+  friend class ConsoleFeed;
+  using Key = std::tuple<std::string, std::string, std::uint64_t>;  // device, app, release
+  struct Follower {
+    std::string app;
+    std::vector<std::string> devices;
+    std::deque<std::string> waiting;  // bounded: the oldest go
+    std::uint64_t next_id = 1;
+  };
+
+  fleet::v1::LogEvent& load(const Key& key);
+  static std::string file_name(const Key& key);
+
+  ota::Disk& disk_;
+  proto::Clock& clock_;
+  proto::Notifier added_;
+  std::map<Key, fleet::v1::LogEvent> kept_;
+  std::list<Follower> followers_;
+};
+
+}  // namespace controller

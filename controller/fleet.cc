@@ -1,0 +1,350 @@
+#include "controller/fleet.h"
+
+#include <utility>
+
+#include "ota/hash.h"
+#include "proto/log.h"
+
+namespace controller {
+
+namespace {
+
+constexpr std::int64_t kRolloutsLookedAt = 500;
+
+bool is_release(v1::RolloutKind kind) {
+  return kind == v1::KIND_PUSH || kind == v1::KIND_ROLLBACK;
+}
+
+}  // namespace
+
+v1::Rollout to_api(const rollout::Rollout& rollout) {
+  v1::Rollout out;
+  out.set_id(rollout.id());
+  out.set_kind(rollout.kind);
+  out.set_app(rollout.app);
+  out.set_release(rollout.release);
+  out.set_previous_release(rollout.previous_release);
+  out.set_selector(rollout.selector);
+  out.set_by(rollout.by);
+  out.set_state(rollout.state);
+  out.set_created_ms(static_cast<std::uint64_t>(rollout.created_ms));
+  out.set_ended_ms(static_cast<std::uint64_t>(rollout.ended_ms));
+  *out.mutable_counts() = rollout.counts;
+  out.set_verdict(rollout.verdict);
+  out.set_strategy(rollout.strategy);
+  out.set_require_all(rollout.require_all);
+  return out;
+}
+
+Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
+    : store_(store), events_(events), clock_(clock) {}
+
+void Fleet::committed() {
+  events_.tell();
+  const std::set<std::string> changed = std::exchange(dirty_, {});
+  if (!desired_changed) return;
+  for (const std::string& id : changed) desired_changed(id);
+}
+
+// Commits what went well; what did not leaves nothing, in the store or here.
+Status Fleet::finish(Store::Transaction& transaction, Status result) {
+  if (result) result = transaction.commit();
+  if (!result) {
+    dirty_.clear();
+    return result;
+  }
+  committed();
+  return {};
+}
+
+Status Fleet::note(const std::string& kind, const std::string& text, const std::string& by,
+                   const std::string& device) {
+  EventRow row;
+  row.event.set_kind(kind);
+  row.event.set_text(text);
+  row.event.set_by(by);
+  row.event.set_device(device);
+  return events_.add(std::move(row));
+}
+
+Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
+                           const std::string& text, const v1::RolloutDevice* row) {
+  EventRow event;
+  event.rollout = rollout.number;
+  event.event.set_kind(kind);
+  event.event.set_text(text);
+  event.event.set_by(rollout.by);
+  event.event.set_app(rollout.app);
+  *event.event.mutable_rollout() = to_api(rollout);
+  if (row != nullptr) {
+    event.event.set_device(row->device());
+    *event.event.mutable_rollout_device() = *row;
+  }
+  return events_.add(std::move(event));
+}
+
+Status Fleet::want(const std::string& device_id, v1::DesiredApp desired) {
+  TRY_VOID(store_.set_desired(device_id, desired));
+  if (dirty_.insert(device_id).second) {
+    TRY([[maybe_unused]] const std::int64_t generation, store_.next_generation(device_id));
+  }
+  return {};
+}
+
+Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) {
+  const std::string& id = step.device.id;
+  const std::string& app = step.rollout.app;
+  if (std::holds_alternative<rollout::Offer>(action)) {
+    dirty_.insert(id);  // its Desired is in the store already; it is sent after the commit
+    return {};
+  }
+  if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
+    TRY(auto desired, store_.desired_app(id, app));
+    if (!desired || desired->attempt() != step.device.attempt) return {};
+    if (keep->release == 0) return store_.remove_desired(id, app);
+    // The attempt stays: what the device ended is not asked for again, by number or by attempt.
+    desired->set_release(keep->release);
+    desired->set_fall_back(0);
+    return store_.set_desired(id, *desired);
+  }
+  if (std::holds_alternative<rollout::TakeBack>(action)) {
+    const rollout::Before& before = step.device.before;
+    if (!before.wanted) {
+      dirty_.insert(id);
+      return store_.remove_desired(id, app);
+    }
+    TRY(auto desired, store_.desired_app(id, app));
+    if (!desired) return {};
+    desired->set_release(before.release);
+    desired->set_run(before.run);
+    desired->set_fall_back(0);
+    desired->set_attempt(ota::random_id());
+    return want(id, std::move(*desired));
+  }
+  if (const auto* tell = std::get_if<rollout::Tell>(&action)) {
+    return tell_rollout(step.rollout, tell->kind, tell->text, &step.device.row);
+  }
+  proto::log_info("rollout.ended", {{"rollout", step.rollout.id()},
+                                    {"state", rollout::word(step.rollout.state)},
+                                    {"verdict", step.rollout.verdict}});
+  return tell_rollout(step.rollout, "rollout.ended", step.rollout.verdict, nullptr);
+}
+
+Status Fleet::apply(std::int64_t number, const std::string& device_id,
+                    const rollout::Event& event) {
+  TRY(auto rollout, store_.rollout(number));
+  TRY(auto device, store_.rollout_device(number, device_id));
+  if (!rollout || !device) return {};
+  const rollout::Step step =
+      rollout::step(std::move(*rollout), std::move(*device), event, clock_.wall_ms());
+  TRY_VOID(store_.set_rollout(step.rollout));
+  TRY_VOID(store_.set_rollout_device(number, step.device));
+  for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
+  return {};
+}
+
+Status Fleet::came_online(const std::string& device_id, const std::string& name) {
+  const bool is_new = online_.insert(device_id).second;
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    TRY(const auto open, store_.open_rollouts_of(device_id));
+    for (const std::int64_t number : open) {
+      TRY_VOID(apply(number, device_id, rollout::Online{}));
+    }
+    if (!is_new) return {};
+    return note("device.online", name + " is online", "", name);
+  };
+  return finish(transaction, work());
+}
+
+Status Fleet::went_offline(const std::string& device_id, const std::string& name) {
+  online_.erase(device_id);
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    TRY(const auto open, store_.open_rollouts_of(device_id));
+    for (const std::int64_t number : open) {
+      TRY_VOID(apply(number, device_id, rollout::Offline{}));
+    }
+    return note("device.offline", name + " is offline", "", name);
+  };
+  return finish(transaction, work());
+}
+
+Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
+  v1::Desired desired;
+  TRY(const auto row, store_.device(device_id));
+  if (!row) return Error{proto::Code::not_found, "no such device: " + device_id, ""};
+  desired.set_generation(static_cast<std::uint64_t>(row->generation));
+  TRY(auto apps, store_.desired(device_id));
+  for (v1::DesiredApp& app : apps) *desired.add_apps() = std::move(app);
+  return desired;
+}
+
+Status Fleet::desired_sent(const std::string& device_id) {
+  TRY(const auto open, store_.open_rollouts_of(device_id));
+  if (open.empty()) return {};
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const std::int64_t number : open) {
+      TRY_VOID(apply(number, device_id, rollout::Offered{}));
+    }
+    return {};
+  };
+  return finish(transaction, work());
+}
+
+Status Fleet::take_reports(std::span<const DeviceReport> reports) {
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const DeviceReport& entry : reports) {
+      const v1::Report& report = entry.report;
+      TRY(const std::int64_t number,
+          store_.rollout_of_attempt(entry.device_id, report.attempt()));
+      if (number != 0) TRY_VOID(apply(number, entry.device_id, rollout::Reported{report}));
+      TRY_VOID(store_.set_report_sequence(entry.device_id,
+                                          static_cast<std::int64_t>(report.sequence()),
+                                          static_cast<std::int64_t>(report.generation())));
+    }
+    return {};
+  };
+  return finish(transaction, work());
+}
+
+Status Fleet::supersede(const std::string& device_id, const std::string& app,
+                        const std::string& by) {
+  TRY(const auto open, store_.open_rollouts_of(device_id));
+  for (const std::int64_t number : open) {
+    TRY(const auto older, store_.rollout(number));
+    if (!older || older->app != app || older->id() == by) continue;
+    TRY_VOID(apply(number, device_id, rollout::Superseded{by}));
+  }
+  return {};
+}
+
+// The device's row and its wish; the rollout's counts come back in `rollout`.
+Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
+  const std::string& id = wish.device.id;
+  TRY_VOID(supersede(id, rollout.app, rollout.id()));
+  TRY(const auto before, store_.desired_app(id, rollout.app));
+  rollout::Device device;
+  device.id = id;
+  device.attempt = ota::random_id();
+  if (before) device.before = {true, before->release(), before->run()};
+  device.row.set_device(wish.device.name);
+  device.row.set_state(v1::WAITING);
+  device.row.set_online(is_online(id));
+  v1::DesiredApp desired = wish.desired;
+  desired.set_app(rollout.app);
+  desired.set_attempt(device.attempt);
+  desired.set_rollout(rollout.id());
+  desired.set_deadline_ms(static_cast<std::uint64_t>(rollout.device_deadline_ms));
+  TRY_VOID(want(id, std::move(desired)));
+  rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
+  TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));
+  rollout = step.rollout;
+  TRY_VOID(store_.set_rollout(rollout));
+  for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
+  return {};
+}
+
+Result<rollout::Rollout> Fleet::begin(
+    rollout::Rollout plan, std::vector<Wish> wishes,
+    const std::function<Status(const rollout::Rollout&)>& also) {
+  FLEET_ASSERT(!wishes.empty());
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    TRY(plan.number, store_.next_rollout_number());
+    plan.created_ms = clock_.wall_ms();
+    TRY_VOID(store_.add_rollout(plan));
+    if (also) TRY_VOID(also(plan));
+    for (const Wish& wish : wishes) TRY_VOID(add_device(plan, wish));
+    const std::string what = is_release(plan.kind) ? plan.app + " " + std::to_string(plan.release)
+                                                   : plan.app;
+    return tell_rollout(plan, "rollout.started",
+                        plan.by + " began " + plan.id() + ": " + what + " to " + plan.selector,
+                        nullptr);
+  };
+  TRY_VOID(finish(transaction, work()));
+  proto::log_info("rollout.started", {{"rollout", plan.id()},
+                                      {"app", plan.app},
+                                      {"release", plan.release},
+                                      {"devices", wishes.size()}});
+  return plan;
+}
+
+Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by) {
+  TRY(auto found, store_.rollout(number));
+  if (!found) return Error{proto::Code::not_found, "no rollout r-" + std::to_string(number), ""};
+  if (found->state != v1::ROLLOUT_RUNNING) {
+    return Error{proto::Code::conflict,
+                 found->id() + " has " + rollout::word(found->state) + " already", ""};
+  }
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    const rollout::Rollout ended = rollout::abort(*found, by, clock_.wall_ms());
+    TRY_VOID(store_.set_rollout(ended));
+    TRY(const auto devices, store_.rollout_devices(number));
+    for (const rollout::Device& device : devices) {
+      TRY_VOID(apply(number, device.id, rollout::Aborted{by}));
+    }
+    return tell_rollout(ended, "rollout.ended", ended.verdict, nullptr);
+  };
+  TRY_VOID(finish(transaction, work()));
+  TRY(auto after, store_.rollout(number));
+  FLEET_ASSERT(after.has_value());
+  return *after;
+}
+
+Status Fleet::join(const Subject& device) {
+  TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
+  std::set<std::string> settled;  // apps, newest word first
+  for (const rollout::Rollout& rollout : rollouts) {
+    const bool stands = rollout.state == v1::ROLLOUT_RUNNING ||
+                        rollout.state == v1::ROLLOUT_SUCCEEDED;
+    if (!stands || settled.count(rollout.app) == 1) continue;
+    TRY(const Selector selector, parse_selector(rollout.selector));
+    if (!selector.matches(device)) continue;
+    if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
+    if (!is_release(rollout.kind)) continue;
+    settled.insert(rollout.app);
+    Wish wish;
+    wish.device = device;
+    wish.desired.set_release(rollout.release);
+    wish.desired.set_run(v1::RUN);
+    rollout::Rollout joined = rollout;
+    TRY_VOID(add_device(joined, wish));
+  }
+  return {};
+}
+
+Status Fleet::tick() {
+  const std::int64_t now_ms = clock_.wall_ms();
+  TRY(const auto due, store_.due(now_ms));
+  TRY(const auto running, store_.running_rollouts());
+  if (due.empty() && running.empty()) return {};
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const auto& [number, device_id] : due) {
+      TRY_VOID(apply(number, device_id, rollout::DeadlinePassed{}));
+    }
+    for (const rollout::Rollout& rollout : running) {
+      TRY(const auto fresh, store_.rollout(rollout.number));
+      const rollout::TickStep step = rollout::tick(fresh.value_or(rollout), now_ms);
+      if (!step.ended) continue;
+      TRY_VOID(store_.set_rollout(step.rollout));
+      TRY_VOID(tell_rollout(step.rollout, "rollout.ended", step.rollout.verdict, nullptr));
+    }
+    return {};
+  };
+  return finish(transaction, work());
+}
+
+Result<std::uint64_t> Fleet::wanted_release(const std::string& app) {
+  TRY(const auto rollouts, store_.rollouts_of(app, v1::ROLLOUT_SUCCEEDED));
+  for (const rollout::Rollout& rollout : rollouts) {
+    if (is_release(rollout.kind)) return rollout.release;
+  }
+  return std::uint64_t{0};
+}
+
+}  // namespace controller

@@ -1,0 +1,44 @@
+// A push and the other orders: what an operator asks for is checked whole, then stored whole (P1),
+// and a rollout begins. Asked again with the same idempotency key it is the same rollout.
+#pragma once
+
+#include <string>
+
+#include "controller/fleet.h"
+#include "controller/metadata.h"
+#include "ota/blobs.h"
+
+namespace controller {
+
+class Pushes {
+ public:
+  Pushes(Store& store, Fleet& fleet, Metadata& metadata, ota::Blobs& blobs);
+
+  /// in     key: the request's idempotency key, "" for none; request_text: the body, for telling a
+  ///        repeated request from another one with the same key
+  /// errors conflict (another version or number was faster: refresh, sign again) | bad_signature |
+  ///        bad_metadata | not_found (a blob is missing: upload it first) | bad_digest |
+  ///        bad_manifest | not_supported | bad_argument (selector; matches nothing)
+  /// after  survives power loss: release, metadata and rollout are there, all or none
+  Result<rollout::Rollout> accept_push(const v1::PushRequest& request, const std::string& by,
+                                       const std::string& key, const std::string& request_text);
+
+  /// Stop, start, restart, delete, revert.
+  Result<rollout::Rollout> accept_order(const v1::OrderRequest& request, const std::string& by);
+
+  /// The devices a selector names. errors bad_argument (also when it matches none)
+  Result<std::vector<Subject>> select(const std::string& selector);
+
+ private:
+  Result<v1::AppManifest> read_manifest(const std::string& app, const Metadata::AppRole& role);
+  Status check_blobs(const ota::ListedRelease& release, const v1::AppManifest& manifest);
+  Result<std::vector<Wish>> wishes_of(const v1::OrderRequest& request,
+                                      const std::vector<Subject>& devices);
+
+  Store& store_;
+  Fleet& fleet_;
+  Metadata& metadata_;
+  ota::Blobs& blobs_;
+};
+
+}  // namespace controller

@@ -1,0 +1,242 @@
+#include "controller/sessions.h"
+
+#include <deque>
+#include <utility>
+
+#include "proto/log.h"
+
+namespace controller {
+namespace {
+
+using proto::Code;
+using proto::Deadline;
+using v1::Envelope;
+
+constexpr std::int64_t kHelloMs = 10000;
+constexpr std::int64_t kConsoleAskedForMs = 60000;
+constexpr std::size_t kAnswersWaiting = 512;
+
+}  // namespace
+
+struct Sessions::Session {
+  Session(proto::Clock& clock, proto::Channel& link) : channel(link), changed(clock) {}
+
+  proto::Channel& channel;
+  proto::Notifier changed;
+  std::string id;
+  std::string name;
+  bool desired_due = false;
+  std::deque<Envelope> answers;  // acks, subscriptions, certificates
+
+  void say(Envelope envelope) {
+    if (answers.size() >= kAnswersWaiting) return;  // it says it again on its next link
+    answers.push_back(std::move(envelope));
+    changed.notify();
+  }
+};
+
+Sessions::Sessions(boost::asio::io_context& loop, proto::Clock& clock, Store& store, Fleet& fleet,
+                   Consoles& consoles, Enrolment& enrolment)
+    : loop_(loop),
+      clock_(clock),
+      store_(store),
+      fleet_(fleet),
+      consoles_(consoles),
+      enrolment_(enrolment),
+      reported_(clock) {
+  fleet_.desired_changed = [this](const std::string& device_id) {
+    Session* session = find(device_id);
+    if (session == nullptr) return;
+    session->desired_due = true;
+    session->changed.notify();
+  };
+}
+
+Sessions::~Sessions() { fleet_.desired_changed = nullptr; }
+
+Sessions::Session* Sessions::find(const std::string& device_id) {
+  const auto found = sessions_.find(device_id);
+  return found == sessions_.end() ? nullptr : found->second;
+}
+
+Sessions::Session* Sessions::find_by_name(const std::string& name) {
+  for (const auto& [id, session] : sessions_) {
+    if (session->name == name) return session;
+  }
+  return nullptr;
+}
+
+Status Sessions::may_link(const proto::PeerFacts& peer) {
+  if (!peer.has_certificate) {
+    return Error{Code::unauthenticated, "a link needs a device certificate; enrol first", ""};
+  }
+  TRY(const auto device, store_.device(peer.certificate.common_name));
+  if (!device) {
+    return Error{Code::unauthenticated, "this device is not known here; enrol it again", ""};
+  }
+  if (device->revoked) {
+    return Error{Code::forbidden, device->name + " was removed from the fleet", device->name};
+  }
+  return {};
+}
+
+Status Sessions::greet(Session& session, const v1::Hello& hello) {
+  v1::Telemetry facts;
+  *facts.mutable_inventory() = hello.inventory();
+  *facts.mutable_apps() = hello.apps();
+  TRY_VOID(store_.set_facts(session.id, facts, clock_.wall_ms()));
+  const std::string address =
+      hello.inventory().addresses_size() > 0 ? hello.inventory().addresses(0) : "";
+  TRY_VOID(store_.set_hello(session.id, hello.agent_version(), address,
+                            static_cast<std::int64_t>(hello.generation_applied())));
+  session.desired_due = true;
+  return fleet_.came_online(session.id, session.name);
+}
+
+awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
+  Session session(clock_, *channel);
+  const Status may = may_link(channel->peer());
+  if (!may) co_return;
+  auto first = co_await channel->receive(Deadline::after(clock_, kHelloMs));
+  if (!first || !first->has_hello()) co_return;
+  const auto device = store_.device(channel->peer().certificate.common_name);
+  if (!device || !*device) co_return;
+  session.id = (*device)->id;
+  session.name = (*device)->name;
+  if (Session* older = find(session.id)) older->channel.abort();
+  sessions_[session.id] = &session;
+  const Status greeted = greet(session, first->hello());
+  if (!greeted) {
+    proto::log_error("device.not_greeted", {{"device", session.name}, {"why", greeted.error().what}});
+  }
+  proto::log_info("device.online", {{"device", session.name}, {"from", channel->remote_address()}});
+  proto::TaskGroup tasks(loop_);
+  tasks.spawn("session.send", send_loop(session));
+  co_await hear(session);
+  channel->abort();
+  tasks.close();
+  tasks.cancel();
+  co_await tasks.join();
+  if (find(session.id) != &session) co_return;  // a newer link took over
+  sessions_.erase(session.id);
+  proto::log_info("device.offline", {{"device", session.name}});
+  const Status gone = fleet_.went_offline(session.id, session.name);
+  if (!gone) proto::log_error("device.not_noted", {{"why", gone.error().what}});
+}
+
+awaitable<void> Sessions::send_loop(Session& session) {
+  while (session.channel.is_open()) {
+    while (!session.answers.empty()) {
+      Envelope answer = std::move(session.answers.front());
+      session.answers.pop_front();
+      const Status sent = co_await session.channel.send(std::move(answer));
+      if (!sent) co_return;
+    }
+    if (session.desired_due) {
+      session.desired_due = false;
+      auto desired = fleet_.desired_of(session.id);
+      if (!desired) {
+        proto::log_error("desired.not_read", {{"device", session.name}, {"why", desired.error().what}});
+        session.channel.abort();
+        co_return;
+      }
+      Envelope envelope;
+      *envelope.mutable_desired() = std::move(*desired);
+      const Status sent = co_await session.channel.send(std::move(envelope));
+      if (!sent) co_return;
+      const Status noted = fleet_.desired_sent(session.id);
+      if (!noted) proto::log_error("desired.not_noted", {{"why", noted.error().what}});
+      continue;
+    }
+    if (session.answers.empty()) co_await session.changed.wait(Deadline::never());
+  }
+}
+
+awaitable<void> Sessions::hear(Session& session) {
+  while (true) {
+    auto envelope = co_await session.channel.receive(Deadline::never());
+    if (!envelope) co_return;
+    switch (envelope->body_case()) {
+      case Envelope::kReport:
+        reports_.push_back({session.id, std::move(*envelope->mutable_report())});
+        reported_.notify();
+        break;
+      case Envelope::kTelemetry: {
+        const Status kept = store_.set_facts(session.id, envelope->telemetry(), clock_.wall_ms());
+        if (!kept) proto::log_error("facts.not_stored", {{"why", kept.error().what}});
+        break;
+      }
+      case Envelope::kLogChunk: consoles_.add(session.name, envelope->log_chunk()); break;
+      case Envelope::kRenew: co_await answer_renew(session, envelope->renew()); break;
+      case Envelope::kGoodbye: co_return;
+      default: break;  // ignored, as link.proto says
+    }
+  }
+}
+
+awaitable<void> Sessions::answer_renew(Session& session, v1::Renew renew) {
+  Envelope answer;
+  const auto certificate = enrolment_.renew(session.id, renew.csr_der());
+  if (certificate) {
+    answer.mutable_renewed()->set_certificate_pem(*certificate);
+    proto::log_info("certificate.renewed", {{"device", session.name}});
+  } else {
+    v1::Reason* why = answer.mutable_renewed()->mutable_refused();
+    why->set_code(static_cast<v1::Code>(certificate.error().code));
+    why->set_text(certificate.error().what);
+  }
+  session.say(std::move(answer));
+  co_return;
+}
+
+awaitable<void> Sessions::store_reports() {
+  while (true) {
+    if (reports_.empty()) {
+      const bool woken = co_await reported_.wait(Deadline::never());
+      if (!woken) co_return;
+    }
+    if (reports_.size() < kReportsInBatch) co_await proto::sleep_ms(clock_, kReportsWait_ms);
+    const std::vector<DeviceReport> batch = std::exchange(reports_, {});
+    const Status taken = fleet_.take_reports(batch);
+    if (!taken) {
+      // Not acknowledged: the devices say it again on their next link.
+      proto::log_error("reports.not_stored", {{"why", taken.error().what}});
+      for (const DeviceReport& entry : batch) drop(entry.device_id);
+      continue;
+    }
+    for (const DeviceReport& entry : batch) {
+      Session* session = find(entry.device_id);
+      if (session == nullptr) continue;
+      Envelope ack;
+      ack.mutable_ack()->set_sequence(entry.report.sequence());
+      session->say(std::move(ack));
+    }
+  }
+}
+
+void Sessions::ask_console(const std::string& device_name, const std::string& app,
+                           std::int64_t ms) {
+  Session* session = find_by_name(device_name);
+  if (session == nullptr) return;
+  Envelope envelope;
+  v1::LogSubscribe* wish = envelope.mutable_log_subscribe();
+  wish->set_app(app);
+  wish->set_follow(true);
+  wish->set_until_ms(static_cast<std::uint64_t>(clock_.wall_ms() + ms));
+  session->say(std::move(envelope));
+}
+
+awaitable<void> Sessions::tend_consoles() {
+  while (true) {
+    for (const auto& [app, device] : consoles_.followed()) {
+      ask_console(device, app, kConsoleAskedForMs);
+    }
+    co_await proto::sleep_ms(clock_, kConsoleAskedForMs / 3);
+  }
+}
+
+void Sessions::drop(const std::string& device_id) {
+  if (Session* session = find(device_id)) session->channel.abort();
+}
+
+}  // namespace controller

@@ -1,0 +1,64 @@
+// Sessions: one for each device that is connected. What a device says goes to the fleet, what the
+// fleet wants goes to the device. Reports are stored in batches and acknowledged after (P5).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/console.h"
+#include "controller/enrolment.h"
+#include "controller/fleet.h"
+#include "proto/channel.h"
+
+namespace controller {
+
+inline constexpr std::size_t kReportsInBatch = 256;
+inline constexpr std::int64_t kReportsWait_ms = 10;
+
+class Sessions {
+ public:
+  Sessions(boost::asio::io_context& loop, proto::Clock& clock, Store& store, Fleet& fleet,
+           Consoles& consoles, Enrolment& enrolment);
+  ~Sessions();
+  Sessions(const Sessions&) = delete;
+  Sessions& operator=(const Sessions&) = delete;
+
+  /// Whether this certificate may open a link. errors unauthenticated | forbidden
+  Status may_link(const proto::PeerFacts& peer);
+  /// One device's link, until it ends. A newer link of the same device ends the older.
+  awaitable<void> serve(std::unique_ptr<proto::Channel> channel);
+  /// Stores and acknowledges what was reported; runs for as long as the controller.
+  awaitable<void> store_reports();
+  /// Renews subscriptions of consoles that are followed; runs for as long as the controller.
+  awaitable<void> tend_consoles();
+  /// Asks a device for its console now, for `ms`.
+  void ask_console(const std::string& device_name, const std::string& app, std::int64_t ms);
+  /// Ends the link of a device that was revoked.
+  void drop(const std::string& device_id);
+
+ private:
+  struct Session;
+
+  awaitable<void> send_loop(Session& session);
+  awaitable<void> hear(Session& session);
+  Status greet(Session& session, const v1::Hello& hello);
+  awaitable<void> answer_renew(Session& session, v1::Renew renew);
+  Session* find(const std::string& device_id);
+  Session* find_by_name(const std::string& name);
+
+  boost::asio::io_context& loop_;
+  proto::Clock& clock_;
+  Store& store_;
+  Fleet& fleet_;
+  Consoles& consoles_;
+  Enrolment& enrolment_;
+  std::map<std::string, Session*> sessions_;  // borrowed from the serve() that runs it
+  std::vector<DeviceReport> reports_;
+  proto::Notifier reported_;
+};
+
+}  // namespace controller

@@ -1,0 +1,217 @@
+// The store: all that the controller must not forget, in one SQLite file (WAL, synchronous=FULL)
+// behind SOCI. The only SQL of the controller is in store*.cc.
+// Every function runs on the loop's thread at once: a transaction here is small (a few rows, one
+// fsync: under 5 ms on a plain SSD, device reports come in batches), and with no other writer and
+// no co_await between reading and writing there is nothing to lock and nothing to re-check.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "controller/rollout.h"
+#include "controller/selector.h"
+#include "fleet/v1/api.pb.h"
+#include "proto/result.h"
+
+namespace controller {
+
+using proto::Error;
+using proto::Result;
+using proto::Status;
+namespace v1 = fleet::v1;
+
+/// Events older than the newest so many are forgotten.
+inline constexpr std::int64_t kEventsKept = 20000;
+
+struct ApiToken {
+  std::string name;
+  std::string role;
+};
+
+struct EnrollTokenRow {
+  std::string id;
+  std::string hash;
+  std::string group;
+  std::map<std::string, std::string> labels;
+  std::int64_t uses = 1;
+  std::int64_t expires_ms = 0;
+  std::string by;
+  std::int64_t created_ms = 0;
+};
+
+struct DeviceRow {
+  std::string id;
+  std::string name;
+  std::string public_key;  // SHA-256 of the certificate's key, hex
+  std::int64_t enrolled_ms = 0;
+  std::int64_t certificate_until_ms = 0;
+  bool revoked = false;
+  std::string agent_version;
+  std::string address;
+  v1::Telemetry facts;     // as last stored; a device that is online may have said more since
+  std::int64_t seen_ms = 0;
+  std::int64_t generation = 0;
+  std::int64_t generation_applied = 0;
+  std::int64_t report_sequence = 0;
+};
+
+struct ReleaseRow {
+  std::string app;
+  std::int64_t number = 0;
+  std::int64_t created_ms = 0;
+  std::string by;
+  std::string key_id;
+  std::string manifest_sha256;
+  std::int64_t size_bytes = 0;
+  v1::AppManifest manifest;
+};
+
+struct EventRow {
+  v1::Event event;
+  std::int64_t rollout = 0;
+};
+
+struct EventFilter {
+  std::int64_t rollout = 0;  // 0: all
+  std::string app;
+  std::string device;
+};
+
+struct IdempotentPush {
+  std::string request_sha256;
+  std::int64_t rollout = 0;
+};
+
+/// The rows of one file. Neither copied nor moved.
+/// errors of every function: no_space | io | internal (what is stored cannot be read)
+class Store {
+ public:
+  /// Opens or makes the file and takes the missing schema steps, in one transaction.
+  /// errors not_supported (made by a newer controller)
+  static Result<std::unique_ptr<Store>> open(const std::string& path);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// All that is written until commit() is kept, or nothing. Not nested.
+  class Transaction {
+   public:
+    explicit Transaction(Store& store);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    /// after  survives power loss
+    Status commit();
+
+   private:
+    Store& store_;
+    Status begun_;
+    bool open_ = false;
+  };
+
+  Result<std::int64_t> schema_version();
+
+  // store.cc: settings and tokens.
+  Status set_setting(std::string_view name, std::string_view value);
+  Result<std::optional<std::string>> setting(std::string_view name);
+  Status add_api_token(std::string_view hash, const ApiToken& token, std::int64_t now_ms);
+  Result<std::optional<ApiToken>> api_token(std::string_view hash);
+  Status add_enroll_token(const EnrollTokenRow& token);
+  Result<std::optional<EnrollTokenRow>> enroll_token(std::string_view hash);
+  /// The device that a use of this token made for this key, and how many uses there were.
+  Result<std::optional<std::string>> enroll_use(std::string_view token_id,
+                                                std::string_view public_key);
+  Result<std::int64_t> enroll_use_count(std::string_view token_id);
+  Status add_enroll_use(std::string_view token_id, std::string_view public_key,
+                        std::string_view device_id);
+  Result<std::optional<IdempotentPush>> idempotent_push(std::string_view key);
+  Status add_idempotent_push(std::string_view key, const IdempotentPush& push,
+                             std::int64_t now_ms);
+
+  // store_devices.cc
+  Status add_device(const DeviceRow& device);
+  Result<std::optional<DeviceRow>> device(std::string_view id);
+  Result<std::optional<DeviceRow>> device_by_name(std::string_view name);
+  /// By name. Revoked ones are left out unless asked for.
+  Result<std::vector<DeviceRow>> devices(bool with_revoked = false);
+  /// What selectors look at, of the devices that are not revoked, by name.
+  Result<std::vector<Subject>> subjects();
+  Result<Subject> subject(std::string_view id);
+  Status set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms);
+  Status set_hello(std::string_view id, std::string_view agent_version, std::string_view address,
+                   std::int64_t generation_applied);
+  Status set_report_sequence(std::string_view id, std::int64_t sequence,
+                             std::int64_t generation_applied);
+  Status set_certificate(std::string_view id, std::string_view public_key, std::int64_t until_ms);
+  Status revoke_device(std::string_view id);
+  Status add_group(std::string_view id, std::string_view group);
+  Status set_label(std::string_view id, std::string_view name, std::string_view value);
+  Status remove_label(std::string_view id, std::string_view name);
+  /// Raises the device's generation and gives it.
+  Result<std::int64_t> next_generation(std::string_view id);
+  Result<std::vector<v1::DesiredApp>> desired(std::string_view id);
+  Result<std::optional<v1::DesiredApp>> desired_app(std::string_view id, std::string_view app);
+  Status set_desired(std::string_view id, const v1::DesiredApp& desired);
+  Status remove_desired(std::string_view id, std::string_view app);
+
+  // store_releases.cc
+  Status add_metadata(std::string_view role, std::int64_t version, std::string_view text);
+  /// The newest version, or the one asked for.
+  Result<std::optional<std::string>> metadata(std::string_view role);
+  Result<std::optional<std::string>> metadata(std::string_view role, std::int64_t version);
+  Result<std::vector<std::string>> metadata_roles();
+  /// Forgets the versions of a role that are older than its newest `kept`.
+  Status trim_metadata(std::string_view role, std::int64_t kept);
+  Status add_release(const ReleaseRow& release);
+  /// Newest first.
+  Result<std::vector<ReleaseRow>> releases(std::string_view app);
+  Result<std::optional<ReleaseRow>> release(std::string_view app, std::int64_t number);
+  Result<std::vector<std::string>> apps();
+
+  // store_rollouts.cc
+  Result<std::int64_t> next_rollout_number();
+  Status add_rollout(const rollout::Rollout& rollout);
+  Status set_rollout(const rollout::Rollout& rollout);
+  Result<std::optional<rollout::Rollout>> rollout(std::int64_t number);
+  /// Newest first.
+  Result<std::vector<rollout::Rollout>> rollouts(std::int64_t limit);
+  Result<std::vector<rollout::Rollout>> rollouts_of(std::string_view app, v1::RolloutState state);
+  Result<std::vector<rollout::Rollout>> running_rollouts();
+  Status add_rollout_device(std::int64_t number, std::string_view app,
+                            const rollout::Device& device);
+  Status set_rollout_device(std::int64_t number, const rollout::Device& device);
+  Result<std::vector<rollout::Device>> rollout_devices(std::int64_t number);
+  Result<std::optional<rollout::Device>> rollout_device(std::int64_t number, std::string_view id);
+  /// Which rollout a report's attempt belongs to: its number, 0 when none.
+  Result<std::int64_t> rollout_of_attempt(std::string_view id, std::string_view attempt);
+  /// Numbers of the rollouts that still want something of the device.
+  Result<std::vector<std::int64_t>> open_rollouts_of(std::string_view id);
+  /// (rollout, device) pairs whose deadline is over.
+  Result<std::vector<std::pair<std::int64_t, std::string>>> due(std::int64_t now_ms);
+  Result<std::int64_t> last_event_id();
+  Status add_event(const EventRow& row);
+  /// With id above `after`, oldest first, at most `limit`.
+  Result<std::vector<EventRow>> events_after(std::int64_t after, const EventFilter& filter,
+                                             std::int64_t limit);
+  /// The newest `limit`, oldest of them first.
+  Result<std::vector<EventRow>> recent_events(const EventFilter& filter, std::int64_t limit);
+  /// The id of the oldest event that is kept; 0 when there is none.
+  Result<std::int64_t> oldest_event_id();
+
+  struct Session;
+  Session& session() { return *session_; }
+
+ private:
+  explicit Store(std::unique_ptr<Session> session);
+  Status migrate();
+
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace controller
