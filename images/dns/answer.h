@@ -1,5 +1,5 @@
-// What an authoritative server says (RFC 1034 section 4.3.2): a pure function from zones and a query
-// to an answer. No clock, no network, no memory of its own.
+// What an authoritative server says (RFC 1034 section 4.3.2): a pure function from zones and a
+// query to an answer. No clock, no network, no memory of its own.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ enum class Transport { udp, tcp };
 // Every answer fits: a set of records is limited (kMaxSetBytes), and chains are.
 inline constexpr std::size_t kMaxAnswerBytes = 16 * 1024;
 
-/// Answer one packet. out: at least kMaxAnswerBytes. Returns the bytes of the answer; 0 = send none.
+/// Answer one packet. out: at least kMaxAnswerBytes. Returns the answer's bytes; 0 = send none.
 std::size_t answer(std::span<const Zone> zones, std::span<const std::uint8_t> packet,
                    Transport transport, std::span<std::uint8_t> out);
 

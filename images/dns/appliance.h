@@ -1,5 +1,5 @@
-// The DNS appliance without its main: zones from /zones/*.zone of the config volume, served over UDP
-// and TCP. Must never serve a part of them: one bad zone ends it before it listens.
+// The DNS appliance without its main: zones from /zones/*.zone of the config volume, served over
+// UDP and TCP. Must never serve a part of them: one bad zone ends it before it listens.
 #pragma once
 
 #include "images/runtime/appliance.h"

@@ -1,14 +1,15 @@
 #include "images/dns/server.h"
 
+#include <lwip/pbuf.h>
+#include <lwip/tcp.h>
+#include <lwip/udp.h>
+
 #include <algorithm>
 #include <array>
 
 #include "images/dns/answer.h"
 #include "images/runtime/console.h"
 #include "images/runtime/platform.h"
-#include "lwip/pbuf.h"
-#include "lwip/tcp.h"
-#include "lwip/udp.h"
 
 namespace images::dns {
 namespace {

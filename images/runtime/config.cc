@@ -144,7 +144,8 @@ ConfigFault Config::parse(std::span<const std::uint8_t> volume) {
     const auto length = static_cast<std::size_t>(size);
     const ConfigFault fault = take_entry(header, {text, length}, offset);
     if (fault.failed()) return fault;
-    const std::size_t padded = (length + kUstarBlockBytes - 1) / kUstarBlockBytes * kUstarBlockBytes;
+    const std::size_t blocks = (length + kUstarBlockBytes - 1) / kUstarBlockBytes;
+    const std::size_t padded = blocks * kUstarBlockBytes;
     if (padded > left) return {"cut short inside an entry", offset};
     offset += kUstarBlockBytes + padded;
   }
@@ -161,11 +162,14 @@ ConfigFault Config::take_entry(const UstarHeader& header, std::string_view body,
   const std::string_view name = field(header.name);
   constexpr std::size_t kFilesBytes = sizeof(abi::kFilesPrefix) - 2;  // "files", no '/'
   if (prefix == "files" || prefix.starts_with(abi::kFilesPrefix)) {
-    return take_file({prefix.data() + kFilesBytes, prefix.size() - kFilesBytes}, name, body, offset);
+    const std::string_view directory(prefix.data() + kFilesBytes, prefix.size() - kFilesBytes);
+    return take_file(directory, name, body, offset);
   }
   if (!prefix.empty()) return {};
   if (name.starts_with(abi::kFilesPrefix)) {
-    return take_file("", {name.data() + kFilesBytes + 1, name.size() - kFilesBytes - 1}, body, offset);
+    std::string_view path = name;
+    path.remove_prefix(sizeof(abi::kFilesPrefix) - 1);
+    return take_file("", path, body, offset);
   }
   if (name == abi::kConfigEntry) return take_config(body, offset);
   if (name == abi::kArgsEntry) {

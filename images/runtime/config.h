@@ -25,7 +25,7 @@ struct InterfaceConfig {
   std::uint16_t mtu = 1500;               // 576..1500
 };
 
-/// One file of the manifest's `files`. Its path is directory + '/' + name: ustar splits a long path.
+/// One file of the manifest's `files`; its path is directory + '/' + name, as ustar splits it.
 struct ConfigFile {
   std::string_view directory;  // "" or "/zones"
   std::string_view name;       // "zones/a.zone" or "a.zone"

@@ -1,7 +1,6 @@
-/* What of lwIP is built, and how much memory it may take: fixed pools, so that no traffic can use
- * more. Sums to about 330 KiB of .bss with the buffers below. */
-#ifndef FLEET_LWIPOPTS_H
-#define FLEET_LWIPOPTS_H
+// What of lwIP is built, and how much memory it may take: fixed pools, so that no traffic can use
+// more.
+#pragma once
 
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0 /* one thread, and interrupts never touch lwIP */
@@ -50,5 +49,3 @@
 #define LWIP_TCP_TIMESTAMPS 0
 /* A random first sequence number per connection: nobody outside can guess it. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) (fleet_random())
-
-#endif

@@ -1,5 +1,12 @@
 #include "images/runtime/net/net.h"
 
+#include <lwip/etharp.h>
+#include <lwip/init.h>
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+#include <lwip/timeouts.h>
+#include <netif/ethernet.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -8,12 +15,6 @@
 #include "images/runtime/console.h"
 #include "images/runtime/platform.h"
 #include "images/runtime/random.h"
-#include "lwip/etharp.h"
-#include "lwip/init.h"
-#include "lwip/netif.h"
-#include "lwip/pbuf.h"
-#include "lwip/timeouts.h"
-#include "netif/ethernet.h"
 
 namespace images::runtime::net {
 namespace {

@@ -149,7 +149,9 @@ TEST(ConfigVolume, RefusesBadArchives) {
   EXPECT_EQ(Read(ended(open)).told(), "args or env: the last string has no NUL");
   std::string many;
   add(many, "config", kGood);
-  for (std::size_t i = 0; i <= abi::kMaxVolumeFiles; ++i) add(many, "files/f" + std::to_string(i), "");
+  for (std::size_t i = 0; i <= abi::kMaxVolumeFiles; ++i) {
+    add(many, "files/f" + std::to_string(i), "");
+  }
   EXPECT_EQ(Read(ended(many)).told(), "too many files");
 }
 

@@ -1,6 +1,5 @@
-/* lwIP's port to the runtime: C, because lwIP is. */
-#ifndef FLEET_LWIP_CC_H
-#define FLEET_LWIP_CC_H
+// lwIP's port to the runtime: C, because lwIP is.
+#pragma once
 
 #include <stdint.h>
 #include <sys/types.h> /* ssize_t */
@@ -32,5 +31,3 @@ __attribute__((noreturn)) void fleet_panic(const char *why);
 #define LWIP_RAND() (fleet_random())
 #define LWIP_PLATFORM_DIAG(x)
 #define LWIP_PLATFORM_ASSERT(x) fleet_panic("lwIP: " x)
-
-#endif
