@@ -180,8 +180,8 @@ Status Reader::read_map(const YAML::Node& node, const FieldDescriptor& field,
     Message& added = *out.GetReflection()->AddMessage(&out, &field);
     added.GetReflection()->SetString(&added, &key_field, name);
     if (entry.second.IsNull()) return fail(entry.first, below, "has no value");
-    TRY_VOID(read_field(entry.second, value_field, below, depth + 1, added));
     if (lines_ != nullptr) lines_->add(below, entry.first.Mark().line + 1);
+    TRY_VOID(read_field(entry.second, value_field, below, depth + 1, added));
   }
   return Status();
 }

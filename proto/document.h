@@ -26,7 +26,8 @@ class SourceLines {
   SourceLines() = default;
   explicit SourceLines(std::string file) : file_(std::move(file)) {}
 
-  void add(const std::string& path, int line) { lines_[path] = line; }
+  /// The first line told for a path stays: that of its key, not of what follows it.
+  void add(const std::string& path, int line) { lines_.emplace(path, line); }
   /// The line of the path, or of its nearest known parent; 0 when nothing is known.
   int line_of(std::string_view path) const;
   /// "manifest.yml:45".

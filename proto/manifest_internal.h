@@ -7,6 +7,10 @@
 #include "fleet/v1/app.pb.h"
 #include "proto/result.h"
 
+namespace fleet::v1 {
+class ApplicationDocument;
+}
+
 namespace proto::manifest_detail {
 
 /// "health.deadline: what; fix" with the field as Error.element.
@@ -28,6 +32,9 @@ Status check_duration(std::string_view field, std::uint64_t ms, std::uint64_t lo
                       std::uint64_t high_ms);
 Status check_size(std::string_view field, std::uint64_t bytes, std::uint64_t low,
                   std::uint64_t high);
+
+/// All of the manifest but images and files, defaults included. errors bad_manifest
+Status fill_manifest(const fleet::v1::ApplicationDocument& in, fleet::v1::AppManifest& out);
 
 // The parts of check_manifest.
 Status check_network(const fleet::v1::AppManifest& manifest);     // network, publish, on_down

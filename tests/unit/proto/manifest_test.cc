@@ -1,0 +1,287 @@
+// manifest.yml as people write it.
+#include "proto/manifest.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace {
+
+using proto::Code;
+using proto::ManifestFile;
+
+// The parts of UX A's example that are built.
+constexpr const char* kDns = R"(version: 1
+applications:
+- name: dns
+  description: Names of example.test
+  images:
+    x86_64/virtio: build/dns.x86_64.elf
+    aarch64/virtio: build/dns.aarch64.elf
+  needs: {memory_free: 24M, boards: [x86_64-generic]}
+  memory: 16M
+  cpus: 1
+  cpu_limit: 50%
+  log_rate: 16K/s
+  args: ["--rrl=20"]
+  env: {TZ: UTC}
+  files:
+    /zones/example.test.zone: {from: zones/example.test.zone}
+    /dns.conf: {content: "nsid edge\n"}
+  network:
+  - name: service
+    bridge: fleet0
+    address: auto
+    egress: [192.0.2.53:53/udp]
+  publish: ["53:53/udp", "127.0.0.1:5353:53/tcp"]
+  health:
+    type: dns
+    query: www.example.test A
+    start_interval: 50ms
+    timeout: 500ms
+    deadline: 10s
+  restart: {policy: always, backoff: 100ms, backoff_max: 30s, crash_loop: 5 in 10m}
+  update:
+    handover: auto
+    max_bytes: 2M
+    fallback_window: 0
+)";
+
+proto::Result<ManifestFile> parse(const std::string& text) {
+  return proto::parse_manifest(text, "manifest.yml", "/app");
+}
+
+std::string error_of(const std::string& text) {
+  const auto file = parse(text);
+  return file ? "" : std::string(proto::name_of(file.error().code)) + " " + file.error().what;
+}
+
+std::string app(const std::string& lines) {
+  return "version: 1\napplications:\n- name: web\n" + lines;
+}
+
+TEST(ManifestTest, EveryFieldOfTheExampleArrives) {
+  const auto file = parse(kDns);
+  ASSERT_TRUE(file) << file.error().what;
+  ASSERT_EQ(file->applications.size(), 1U);
+  const auto& application = file->applications[0];
+  const auto& manifest = application.manifest;
+  EXPECT_EQ(manifest.name(), "dns");
+  EXPECT_EQ(manifest.memory_bytes(), 16U << 20);
+  EXPECT_EQ(manifest.cpu_limit_percent(), 50U);
+  EXPECT_EQ(manifest.log_rate_bytes(), 16U << 10);
+  EXPECT_EQ(manifest.needs().memory_free_bytes(), 24U << 20);
+  EXPECT_EQ(manifest.args(0), "--rrl=20");
+  EXPECT_EQ(manifest.env().at("TZ"), "UTC");
+  EXPECT_EQ(manifest.files_size(), 2);
+  EXPECT_EQ(manifest.network(0).name(), "service");
+  EXPECT_FALSE(manifest.network(0).egress().any());
+  EXPECT_EQ(manifest.network(0).egress().allow(0), "192.0.2.53:53/udp");
+  EXPECT_EQ(proto::format_published_port(manifest.publish(0)), "53:53/udp");
+  EXPECT_EQ(proto::format_published_port(manifest.publish(1)), "127.0.0.1:5353:53/tcp");
+  EXPECT_EQ(manifest.health().type(), fleet::v1::HEALTH_DNS);
+  EXPECT_EQ(manifest.health().port(), 53U);
+  EXPECT_EQ(manifest.health().deadline_ms(), 10000U);
+  EXPECT_EQ(manifest.restart().crash_loop_count(), 5U);
+  EXPECT_EQ(manifest.restart().crash_loop_window_ms(), 600000U);
+  EXPECT_EQ(manifest.update().max_bytes(), 2U << 20);
+  EXPECT_EQ(manifest.update().fallback_window_ms(), 0U);
+  EXPECT_EQ(manifest.hostname(), "dns");
+  ASSERT_EQ(application.images.size(), 2U);
+  EXPECT_EQ(application.images[1].arch, fleet::v1::X86_64);
+  EXPECT_EQ(application.images[1].platform, fleet::v1::VIRTIO);
+  EXPECT_EQ(application.images[1].kernel, "/app/build/dns.x86_64.elf");
+  EXPECT_EQ(application.images[1].place, "manifest.yml:6: images.x86_64/virtio");
+  ASSERT_EQ(application.files.size(), 2U);
+  EXPECT_EQ(application.files[0].content, "nsid edge\n");
+  EXPECT_EQ(application.files[1].from, "/app/zones/example.test.zone");
+}
+
+TEST(ManifestTest, DefaultsAreFilledInAsDocumented) {
+  const auto file = parse(app("  image: a.elf\n"));
+  ASSERT_TRUE(file) << file.error().what;
+  const auto& manifest = file->applications[0].manifest;
+  EXPECT_EQ(manifest.memory_bytes(), 0U);  // what the image asks for
+  EXPECT_EQ(manifest.cpus(), 1U);
+  EXPECT_EQ(manifest.network_size(), 1);
+  EXPECT_EQ(manifest.network(0).bridge(), "fleet0");
+  EXPECT_EQ(manifest.network(0).address(), "auto");
+  EXPECT_TRUE(manifest.network(0).egress().any());
+  EXPECT_EQ(manifest.health().type(), fleet::v1::HEALTH_PROCESS);
+  EXPECT_EQ(manifest.health().start_interval_ms(), 50U);
+  EXPECT_EQ(manifest.health().interval_ms(), 1000U);
+  EXPECT_EQ(manifest.health().timeout_ms(), 1000U);
+  EXPECT_EQ(manifest.health().healthy_after(), 3U);
+  EXPECT_EQ(manifest.health().unhealthy_after(), 3U);
+  EXPECT_EQ(manifest.health().deadline_ms(), 30000U);
+  EXPECT_EQ(manifest.restart().backoff_ms(), 100U);
+  EXPECT_EQ(manifest.restart().backoff_max_ms(), 30000U);
+  EXPECT_EQ(manifest.update().tries(), 2U);
+  EXPECT_EQ(manifest.update().drain_ms(), 10000U);
+  EXPECT_EQ(manifest.update().fallback_window_ms(), 86400000U);
+  EXPECT_EQ(manifest.update().watch_ms(), 600000U);
+  EXPECT_EQ(manifest.update().stop_grace_ms(), 2000U);
+  EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::BESIDE);
+}
+
+struct Case {
+  const char* name;
+  const char* lines;  // of the application
+  const char* words;
+};
+
+TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
+  const Case kCases[] = {
+      {"a bare time", "  image: a\n  health: {type: http, deadline: 10}\n",
+       "bad_manifest manifest.yml:5: health.deadline: 10 has no unit; write 10s or 10ms"},
+      {"an unknown field", "  image: a\n  memroy: 16M\n",
+       "bad_manifest manifest.yml:5: unknown key \"memroy\"; did you mean \"memory\"?"},
+      {"a wrong type", "  image: a\n  args: --x\n", "manifest.yml:5: args: wants a list"},
+      {"no image", "  memory: 16M\n", "the app has no image; write image, images or path"},
+      {"two kinds of image", "  image: a\n  images: {x86_64: b}\n", "manifest.yml:4: image: give one"},
+      {"an image without a file", "  image: {initrd: x}\n", "image: names no file"},
+      {"an unknown CPU", "  images: {mips: a}\n", "images.mips: begins with x86_64 or aarch64"},
+      {"an unknown platform", "  images: {x86_64/xen: a}\n", "platform is virtio, hvt, spt or bare"},
+      {"a port that is none", "  image: a\n  publish: [\"53/udp\"]\n",
+       "manifest.yml:5: publish[0]: \"53/udp\" is no port"},
+      {"a crash loop that is none", "  image: a\n  restart: {crash_loop: often}\n",
+       "restart.crash_loop: \"often\" is no limit; write COUNT in TIME"},
+      {"a crash loop with a bare time", "  image: a\n  restart: {crash_loop: 5 in 10}\n",
+       "10 has no unit"},
+      {"a file with neither", "  image: a\n  files: {/a: {template: false}}\n",
+       "manifest.yml:5: files./a: needs one of from and content"},
+      {"a file with both", "  image: a\n  files: {/a: {from: x, content: y}}\n",
+       "needs one of from and content"},
+      {"an empty zone", "  image: a\n  files: {/a.zone: {content: \"\"}}\n",
+       "manifest.yml:5: files./a.zone: is empty"},
+      {"an unknown way to run", "  image: a\n  run: jail\n", "run: \"jail\" is not known here"},
+      {"too little memory", "  image: a\n  memory: 1M\n",
+       "manifest.yml:5: memory: 1M is out of range; 2M to"},
+      {"beside on a host bridge", "  image: a\n  network: [{bridge: br0}]\n"
+       "  update: {handover: beside}\n", "manifest.yml:6: update.handover: beside needs"},
+      {"an app twice", "  image: a\n- name: web\n  image: b\n", "name: is there twice"},
+  };
+  for (const Case& test : kCases) {
+    const std::string what = error_of(app(test.lines));
+    EXPECT_NE(what.find(test.words), std::string::npos) << test.name << ": " << what;
+  }
+}
+
+TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
+  const Case kCases[] = {
+      {"vars", "  vars: {site: {type: string}}\n", "vars (manifest.yml:5)"},
+      {"templates", "  files: {/a: {template: true, content: x}}\n",
+       "files./a.template (manifest.yml:5)"},
+      {"volumes", "  volumes: [{name: v, size: 8M}]\n", "volumes (manifest.yml:5)"},
+      {"devices", "  devices: [{name: d, host: /dev/ttyUSB0, as: console}]\n", "devices"},
+      {"bare", "  run: bare\n", "run: bare (manifest.yml:5)"},
+      {"hvt", "  monitors: [hvt]\n", "monitors[0]: hvt (manifest.yml:5)"},
+      {"spt", "  monitors: [qemu, spt]\n", "monitors[1]: spt"},
+      {"firecracker", "  monitors: [firecracker]\n", "monitors[0]: firecracker"},
+      {"bypass", "  network: [{bridge: a, address: none}, {bridge: b, address: none}]\n"
+       "  on_down: bypass\n", "on_down: bypass (manifest.yml:6)"},
+      {"vlan", "  network: [{bridge: a, vlan: 7}]\n", "network[0].vlan"},
+      {"dhcp", "  network: [{bridge: a, address: dhcp}]\n", "network[0].address: dhcp"},
+      {"IPv6", "  network: [{bridge: a, address6: \"2001:db8::1/64\"}]\n", "network[0].address6"},
+      {"waves", "  rollout: {strategy: waves}\n", "rollout.strategy: waves (manifest.yml:5)"},
+      {"soak", "  rollout: {soak: 1h}\n", "rollout.soak"},
+      {"max_failed", "  rollout: {max_failed: 2%}\n", "rollout.max_failed"},
+      {"a list of waves", "  rollout: {waves: [1, 10%]}\n", "rollout.waves"},
+      {"max_unavailable", "  rollout: {max_unavailable: {by: site, count: 1}}\n",
+       "rollout.max_unavailable"},
+      {"windows", "  update: {download: \"02:00-04:00\"}\n", "update.download"},
+      {"apply windows", "  update: {apply: \"02:00-04:00\"}\n", "update.apply"},
+      {"uplink", "  update: {uplink: 2m}\n", "update.uplink"},
+      {"icmp", "  health: {type: icmp}\n", "health.type: icmp"},
+      {"a variable in args", "  args: [\"--x=((y))\"]\n", "args[0]: a ((variable))"},
+      {"a variable in env", "  env: {A: ((b))}\n", "env.A: a ((variable))"},
+      {"a variable in the host name", "  hostname: dns-((site))\n", "hostname: a ((variable))"},
+  };
+  for (const Case& test : kCases) {
+    const std::string what = error_of(app("  image: a\n" + std::string(test.lines)));
+    EXPECT_EQ(what.find("not_supported not supported yet: "), 0U) << test.name << ": " << what;
+    EXPECT_NE(what.find(test.words), std::string::npos) << test.name << ": " << what;
+  }
+  EXPECT_NE(error_of(app("  path: .\n")).find("not supported yet: path (manifest.yml:4)"),
+            std::string::npos);
+  EXPECT_NE(error_of(app("  image: oci://x/y\n")).find("not supported yet: image: oci://"),
+            std::string::npos);
+  EXPECT_NE(error_of(app("  images: {x86_64: \"catalog:x\"}\n")).find("catalog:"),
+            std::string::npos);
+}
+
+TEST(ManifestTest, AVersionThatIsMissingOrNewIsTold) {
+  EXPECT_NE(error_of("applications: [{name: a, image: b}]").find("version: is missing"),
+            std::string::npos);
+  EXPECT_NE(error_of("version: 2\napplications: [{name: a, image: b}]").find("knows version 1"),
+            std::string::npos);
+  EXPECT_NE(error_of("version: 1\n").find("applications: there is none"), std::string::npos);
+}
+
+TEST(ManifestTest, AnApplicationIsFoundByNameOrAlone) {
+  const auto one = parse(app("  image: a\n")).value();
+  EXPECT_EQ(proto::find_application(one, "").value()->manifest.name(), "web");
+  EXPECT_NE(proto::find_application(one, "dns").error().what.find("it has web"), std::string::npos);
+  const auto two = parse(app("  image: a\n- name: dns\n  image: b\n")).value();
+  EXPECT_EQ(proto::find_application(two, "dns").value()->manifest.name(), "dns");
+  EXPECT_NE(proto::find_application(two, "").error().what.find("name one of web, dns"),
+            std::string::npos);
+}
+
+class ManifestFilesTest : public testing::Test {
+ protected:
+  ManifestFilesTest() {
+    std::string name = testing::TempDir() + "manifestXXXXXX";
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~ManifestFilesTest() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_ + "/" + name, std::ios::binary) << bytes;
+  }
+  std::string load_error(const std::string& lines) {
+    write("manifest.yml", app("  image: a\n" + lines));
+    const auto file = proto::load_manifest(folder_ + "/manifest.yml");
+    if (!file) return file.error().what;
+    const auto files = proto::load_files(file->applications[0]);
+    return files ? "" : files.error().what;
+  }
+  std::string folder_;
+};
+
+TEST_F(ManifestFilesTest, FilesAreReadBesideTheManifest) {
+  write("zone", std::string("a\0b", 3));
+  write("manifest.yml", app("  image: a\n  files: {/z: {from: zone}, /c: {content: hi}}\n"));
+  const auto file = proto::load_manifest(folder_ + "/manifest.yml");
+  ASSERT_TRUE(file) << file.error().what;
+  const auto files = proto::load_files(file->applications[0]).value();
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[0].bytes, "hi");
+  EXPECT_EQ(files[1].bytes, std::string("a\0b", 3));
+}
+
+TEST_F(ManifestFilesTest, MissingEmptyAndLargeFilesAreNamedWithTheirPlace) {
+  EXPECT_NE(load_error("  files: {/z: {from: zone}}\n").find(":5: files./z: " + folder_ +
+                                                             "/zone: No such file"),
+            std::string::npos);
+  write("zone", "");
+  EXPECT_NE(load_error("  files: {/z: {from: zone}}\n").find("zone is empty"), std::string::npos);
+  write("zone", std::string((1 << 20) + 1, 'x'));
+  EXPECT_NE(load_error("  files: {/z: {from: zone}}\n").find("larger than 1 MiB"),
+            std::string::npos);
+  write("zone", std::string(1 << 20, 'x'));
+  std::string five = "  files:\n";
+  for (char c = 'a'; c < 'f'; ++c) five += std::string("    /") + c + ": {from: zone}\n";
+  EXPECT_NE(load_error(five).find("larger than 4 MiB"), std::string::npos);
+  EXPECT_NE(load_error("  files: {/z: {from: .}}\n").find("no regular file"), std::string::npos);
+}
+
+TEST_F(ManifestFilesTest, AManifestThatIsNotThereIsNotFound) {
+  const auto file = proto::load_manifest(folder_ + "/none.yml");
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, Code::not_found);
+}
+
+}  // namespace
