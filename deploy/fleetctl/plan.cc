@@ -1,0 +1,204 @@
+#include "deploy/fleetctl/plan.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "deploy/fleetctl/diff.h"
+#include "deploy/fleetctl/table.h"
+#include "deploy/fleetctl/text.h"
+#include "ota/json.h"
+#include "proto/document.h"
+#include "proto/units.h"
+
+namespace fleetctl {
+namespace {
+
+using fleet::v1::AppManifest;
+using fleet::v1::Device;
+
+constexpr std::size_t kRefusalsShown = 5;
+
+// "2 spt, 1 hvt"
+std::string platforms_text(const Fit& fit) {
+  std::vector<std::pair<std::string, std::size_t>> sorted(fit.platforms.begin(),
+                                                          fit.platforms.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> parts;
+  for (const auto& [platform, count] : sorted) {
+    parts.push_back(std::to_string(count) + " " + platform);
+  }
+  return join(parts, ", ");
+}
+
+void add_images(const Draft& draft, std::vector<std::string>& lines) {
+  std::size_t key_width = 0;
+  std::size_t path_width = 0;
+  std::size_t size_width = 0;
+  for (const DraftImage& image : draft.images) {
+    key_width = std::max(key_width, display_width(image.key));
+    path_width = std::max(path_width, display_width(image.path));
+  }
+  const auto blob_of = [&draft](std::size_t index) -> const fleet::v1::Blob& {
+    const auto& image = draft.manifest.images(static_cast<int>(index));
+    return image.has_kernel() ? image.kernel() : image.disk();
+  };
+  for (std::size_t i = 0; i < draft.images.size(); ++i) {
+    size_width = std::max(size_width,
+                          proto::format_size_bytes(blob_of(i).size_bytes()).size());
+  }
+  for (std::size_t i = 0; i < draft.images.size(); ++i) {
+    const DraftImage& image = draft.images[i];
+    lines.push_back((i == 0 ? "  images     " : "             ") + pad(image.key, key_width + 2) +
+                    pad(visible(image.path), path_width + 2) +
+                    pad_left(proto::format_size_bytes(blob_of(i).size_bytes()), size_width) +
+                    "  sha256:" + short_digest(blob_of(i).sha256()) + "  " +
+                    visible(image.info.summary));
+  }
+}
+
+void add_fits(const PlanInput& input, std::vector<std::string>& lines) {
+  const Fit& fit = input.fit;
+  const std::string platforms = platforms_text(fit);
+  lines.push_back("  fits       " + std::to_string(fit.fitting) + " of " +
+                  count_text(fit.devices, "device") +
+                  (platforms.empty() ? "" : " (" + platforms + ")"));
+  for (std::size_t i = 0; i < std::min(fit.refusals.size(), kRefusalsShown); ++i) {
+    lines.push_back("             not on " + visible(fit.refusals[i].device) + ": " +
+                    visible(fit.refusals[i].why));
+  }
+  if (fit.refusals.size() > kRefusalsShown) {
+    lines.push_back("             nor on " +
+                    count_text(fit.refusals.size() - kRefusalsShown, "other device"));
+  }
+}
+
+void add_plan(const PlanInput& input, std::vector<std::string>& lines) {
+  const Fit& fit = input.fit;
+  const std::string app = input.draft.manifest.name();
+  const std::string who = fit.devices == 1 ? "1 device" : "all " + std::to_string(fit.devices) +
+                                                              " at once";
+  lines.push_back("  plan       " + who + "; " +
+                  (input.previous == nullptr
+                       ? "first release here, so a device that fails keeps " + app + " stopped"
+                       : "a device that fails goes back to the release that it runs"));
+  if (fit.offline > 0) {
+    lines.push_back("             " + std::to_string(fit.devices - fit.offline) + " reachable, " +
+                    std::to_string(fit.offline) + " offline (join when they return)");
+  }
+}
+
+// "qemu/tcg" -> MONITOR_QEMU
+fleet::v1::MonitorKind kind_of(std::string_view name) {
+  const auto* value = proto::value_of_word(*fleet::v1::MonitorKind_descriptor(),
+                                           name.substr(0, name.find('/')));
+  return value == nullptr ? fleet::v1::MONITOR_UNSPECIFIED
+                          : static_cast<fleet::v1::MonitorKind>(value->number());
+}
+
+// The platform of the image that the device would take; "" when the device never said what it is.
+// The device judges again, by what is true then. errors boards::check_fit's and pick_image's
+proto::Result<std::string> platform_on(const AppManifest& manifest, const Device& device) {
+  const auto& inventory = device.inventory();
+  if (inventory.arch() == fleet::v1::ARCH_UNSPECIFIED) return std::string();
+  boards::Board board = boards::generic_board(inventory.arch());
+  if (!inventory.board().empty()) board.name = inventory.board();
+  board.memory_reserve_bytes = 0;  // of the device's own board file, which only it knows
+  boards::FitFacts facts;
+  facts.labels = {device.labels().begin(), device.labels().end()};
+  // What the running release would free is known to the device alone.
+  const bool runs_it = std::any_of(
+      device.apps().begin(), device.apps().end(), [&manifest](const fleet::v1::AppStatus& app) {
+        return app.app() == manifest.name() && app.live_release() != 0;
+      });
+  const bool known = inventory.memory_free_bytes() != 0 && !runs_it;
+  facts.memory_free_bytes = known ? inventory.memory_free_bytes()
+                                  : std::numeric_limits<std::uint64_t>::max();
+  TRY_VOID(boards::check_fit(manifest, board, facts));
+  std::vector<boards::RankedMonitor> monitors;
+  for (const auto& monitor : inventory.monitors()) {
+    monitors.push_back({kind_of(monitor.name()), monitor.usable(), monitor.name(),
+                        monitor.evidence()});
+  }
+  TRY(const boards::ImagePick pick,
+      boards::pick_image(manifest, inventory.arch(), monitors));
+  return proto::word_of(manifest.images(pick.image_index).platform());
+}
+
+}  // namespace
+
+Fit fit_of(const AppManifest& manifest, const fleet::v1::DeviceList& devices) {
+  Fit fit;
+  for (const Device& device : devices.devices()) {
+    ++fit.devices;
+    if (!device.online()) ++fit.offline;
+    const auto platform = platform_on(manifest, device);
+    if (!platform) {
+      fit.refusals.push_back({device.name(), platform.error().what});
+      continue;
+    }
+    ++fit.fitting;
+    if (!platform->empty()) ++fit.platforms[*platform];
+  }
+  return fit;
+}
+
+proto::Status check_any_fits(const AppManifest& manifest, const Fit& fit) {
+  if (fit.fitting > 0 || fit.devices == 0) return {};
+  std::string what = manifest.name() + " fits none of " + count_text(fit.devices, "device") +
+                     "; nothing was signed or uploaded";
+  for (std::size_t i = 0; i < std::min(fit.refusals.size(), kRefusalsShown); ++i) {
+    what += "\n" + visible(fit.refusals[i].device) + ": " + visible(fit.refusals[i].why);
+  }
+  return proto::Error{proto::Code::no_fit, what, manifest.name()};
+}
+
+std::vector<std::string> plan_lines(const PlanInput& input) {
+  std::vector<std::string> lines;
+  const std::string app = input.draft.manifest.name();
+  const bool first = input.previous == nullptr;
+  if (!first) {
+    const std::vector<std::string> diff = diff_lines(*input.previous, input.draft.manifest);
+    const std::string step = app + " " + std::to_string(input.previous_number) + " -> " +
+                             std::to_string(input.number);
+    lines.push_back(diff.empty() ? "Updating " + step + ", which is the same but for its number."
+                                 : "Updating " + step + " with these attributes:");
+    lines.insert(lines.end(), diff.begin(), diff.end());
+  }
+  if (first || input.in_full) {
+    lines.push_back("  manifest   " + visible(input.draft.manifest_file));
+    add_images(input.draft, lines);
+  }
+  if (first || input.in_full || !input.fit.refusals.empty()) add_fits(input, lines);
+  if (first || input.in_full || input.fit.offline > 0) add_plan(input, lines);
+  return lines;
+}
+
+std::string plan_json(const PlanInput& input, std::string_view selector) {
+  const auto number = [](std::uint64_t value) { return ota::Json(static_cast<std::int64_t>(value)); };
+  ota::Json images = ota::Json::array();
+  for (const auto& image : input.draft.manifest.images()) {
+    images.push_back(ota::Json::object({{"image", image_key(image)},
+                                        {"sha256", image.kernel().sha256()},
+                                        {"size_bytes", number(image.kernel().size_bytes())},
+                                        {"summary", image.summary()}}));
+  }
+  ota::Json refusals = ota::Json::array();
+  for (const Fit::Refusal& refusal : input.fit.refusals) {
+    refusals.push_back(ota::Json::object({{"device", refusal.device}, {"why", refusal.why}}));
+  }
+  ota::Json changes = ota::Json::array();
+  if (input.previous != nullptr) {
+    for (const std::string& line : diff_lines(*input.previous, input.draft.manifest)) {
+      changes.push_back(line);
+    }
+  }
+  return ota::pretty_json(ota::Json::object(
+      {{"app", input.draft.manifest.name()}, {"release", number(input.number)},
+       {"previous_release", number(input.previous_number)}, {"selector", selector},
+       {"devices", number(input.fit.devices)}, {"fitting", number(input.fit.fitting)},
+       {"offline", number(input.fit.offline)}, {"images", images}, {"refusals", refusals},
+       {"changes", changes}}));
+}
+
+}  // namespace fleetctl

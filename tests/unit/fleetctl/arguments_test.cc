@@ -1,0 +1,123 @@
+// The command line: what is usage, what is help, what is not built yet.
+#include "deploy/fleetctl/arguments.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+namespace fleetctl {
+namespace {
+
+Parsed parse(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  for (const char c : line + " ") {
+    if (c != ' ') word += c;
+    else if (!word.empty()) words.push_back(std::exchange(word, ""));
+  }
+  return parse_arguments(words);
+}
+
+TEST(Arguments, CommandsAreChosen) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"push dns --to edge --plan", "push"},
+      {"push", "push"},
+      {"push dns --wait 10m --image x", "push"},
+      {"rollback dns --release 3 --to all", "rollback"},
+      {"keys init --second-copy /x", "keys init"},
+      {"keys delegate dns", "keys delegate"},
+      {"device label edge-1 a=b c-", "device label"},
+      {"rollout show r-1 -w", "rollout show"},
+      {"stop dns --to edge-1", "stop"},
+      {"enroll-token --group edge --label a=b --label c=d --ttl 1h -o f", "enroll-token"},
+      {"devices --to site=lyon --state offline", "devices"},
+      {"logs dns -f", "logs"},
+      {"manifest check m.yml", "manifest check"},
+      {"login https://h:1 --token-file - --ca c", "login"}};
+  for (const auto& [line, command] : cases) {
+    const Parsed parsed = parse(line);
+    EXPECT_FALSE(parsed.print_only) << line << ": " << parsed.to_stderr;
+    EXPECT_EQ(parsed.chosen.command, command) << line;
+    EXPECT_TRUE(parsed.chosen.run) << line;
+  }
+}
+
+TEST(Arguments, FlagsOfAllCommandsStandAnywhere) {
+  EXPECT_TRUE(parse("--json devices").chosen.json);
+  EXPECT_TRUE(parse("devices --json").chosen.json);
+  EXPECT_EQ(parse("ps --context lab").chosen.context, "lab");
+}
+
+TEST(Arguments, WrongUseIsTwoAndNamesThePlace) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"", "push"},
+      {"pussh dns", "nearest: push"},
+      {"push --no-such-flag", "--no-such-flag"},
+      {"push dns --wait 10", "10 has no unit"},
+      {"push dns --strategy some", "--strategy"},
+      {"stop dns", "--to"},
+      {"rollback dns --to edge", "--release"},
+      {"enroll-token --uses 0", "--uses"},
+      {"keys", "which keys?"},
+      {"login https://h", "--"}};
+  for (const auto& [line, said] : cases) {
+    const Parsed parsed = parse(line);
+    EXPECT_TRUE(parsed.print_only) << line;
+    EXPECT_EQ(parsed.code, ExitCode::usage) << line;
+    EXPECT_NE(parsed.to_stderr.find(said), std::string::npos) << line << ": " << parsed.to_stderr;
+    EXPECT_TRUE(parsed.to_stdout.empty()) << line;
+  }
+}
+
+TEST(Arguments, LaterWordsSayThatTheyAreNotSupportedYet) {
+  for (const char* line : {"why edge-1 dns", "yank dns 3", "config set dns a=b", "audit", "build .",
+                           "token list", "catalog", "rollout pause r-1", "keys rotate root",
+                           "--context audit why x"}) {
+    const Parsed parsed = parse(line);
+    EXPECT_EQ(parsed.code, ExitCode::error) << line;
+    EXPECT_TRUE(parsed.to_stderr.starts_with("error: not supported yet: fleetctl ")) << line;
+  }
+  EXPECT_FALSE(parse("--context audit devices").print_only);
+}
+
+TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
+  const std::string help = parse("--help").to_stdout;
+  for (const char* word : {"why", "yank", "config", "volumes", "audit", "catalog"}) {
+    EXPECT_FALSE(std::regex_search(help, std::regex(std::string("\n  ") + word + "\\b"))) << word;
+  }
+  for (const char* command :
+       {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "enroll-token",
+        "push", "revert", "rollback", "stop", "start", "restart", "delete", "apps", "releases",
+        "devices", "device show", "device label", "device remove", "ps", "status", "rollouts",
+        "rollout show", "rollout abort", "logs", "inspect", "manifest", "manifest check",
+        "completion"}) {
+    const Parsed parsed = parse(std::string(command) + " --help");
+    EXPECT_EQ(parsed.code, ExitCode::ok) << command;
+    EXPECT_NE(parsed.to_stdout.find("Example"), std::string::npos) << command;
+    EXPECT_NE(parsed.to_stdout.find("fleetctl"), std::string::npos) << command;
+  }
+}
+
+TEST(Arguments, TheCompletionKnowsCommandsAndFlags) {
+  const std::string script = bash_completion();
+  EXPECT_NE(script.find("'push') words="), std::string::npos);
+  EXPECT_NE(script.find("--require-all"), std::string::npos);
+  EXPECT_NE(script.find("'keys delegate') words="), std::string::npos);
+  EXPECT_EQ(script.find("yank"), std::string::npos);
+}
+
+TEST(ExitCodes, ErrorsHaveTheNumbersThatScriptsRelyOn) {
+  using proto::Code;
+  EXPECT_EQ(static_cast<int>(exit_code_of({Code::unreachable, "", ""})), 4);
+  EXPECT_EQ(static_cast<int>(exit_code_of({Code::timeout, "", ""})), 4);
+  EXPECT_EQ(static_cast<int>(exit_code_of({Code::closed, "", ""})), 4);
+  EXPECT_EQ(static_cast<int>(exit_code_of({Code::cancelled, "", ""})), 130);
+  EXPECT_EQ(static_cast<int>(exit_code_of({Code::not_found, "", ""})), 1);
+  EXPECT_EQ(static_cast<int>(exit_code_of({Code::bad_manifest, "", ""})), 1);
+  EXPECT_EQ(static_cast<int>(ExitCode::usage), 2);
+  EXPECT_EQ(static_cast<int>(ExitCode::rollout_failed), 3);
+  EXPECT_EQ(static_cast<int>(ExitCode::wait_over), 5);
+}
+
+}  // namespace
+}  // namespace fleetctl
