@@ -6,6 +6,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket.hpp>
 #include <deque>
+#include <google/protobuf/stubs/logging.h>
 
 #include "proto/channel_accept.h"
 #include "proto/limits.h"
@@ -167,6 +168,8 @@ awaitable<Result<Envelope>> WebSocketChannel::receive(Deadline deadline) {
 Result<Envelope> WebSocketChannel::take_message() {
   Envelope envelope;
   const auto data = buffer_.cdata();
+  // Protobuf would write a line of its own for each bad byte of a stranger.
+  const google::protobuf::LogSilencer quiet;
   const bool parsed = socket_.got_binary() &&
                       envelope.ParseFromArray(data.data(), static_cast<int>(data.size()));
   ++counts_.received;
