@@ -102,7 +102,9 @@ Status serve(const launcher::Conf& conf) {
     log_line("info", "launcher.ready",
              "subnet=" + to_string(conf.subnet) + " bridge=" + conf.bridge + " limits=" +
                  (cgroups.available() ? "cgroup" : "rlimit why=\"" + cgroups.reason() + "\""));
+    launcher::notify_manager("READY=1");
     result = server.run(signals);
+    launcher::notify_manager("STOPPING=1");
     server.close();
   }
   instances.stop_all();

@@ -2,11 +2,15 @@
 #include "agent/launcher/system.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 
@@ -90,6 +94,19 @@ std::optional<ProcessUse> process_use(pid_t pid) {
   use.cpu_ms = (user + system) * 1000 / ticks;
   use.rss_bytes = resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   return use;
+}
+
+void notify_manager(const std::string& state) {
+  const char* path = ::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr || std::strlen(path) >= sizeof address.sun_path) return;
+  std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  if (path[0] == '@') address.sun_path[0] = '\0';  // an abstract name
+  const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, name, size);
 }
 
 void log_line(const char* level, const char* event, const std::string& fields) {

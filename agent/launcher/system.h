@@ -29,6 +29,9 @@ struct ProcessUse {
 /// From /proc/PID/stat; nothing if there is no such process.
 std::optional<ProcessUse> process_use(pid_t pid);
 
+/// Tells the service manager that started us ("READY=1", "STOPPING=1"), if one did.
+void notify_manager(const std::string& state);
+
 /// One line on stderr, in the product's log form. Values come from us, never from a guest.
 void log_line(const char* level, const char* event, const std::string& fields);
 

@@ -1,0 +1,164 @@
+// QEMU's argument list, and what its ends mean.
+#include "agent/monitors/qemu.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace monitors {
+namespace {
+
+using proto::Code;
+
+Launch launch() {
+  Launch launch;
+  launch.instance_id = "abcdefghijklmnop";
+  launch.app = "dns";
+  launch.tag = "dns/3/b";
+  launch.image = {Arch::x86_64, Family::fleet, Boot::pvh, false, ""};
+  launch.kernel = agent::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  launch.memory_bytes = 16 << 20;
+  launch.config.hostname = "dns";
+  launch.config.seed = std::string(32, 's');
+  GuestInterface interface;
+  interface.name = "service";
+  interface.mac.bytes = {0x52, 0x54, 0, 0, 0, 9};
+  interface.address = agent::Ipv4{0x0ad54d02};
+  interface.gateway = agent::Ipv4{0x0ad54d01};
+  launch.config.interfaces.push_back(interface);
+  return launch;
+}
+
+/// The argument behind an option, or "(none)".
+std::string value_of(const agent::StartRequest& request, const std::string& option) {
+  const auto at = std::find(request.arguments.begin(), request.arguments.end(), option);
+  if (at == request.arguments.end() || at + 1 == request.arguments.end()) return "(none)";
+  return *(at + 1);
+}
+
+TEST(Qemu, OurOwnGuestGetsItsConfigVolumeAsInitrd) {
+  const auto request = QemuMonitor(Accelerator::tcg).command(launch());
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  EXPECT_EQ(value_of(*request, "-kernel"), "/proc/self/fd/10");
+  EXPECT_EQ(value_of(*request, "-initrd"), "/proc/self/fd/11");
+  EXPECT_EQ(value_of(*request, "-append"), "(none)");
+  EXPECT_EQ(value_of(*request, "-netdev"), "tap,id=n0,fd=40");
+  EXPECT_EQ(value_of(*request, "-accel"), "tcg,tb-size=32");
+  EXPECT_EQ(value_of(*request, "-m"), "16M");
+  EXPECT_EQ(value_of(*request, "-sandbox"),
+            "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+  EXPECT_EQ(std::count(request->arguments.begin(), request->arguments.end(),
+                       "virtio-net-device,netdev=n0,mac=52:54:00:00:00:09"),
+            1);
+  EXPECT_EQ(request->files.size(), 2u);
+  EXPECT_EQ(request->memory_max_mib, 16 + kQemuOverheadMib);
+  EXPECT_FALSE(request->kvm);
+  EXPECT_EQ(request->tag, "dns/3/b");
+  ASSERT_EQ(request->interfaces.size(), 1u);
+  EXPECT_FALSE(request->egress.has_value()) << "any";
+}
+
+TEST(Qemu, KvmIsUsedOnlyWhenTheProbeSaidSo) {
+  const auto request = QemuMonitor(Accelerator::kvm).command(launch());
+  ASSERT_TRUE(request.has_value());
+  EXPECT_TRUE(request->kvm);
+  EXPECT_EQ(value_of(*request, "-accel"), "kvm");
+  EXPECT_EQ(value_of(*request, "-cpu"), "host");
+}
+
+TEST(Qemu, ALinuxGuestIsToldOnItsCommandLine) {
+  Launch linux_launch = launch();
+  linux_launch.image = {Arch::x86_64, Family::linux, Boot::bzimage, true, "Linux"};
+  linux_launch.initrd = agent::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  linux_launch.config.args = {"-p", "80 81"};
+  linux_launch.config.env = {{"TZ", "UTC"}, {"MOTD", "hello there"}};
+  const auto request = QemuMonitor(Accelerator::tcg).command(std::move(linux_launch));
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  EXPECT_EQ(value_of(*request, "-append"),
+            "panic=-1 console=ttyS0 quiet "
+            "ip=10.213.77.2::10.213.77.1:255.255.255.0:dns:eth0:off "
+            "MOTD=\"hello there\" TZ=UTC -- -p \"80 81\"");
+  EXPECT_EQ(value_of(*request, "-initrd"), "/proc/self/fd/11");
+}
+
+TEST(Qemu, WhatTheKernelWouldSplitIsRefused) {
+  GuestConfig config;
+  config.env = {{"A", "say \"x\""}};
+  EXPECT_EQ(linux_command_line(config).error().code, Code::bad_argument);
+  config.env = {{"A", "line\nbreak"}};
+  EXPECT_EQ(linux_command_line(config).error().code, Code::bad_argument);
+  config.env.clear();
+  config.files["/a"] = "b";
+  EXPECT_EQ(linux_command_line(config).error().code, Code::not_supported);
+}
+
+TEST(Qemu, ImagesThatItCannotRunAreNamed) {
+  const QemuMonitor qemu(Accelerator::tcg);
+  struct Case {
+    ImageFacts image;
+    const char* words;
+  };
+  const Case cases[] = {
+      {{Arch::aarch64, Family::fleet, Boot::pvh, false, ""}, "another CPU"},
+      {{Arch::x86_64, Family::fleet, Boot::spt, false, ""}, "fleet-spt"},
+      {{Arch::x86_64, Family::fleet, Boot::hvt, false, ""}, "fleet-hvt"},
+      {{Arch::x86_64, Family::other, Boot::pvh, false, "Unikraft"}, "Unikraft"},
+      {{Arch::x86_64, Family::unknown, Boot::unknown, false, ""}, "no PVH entry"},
+  };
+  for (const Case& one : cases) {
+    const auto status = qemu.can_run(one.image);
+    ASSERT_FALSE(status.has_value()) << one.words;
+    EXPECT_EQ(status.error().code, Code::no_monitor);
+    EXPECT_NE(status.error().what.find(one.words), std::string::npos) << status.error().what;
+  }
+}
+
+TEST(Qemu, AbsurdMemoryAndCpusAreRefused) {
+  Launch bad = launch();
+  bad.memory_bytes = 0;
+  EXPECT_FALSE(QemuMonitor(Accelerator::tcg).command(std::move(bad)).has_value());
+  bad = launch();
+  bad.cpus = 0;
+  EXPECT_FALSE(QemuMonitor(Accelerator::tcg).command(std::move(bad)).has_value());
+}
+
+TEST(Qemu, EveryEndHasItsReason) {
+  struct Case {
+    int wait_status;
+    bool stop_asked;
+    bool limit;
+    const char* console;
+    Code code;
+    const char* words;
+  };
+  const Case cases[] = {
+      {33 << 8, false, false, "", Code::guest_exit, "status 0 after 1.2 s"},
+      {(33 + 2 * 3) << 8, false, false, "", Code::guest_exit, "status 3"},
+      {97 << 8, false, false, "", Code::guest_abort, "aborted"},
+      {0, false, false, "", Code::guest_abort, "without a word"},
+      {0, false, false, "Kernel panic - not syncing\n", Code::guest_abort, "panicked"},
+      {0, false, false, "[ 1.2] reboot: Power down\n", Code::guest_exit, "switched itself off"},
+      {1 << 8, false, false, "a\nqemu: no such machine\n", Code::monitor_fault, "no such machine"},
+      {1 << 8, false, false, "qemu: cannot set up: Cannot allocate memory\n",
+       Code::killed_by_limit, "memory"},
+      {11, false, false, "", Code::monitor_fault, "signal 11"},
+      {9, false, true, "", Code::killed_by_limit, "limit"},
+      {9, true, false, "", Code::ordered, "order"},
+      {0, true, false, "", Code::ordered, "order"},
+  };
+  for (const Case& one : cases) {
+    agent::Instance ended;
+    ended.wait_status = one.wait_status;
+    ended.stop_asked = one.stop_asked;
+    ended.limit = one.limit;
+    ended.started_ms = 1000;
+    ended.exited_ms = 2250;
+    const ExitReason reason = QemuMonitor(Accelerator::tcg).classify_exit(ended, one.console);
+    EXPECT_EQ(reason.code, one.code) << one.words << ": " << reason.what;
+    EXPECT_NE(reason.what.find(one.words), std::string::npos) << reason.what;
+  }
+}
+
+}  // namespace
+}  // namespace monitors
