@@ -49,8 +49,8 @@ void add_images(const Draft& draft, std::vector<std::string>& lines) {
   }
   for (std::size_t i = 0; i < draft.images.size(); ++i) {
     const DraftImage& image = draft.images[i];
-    lines.push_back((i == 0 ? "  images     " : "             ") + pad(image.key, key_width + 2) +
-                    pad(visible(image.path), path_width + 2) +
+    lines.push_back((i == 0 ? "  images     " : "             ") + pad(image.key, key_width + 3) +
+                    pad(visible(image.path), path_width + 3) +
                     pad_left(proto::format_size_bytes(blob_of(i).size_bytes()), size_width) +
                     "  sha256:" + short_digest(blob_of(i).sha256()) + "  " +
                     visible(image.info.summary));

@@ -63,11 +63,11 @@ TEST(Plan, AFirstPushReadsLikeTheTranscript) {
   EXPECT_EQ(
       plan_lines({.draft = draft, .fit = fit}),
       (Lines{"  manifest   manifest.yml",
-             "  images     x86_64/spt   build/dns.x86_64.spt   412 KiB  sha256:9c1f04aa  "
+             "  images     x86_64/spt    build/dns.x86_64.spt    412 KiB  sha256:9c1f04aa  "
              "Solo5 spt, ABI 2, 1 net",
-             "             x86_64/hvt   build/dns.x86_64.hvt   409 KiB  sha256:e8a3770c  "
+             "             x86_64/hvt    build/dns.x86_64.hvt    409 KiB  sha256:e8a3770c  "
              "Solo5 hvt, ABI 2, 1 net",
-             "             aarch64/hvt  build/dns.aarch64.hvt  398 KiB  sha256:51d04b12  "
+             "             aarch64/hvt   build/dns.aarch64.hvt   398 KiB  sha256:51d04b12  "
              "Solo5 hvt, ABI 2, 1 net",
              "  fits       3 of 3 devices (2 spt, 1 hvt)",
              "  plan       all 3 at once; first release here, so a device that fails keeps dns "
