@@ -153,8 +153,8 @@ Result<std::optional<std::string>> Metadata::file(std::string_view name) {
 
 Result<v1::OnlineKeys> Metadata::online_keys() {
   v1::OnlineKeys keys;
-  keys.set_snapshot(ota::write_canonical(data_.snapshot_key.public_key().to_json()));
-  keys.set_timestamp(ota::write_canonical(data_.timestamp_key.public_key().to_json()));
+  keys.set_snapshot(ota::canonical_json(data_.snapshot_key.public_key().to_json()));
+  keys.set_timestamp(ota::canonical_json(data_.timestamp_key.public_key().to_json()));
   return keys;
 }
 

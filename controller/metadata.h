@@ -9,6 +9,7 @@
 #include "controller/data_dir.h"
 #include "controller/store.h"
 #include "ota/repository.h"
+#include "proto/async.h"
 
 namespace controller {
 

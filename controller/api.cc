@@ -1,0 +1,261 @@
+#include "controller/api.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "controller/api_routes.h"
+#include "controller/embedded.h"
+#include "fleet/v1/api.pb.h"
+#include "ota/hash.h"
+#include "proto/json.h"
+#include "proto/limits.h"
+
+namespace controller {
+
+using proto::Code;
+
+namespace {
+
+constexpr std::string_view kBlobs = "/v1/blobs/";
+
+Role role_of(const std::string& word) {
+  if (word == "admin") return Role::admin;
+  if (word == "deployer") return Role::deployer;
+  return word == "viewer" ? Role::viewer : Role::nobody;
+}
+
+const char* word_of(Role role) {
+  switch (role) {
+    case Role::admin: return "admin";
+    case Role::deployer: return "deployer";
+    case Role::viewer: return "viewer";
+    case Role::nobody: return "nobody";
+  }
+  return "nobody";
+}
+
+std::string type_of(std::string_view name) {
+  if (name.ends_with(".html")) return "text/html; charset=utf-8";
+  if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  return "text/javascript; charset=utf-8";
+}
+
+// The dashboard's files need no token; what they show does.
+std::optional<Response> dashboard(const std::string& path) {
+  const std::string name = path == "/" ? "index.html" : path.substr(1);
+  for (std::size_t i = 0; i < kDashboardFiles_count; ++i) {
+    if (name != kDashboardFiles[i].name) continue;
+    Response response;
+    response.body = std::string(kDashboardFiles[i].text());
+    response.content_type = type_of(name);
+    response.headers["Content-Security-Policy"] =
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'";
+    response.headers["Referrer-Policy"] = "no-referrer";
+    return response;
+  }
+  return std::nullopt;
+}
+
+/// One blob on its way in; dropped half-way it leaves a partial that the next upload goes over.
+class BlobUpload final : public Upload {
+ public:
+  BlobUpload(Parts& parts, std::set<std::string>& uploading, ota::Partial partial)
+      : parts_(parts),
+        uploading_(uploading),
+        name_(partial.blob().digest.hex()),
+        partial_(std::move(partial)) {
+    uploading_.insert(name_);
+  }
+  ~BlobUpload() override { uploading_.erase(name_); }
+  BlobUpload(const BlobUpload&) = delete;
+  BlobUpload& operator=(const BlobUpload&) = delete;
+
+  Status write(std::span<const std::byte> bytes) override { return partial_->append(bytes); }
+
+  awaitable<Response> finish() override {
+    auto work = [this]() { return parts_.blobs.finish(std::move(*partial_)); };
+    const Status finished = co_await proto::run_blocking(parts_.hashing, work);
+    if (!finished) co_return error_response(finished.error());
+    co_return json_response("{}", 201);
+  }
+
+ private:
+  Parts& parts_;
+  std::set<std::string>& uploading_;
+  std::string name_;
+  std::optional<ota::Partial> partial_;
+};
+
+}  // namespace
+
+Response answer(const google::protobuf::Message& message, int status) {
+  Result<std::string> json = proto::to_json(message);
+  if (!json) return error_response(json.error());
+  return json_response(std::move(*json), status);
+}
+
+Response blob_answer(ota::Blobs& blobs, const std::string& name) {
+  const auto digest = ota::Sha256::from_hex(name);
+  if (!digest) return error_response(digest.error());
+  auto file = blobs.open(*digest);
+  if (!file) return error_response(file.error());
+  const auto size = ota::size_of(*file);
+  if (!size) return error_response(size.error());
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.file = FileBody{std::move(*file), *size};
+  return response;
+}
+
+Response metadata_answer(Metadata& metadata, const std::string& name) {
+  auto file = metadata.file(name);
+  if (!file) return error_response(file.error());
+  if (!*file) return error_response(Error{Code::not_found, "no metadata file " + name, name});
+  return json_response(std::move(**file));
+}
+
+struct OperatorApi::Routes {
+  std::vector<Route> list;
+};
+
+OperatorApi::OperatorApi(Parts parts)
+    : parts_(parts), routes_(std::make_unique<Routes>(Routes{operator_routes()})) {}
+OperatorApi::~OperatorApi() = default;
+
+Result<Caller> OperatorApi::caller_of(const Request& request) {
+  if (request.bearer.empty()) {
+    return Error{Code::unauthenticated,
+                 "this needs a token: log in with fleetctl login URL --token-file F", ""};
+  }
+  TRY(const auto token, parts_.store.api_token(ota::hash_token(request.bearer).hex()));
+  if (!token) {
+    return Error{Code::unauthenticated,
+                 "this token is not known here; log in again: fleetctl login URL --token-file F",
+                 ""};
+  }
+  return Caller{token->name, role_of(token->role)};
+}
+
+bool OperatorApi::is_upload(const Request& head) const {
+  return head.method == "PUT" && head.path.rfind(kBlobs, 0) == 0;
+}
+
+awaitable<UploadStart> OperatorApi::start_upload(Request head) {
+  const auto refuse = [](const Error& error) {
+    UploadStart start;
+    start.refusal = error_response(error);
+    return start;
+  };
+  const auto caller = caller_of(head);
+  if (!caller) co_return refuse(caller.error());
+  if (caller->role < Role::deployer) {
+    co_return refuse(Error{Code::forbidden, "uploading needs the role deployer", ""});
+  }
+  const std::string name = head.path.substr(kBlobs.size());
+  const auto digest = ota::Sha256::from_hex(name);
+  if (!digest) co_return refuse(digest.error());
+  if (!head.has_content_length) {
+    co_return refuse(Error{Code::bad_argument, "an upload must say its Content-Length", name});
+  }
+  if (uploading_.count(name) == 1) {
+    co_return refuse(Error{Code::unavailable, "blob " + name + " is being uploaded already", name});
+  }
+  auto partial = parts_.blobs.begin({*digest, head.content_length});
+  if (!partial && partial.error().code == Code::already_exists) {
+    UploadStart start;
+    start.refusal = json_response("{}", 200);
+    co_return start;
+  }
+  if (!partial) co_return refuse(partial.error());
+  // An earlier try that was cut is not gone on with: a PUT begins at the first byte.
+  if (::ftruncate(partial->file().get(), 0) != 0) {
+    co_return refuse(ota::errno_error("emptying the partial of " + name, errno));
+  }
+  const Status emptied = partial->refresh();
+  if (!emptied) co_return refuse(emptied.error());
+  UploadStart start;
+  start.upload = std::make_unique<BlobUpload>(parts_, uploading_, std::move(*partial));
+  co_return start;
+}
+
+awaitable<Response> OperatorApi::handle(Request request) {
+  if (request.path == "/healthz") co_return json_response(R"({"status":"ok"})");
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (reads) {
+    auto page = dashboard(request.path);
+    if (page) co_return std::move(*page);
+  }
+  const auto caller = caller_of(request);
+  if (!caller) co_return error_response(caller.error());
+  bool known_path = false;
+  for (const Route& route : routes_->list) {
+    std::vector<std::string> words;
+    if (!matches(route.pattern, request.path, words)) continue;
+    known_path = true;
+    const bool head_of_get = request.method == "HEAD" && route.method == std::string("GET");
+    if (route.method != request.method && !head_of_get) continue;
+    if (caller->role < route.least) {
+      co_return error_response(Error{Code::forbidden,
+                                     std::string("this needs the role ") + word_of(route.least) +
+                                         "; your token has " + word_of(caller->role), ""});
+    }
+    Call call{parts_, *caller, std::move(request), std::move(words)};
+    co_return co_await route.handler(std::move(call));
+  }
+  if (!known_path) {
+    co_return error_response(Error{Code::not_found, "no such route: " + request.path, ""});
+  }
+  Response response = error_response(
+      Error{Code::bad_argument, request.method + " is not a method of " + request.path, ""});
+  response.status = 405;
+  co_return response;
+}
+
+Status OperatorApi::may_link(const Request&) {
+  return Error{Code::not_found, "device links are on the device listener", ""};
+}
+
+awaitable<void> OperatorApi::serve_link(std::unique_ptr<proto::Channel>) { co_return; }
+
+// --- devices
+
+awaitable<UploadStart> DeviceApi::start_upload(Request) {
+  UploadStart start;
+  start.refusal = error_response(Error{Code::forbidden, "devices upload nothing", ""});
+  co_return start;
+}
+
+awaitable<Response> DeviceApi::handle(Request request) {
+  constexpr std::string_view kMetadata = "/device/v1/metadata/";
+  constexpr std::string_view kDeviceBlobs = "/device/v1/blobs/";
+  if (request.path == "/device/v1/enroll" && request.method == "POST") {
+    const auto asked = proto::from_json<v1::EnrollRequest>(request.body);
+    if (!asked) co_return error_response(asked.error());
+    const auto reply = parts_.enrolment.enroll(*asked);
+    if (!reply) co_return error_response(reply.error());
+    co_return answer(*reply, 201);
+  }
+  const Status known = parts_.sessions.may_link(request.peer);
+  if (!known) co_return error_response(known.error());
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (reads && request.path.rfind(kMetadata, 0) == 0) {
+    co_return metadata_answer(parts_.metadata, request.path.substr(kMetadata.size()));
+  }
+  if (reads && request.path.rfind(kDeviceBlobs, 0) == 0) {
+    co_return blob_answer(parts_.blobs, request.path.substr(kDeviceBlobs.size()));
+  }
+  co_return error_response(Error{Code::not_found, "no such route: " + request.path, ""});
+}
+
+Status DeviceApi::may_link(const Request& head) { return parts_.sessions.may_link(head.peer); }
+
+awaitable<void> DeviceApi::serve_link(std::unique_ptr<proto::Channel> channel) {
+  co_await parts_.sessions.serve(std::move(channel));
+}
+
+}  // namespace controller

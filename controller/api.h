@@ -1,0 +1,93 @@
+// The routes: who may ask what, and what is answered. Operators come with a bearer token on their
+// listener, devices with a certificate on theirs; no route is on both. Every request's token or
+// certificate is looked up anew, so that a revoked one ends at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/console.h"
+#include "controller/enrolment.h"
+#include "controller/events.h"
+#include "controller/fleet.h"
+#include "controller/http.h"
+#include "controller/metadata.h"
+#include "controller/push.h"
+#include "controller/sessions.h"
+#include "controller/store.h"
+#include "ota/blobs.h"
+
+namespace controller {
+
+/// What the routes stand on; all of it outlives them.
+struct Parts {
+  Store& store;
+  Events& events;
+  Fleet& fleet;
+  Consoles& consoles;
+  Metadata& metadata;
+  Enrolment& enrolment;
+  Sessions& sessions;
+  Pushes& pushes;
+  ota::Blobs& blobs;
+  proto::BlockingPool& hashing;  // whole blobs are hashed there
+  proto::Clock& clock;
+  std::int64_t started_ms;        // of this process, monotonic
+};
+
+enum class Role { nobody, viewer, deployer, admin };
+
+/// Who asks: the token's name and role.
+struct Caller {
+  std::string name;
+  Role role = Role::nobody;
+};
+
+/// The operators' listener: /v1, the dashboard, /healthz.
+class OperatorApi final : public Handler {
+ public:
+  explicit OperatorApi(Parts parts);
+  ~OperatorApi() override;
+
+  bool is_upload(const Request& head) const override;
+  awaitable<UploadStart> start_upload(Request head) override;
+  awaitable<Response> handle(Request request) override;
+  Status may_link(const Request& head) override;
+  awaitable<void> serve_link(std::unique_ptr<proto::Channel> channel) override;
+
+ private:
+  struct Routes;
+
+  Result<Caller> caller_of(const Request& request);
+
+  Parts parts_;
+  std::unique_ptr<Routes> routes_;
+  std::set<std::string> uploading_;  // digests on their way in
+};
+
+/// The devices' listener: enrolment, link, metadata and blobs.
+class DeviceApi final : public Handler {
+ public:
+  explicit DeviceApi(Parts parts) : parts_(parts) {}
+
+  bool is_upload(const Request&) const override { return false; }
+  awaitable<UploadStart> start_upload(Request head) override;
+  awaitable<Response> handle(Request request) override;
+  Status may_link(const Request& head) override;
+  awaitable<void> serve_link(std::unique_ptr<proto::Channel> channel) override;
+
+ private:
+  Parts parts_;
+};
+
+/// A message as a JSON answer.
+Response answer(const google::protobuf::Message& message, int status = 200);
+/// A stored blob with ranges, or the error's answer.
+Response blob_answer(ota::Blobs& blobs, const std::string& digest);
+/// A metadata file, or 404.
+Response metadata_answer(Metadata& metadata, const std::string& name);
+
+}  // namespace controller

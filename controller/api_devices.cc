@@ -1,0 +1,152 @@
+#include <algorithm>
+
+#include "controller/api_routes.h"
+#include "fleet/v1/api.pb.h"
+#include "proto/json.h"
+
+namespace controller {
+namespace {
+
+using proto::Code;
+
+bool runs_what_is_wanted(const v1::Device& device) {
+  for (const v1::DesiredApp& wish : device.desired()) {
+    if (wish.run() != v1::RUN) continue;
+    const auto app = std::find_if(device.apps().begin(), device.apps().end(),
+                                  [&](const auto& status) { return status.app() == wish.app(); });
+    if (app == device.apps().end() || app->live_release() != wish.release()) return false;
+  }
+  return true;
+}
+
+Result<v1::Device> to_api(Parts& parts, const DeviceRow& row) {
+  v1::Device out;
+  out.set_id(row.id);
+  out.set_name(row.name);
+  out.set_online(parts.fleet.is_online(row.id));
+  out.set_seen_ms(static_cast<std::uint64_t>(row.seen_ms));
+  TRY(const Subject subject, parts.store.subject(row.id));
+  for (const std::string& group : subject.groups) out.add_groups(group);
+  for (const auto& [name, value] : subject.labels) (*out.mutable_labels())[name] = value;
+  *out.mutable_inventory() = row.facts.inventory();
+  *out.mutable_apps() = row.facts.apps();
+  TRY(const auto desired, parts.store.desired(row.id));
+  for (const v1::DesiredApp& wish : desired) *out.add_desired() = wish;
+  out.set_agent_version(row.agent_version);
+  out.set_generation(static_cast<std::uint64_t>(row.generation));
+  out.set_generation_applied(static_cast<std::uint64_t>(row.generation_applied));
+  out.set_enrolled_ms(static_cast<std::uint64_t>(row.enrolled_ms));
+  out.set_certificate_until_ms(static_cast<std::uint64_t>(row.certificate_until_ms));
+  out.set_revoked(row.revoked);
+  out.set_address(row.address);
+  out.set_up_to_date(runs_what_is_wanted(out));
+  return out;
+}
+
+Result<DeviceRow> named(Parts& parts, const std::string& name) {
+  TRY(auto row, parts.store.device_by_name(name));
+  if (!row || row->revoked) {
+    return Error{Code::not_found, "no device " + name + "; see: fleetctl devices", name};
+  }
+  return std::move(*row);
+}
+
+Result<v1::DeviceList> devices_of(Call& call) {
+  std::string text = call.request.parameter("selector");
+  if (text.empty()) text = "all";
+  TRY(const Selector selector, parse_selector(text));
+  TRY(const auto subjects, call.parts.store.subjects());
+  v1::DeviceList list;
+  list.set_fleet_size(static_cast<std::uint32_t>(subjects.size()));
+  const std::string state = call.request.parameter("state");
+  bool matched = false;
+  for (const Subject& subject : subjects) {
+    if (!selector.matches(subject)) continue;
+    matched = true;
+    TRY(const auto row, call.parts.store.device(subject.id));
+    if (!row) continue;
+    TRY(v1::Device device, to_api(call.parts, *row));
+    const bool shown = state.empty() || (state == "online") == device.online();
+    if (shown) *list.add_devices() = std::move(device);
+  }
+  if (!matched && !subjects.empty()) {
+    const Suggestion suggestion = suggest(selector, text, subjects);
+    for (const std::string& word : suggestion.nearest) list.add_nearest(word);
+    for (const std::string& word : suggestion.known) list.add_known_values(word);
+  }
+  return list;
+}
+
+}  // namespace
+
+awaitable<Response> list_devices(Call call) {
+  const std::string state = call.request.parameter("state");
+  if (!state.empty() && state != "online" && state != "offline") {
+    co_return error_response(
+        Error{Code::bad_argument, "state " + state + ": one of online, offline", "state"});
+  }
+  const auto list = devices_of(call);
+  if (!list) co_return error_response(list.error());
+  co_return answer(*list);
+}
+
+awaitable<Response> show_device(Call call) {
+  const auto row = named(call.parts, call.words[0]);
+  if (!row) co_return error_response(row.error());
+  const auto device = to_api(call.parts, *row);
+  if (!device) co_return error_response(device.error());
+  co_return answer(*device);
+}
+
+awaitable<Response> remove_device(Call call) {
+  const auto row = named(call.parts, call.words[0]);
+  if (!row) co_return error_response(row.error());
+  const auto work = [&]() -> Status {
+    Store::Transaction transaction(call.parts.store);
+    TRY_VOID(call.parts.store.revoke_device(row->id));
+    TRY_VOID(call.parts.fleet.note("device.removed", row->name + " was removed", call.caller.name,
+                                   row->name));
+    return transaction.commit();
+  };
+  const Status removed = work();
+  if (!removed) co_return error_response(removed.error());
+  call.parts.fleet.committed();
+  call.parts.sessions.drop(row->id);
+  co_return json_response("", 204);
+}
+
+awaitable<Response> label_device(Call call) {
+  const auto row = named(call.parts, call.words[0]);
+  if (!row) co_return error_response(row.error());
+  const auto change = proto::from_json<v1::LabelChange>(call.request.body);
+  if (!change) co_return error_response(change.error());
+  const auto work = [&]() -> Status {
+    Store::Transaction transaction(call.parts.store);
+    for (const auto& [name, value] : change->set()) {
+      TRY_VOID(check_label(name, value));
+      TRY_VOID(call.parts.store.set_label(row->id, name, value));
+    }
+    for (const std::string& name : change->remove()) {
+      TRY_VOID(call.parts.store.remove_label(row->id, name));
+    }
+    // A device that comes under a selector by its new labels gets what the fleet wants there.
+    TRY(const Subject subject, call.parts.store.subject(row->id));
+    TRY(const auto desired, call.parts.store.desired(row->id));
+    if (desired.empty()) TRY_VOID(call.parts.fleet.join(subject));
+    return transaction.commit();
+  };
+  const Status changed = work();
+  if (!changed) co_return error_response(changed.error());
+  call.parts.fleet.committed();
+  co_return co_await show_device(std::move(call));
+}
+
+awaitable<Response> make_enroll_token(Call call) {
+  const auto request = proto::from_json<v1::EnrollTokenRequest>(call.request.body);
+  if (!request) co_return error_response(request.error());
+  const auto token = call.parts.enrolment.make_token(*request, call.caller.name);
+  if (!token) co_return error_response(token.error());
+  co_return answer(*token, 201);
+}
+
+}  // namespace controller

@@ -1,0 +1,115 @@
+#include <map>
+
+#include "controller/api_routes.h"
+#include "fleet/v1/api.pb.h"
+#include "proto/json.h"
+
+namespace controller {
+namespace {
+
+// How many devices run each release, by app.
+using Running = std::map<std::string, std::map<std::uint64_t, std::uint32_t>>;
+
+Result<Running> count_running(Parts& parts) {
+  Running running;
+  TRY(const auto devices, parts.store.devices());
+  for (const DeviceRow& device : devices) {
+    for (const v1::AppStatus& app : device.facts.apps()) {
+      if (app.live_release() != 0) ++running[app.app()][app.live_release()];
+    }
+  }
+  return running;
+}
+
+Result<v1::AppList> apps_of(Parts& parts) {
+  v1::AppList list;
+  TRY(const Running running, count_running(parts));
+  TRY(const auto names, parts.store.apps());
+  for (const std::string& name : names) {
+    TRY(const auto releases, parts.store.releases(name));
+    v1::App* app = list.add_apps();
+    app->set_name(name);
+    if (!releases.empty()) {
+      app->set_newest_release(static_cast<std::uint64_t>(releases.front().number));
+      app->set_description(releases.front().manifest.description());
+    }
+    TRY(const std::uint64_t wanted, parts.fleet.wanted_release(name));
+    app->set_wanted_release(wanted);
+    const auto found = running.find(name);
+    if (found == running.end()) continue;
+    for (const auto& [release, count] : found->second) {
+      v1::ReleaseCount* entry = app->add_running();
+      entry->set_release(release);
+      entry->set_devices(count);
+    }
+  }
+  return list;
+}
+
+Result<v1::ReleaseList> releases_of(Parts& parts, const std::string& app) {
+  v1::ReleaseList list;
+  TRY(const Running running, count_running(parts));
+  TRY(const auto listed, parts.metadata.listed(app));
+  TRY(const auto releases, parts.store.releases(app));
+  for (const ReleaseRow& row : releases) {
+    v1::Release* release = list.add_releases();
+    const auto number = static_cast<std::uint64_t>(row.number);
+    release->set_app(app);
+    release->set_number(number);
+    release->set_created_ms(static_cast<std::uint64_t>(row.created_ms));
+    release->set_by(row.by);
+    release->set_manifest_sha256(row.manifest_sha256);
+    release->set_key_id(row.key_id);
+    *release->mutable_manifest() = row.manifest;
+    release->set_size_bytes(static_cast<std::uint64_t>(row.size_bytes));
+    const auto counts = running.find(app);
+    if (counts != running.end()) {
+      const auto count = counts->second.find(number);
+      if (count != counts->second.end()) release->set_devices(count->second);
+    }
+    for (const ota::ListedRelease& entry : listed) {
+      if (entry.number != row.number) continue;
+      release->set_listed(true);
+      release->set_yanked(entry.yanked);
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
+awaitable<Response> list_apps(Call call) {
+  const auto list = apps_of(call.parts);
+  if (!list) co_return error_response(list.error());
+  co_return answer(*list);
+}
+
+awaitable<Response> list_releases(Call call) {
+  const auto list = releases_of(call.parts, call.words[0]);
+  if (!list) co_return error_response(list.error());
+  co_return answer(*list);
+}
+
+awaitable<Response> get_blob(Call call) {
+  co_return blob_answer(call.parts.blobs, call.words[0]);
+}
+
+awaitable<Response> get_metadata(Call call) {
+  co_return metadata_answer(call.parts.metadata, call.words[0]);
+}
+
+awaitable<Response> get_online_keys(Call call) {
+  const auto keys = call.parts.metadata.online_keys();
+  if (!keys) co_return error_response(keys.error());
+  co_return answer(*keys);
+}
+
+awaitable<Response> upload_metadata(Call call) {
+  const auto upload = proto::from_json<v1::MetadataUpload>(call.request.body);
+  if (!upload) co_return error_response(upload.error());
+  const Status taken = call.parts.metadata.upload(*upload);
+  if (!taken) co_return error_response(taken.error());
+  co_return json_response("{}", 201);
+}
+
+}  // namespace controller

@@ -1,0 +1,193 @@
+#include <charconv>
+#include <optional>
+
+#include "controller/api_routes.h"
+#include "fleet/v1/api.pb.h"
+#include "proto/json.h"
+
+namespace controller {
+namespace {
+
+using proto::Code;
+
+constexpr std::int64_t kRolloutsListed = 100;
+constexpr std::int64_t kFreshConsoleMs = 2000;
+constexpr std::int64_t kFreshConsoleWaitMs = 400;
+
+// "r-7"
+Result<std::int64_t> number_of(const std::string& id) {
+  std::int64_t number = 0;
+  const char* const end = id.data() + id.size();
+  const bool prefixed = id.rfind("r-", 0) == 0;
+  const auto [after, error] = std::from_chars(id.data() + (prefixed ? 2 : 0), end, number);
+  if (!prefixed || error != std::errc() || after != end || number < 1) {
+    return Error{Code::bad_argument, "rollout " + id + ": ids look like r-7", id};
+  }
+  return number;
+}
+
+Result<v1::Rollout> with_devices(Parts& parts, const rollout::Rollout& rollout) {
+  v1::Rollout out = to_api(rollout);
+  TRY(const auto devices, parts.store.rollout_devices(rollout.number));
+  for (const rollout::Device& device : devices) *out.add_devices() = device.row;
+  TRY(const std::int64_t last, parts.events.last_id());
+  out.set_last_event(static_cast<std::uint64_t>(last));
+  return out;
+}
+
+Response rollout_answer(Parts& parts, const Result<rollout::Rollout>& rollout, int status) {
+  if (!rollout) return error_response(rollout.error());
+  const auto out = with_devices(parts, *rollout);
+  if (!out) return error_response(out.error());
+  return answer(*out, status);
+}
+
+Result<rollout::Rollout> find(Parts& parts, const std::string& id) {
+  TRY(const std::int64_t number, number_of(id));
+  TRY(const auto rollout, parts.store.rollout(number));
+  if (!rollout) return Error{Code::not_found, "no rollout " + id + "; see: fleetctl rollouts", id};
+  return *rollout;
+}
+
+Response feed_answer(std::unique_ptr<Feed> feed) {
+  Response response;
+  response.content_type = "text/event-stream";
+  response.feed = std::move(feed);
+  return response;
+}
+
+std::optional<std::int64_t> number_in(const std::string& text) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [after, error] = std::from_chars(text.data(), end, number);
+  if (text.empty() || error != std::errc() || after != end || number < 0) return std::nullopt;
+  return number;
+}
+
+// Where a follower begins: behind the last event it saw, with the newest N, or from now on.
+Result<std::int64_t> begin_after(Call& call, const EventFilter& filter) {
+  const std::string after = call.request.parameter("after");
+  if (const auto seen = number_in(call.request.last_event_id)) return *seen;
+  if (const auto asked = number_in(after)) return *asked;
+  if (const auto recent = number_in(call.request.parameter("recent"))) {
+    return call.parts.events.before_recent(filter, std::min<std::int64_t>(*recent, 1000));
+  }
+  return call.parts.events.last_id();
+}
+
+Result<std::vector<std::string>> names_of(Call& call) {
+  std::string text = call.request.parameter("selector");
+  if (text.empty()) text = "all";
+  TRY(const auto subjects, call.parts.pushes.select(text));
+  std::vector<std::string> names;
+  for (const Subject& subject : subjects) names.push_back(subject.name);
+  return names;
+}
+
+}  // namespace
+
+awaitable<Response> push(Call call) {
+  const auto request = proto::from_json<v1::PushRequest>(call.request.body);
+  if (!request) co_return error_response(request.error());
+  const auto begun = call.parts.pushes.accept_push(*request, call.caller.name,
+                                                   call.request.idempotency_key,
+                                                   call.request.body);
+  co_return rollout_answer(call.parts, begun, 201);
+}
+
+awaitable<Response> order(Call call) {
+  const auto request = proto::from_json<v1::OrderRequest>(call.request.body);
+  if (!request) co_return error_response(request.error());
+  const auto begun = call.parts.pushes.accept_order(*request, call.caller.name);
+  co_return rollout_answer(call.parts, begun, 201);
+}
+
+awaitable<Response> list_rollouts(Call call) {
+  const auto rollouts = call.parts.store.rollouts(kRolloutsListed);
+  if (!rollouts) co_return error_response(rollouts.error());
+  v1::RolloutList list;
+  for (const rollout::Rollout& rollout : *rollouts) *list.add_rollouts() = to_api(rollout);
+  co_return answer(list);
+}
+
+awaitable<Response> show_rollout(Call call) {
+  co_return rollout_answer(call.parts, find(call.parts, call.words[0]), 200);
+}
+
+awaitable<Response> abort_rollout(Call call) {
+  const auto number = number_of(call.words[0]);
+  if (!number) co_return error_response(number.error());
+  co_return rollout_answer(call.parts, call.parts.fleet.abort(*number, call.caller.name), 200);
+}
+
+awaitable<Response> follow_events(Call call) {
+  EventFilter filter;
+  filter.app = call.request.parameter("app");
+  filter.device = call.request.parameter("device");
+  const std::string id = call.request.parameter("rollout");
+  if (!id.empty()) {
+    const auto number = number_of(id);
+    if (!number) co_return error_response(number.error());
+    filter.rollout = *number;
+  }
+  const auto after = begin_after(call, filter);
+  if (!after) co_return error_response(after.error());
+  co_return feed_answer(call.parts.events.follow(filter, *after));
+}
+
+awaitable<Response> list_logs(Call call) {
+  const std::string device = call.request.parameter("device");
+  const std::string app = call.words[0];
+  const auto release = number_in(call.request.parameter("release"));
+  std::vector<std::string> names{device};
+  if (device.empty()) {
+    const auto all = names_of(call);
+    if (!all) co_return error_response(all.error());
+    names = *all;
+  }
+  // What runs now is asked for its newest lines first; who is offline has what was kept.
+  for (const std::string& name : names) call.parts.sessions.ask_console(name, app, kFreshConsoleMs);
+  co_await proto::sleep_ms(call.parts.clock, kFreshConsoleWaitMs);
+  v1::LogList list;
+  for (const std::string& name : names) {
+    const v1::LogList kept = call.parts.consoles.kept(
+        app, name, static_cast<std::uint64_t>(release.value_or(0)));
+    list.MergeFrom(kept);
+  }
+  co_return answer(list);
+}
+
+awaitable<Response> follow_logs(Call call) {
+  const std::string app = call.request.parameter("app");
+  const auto names = names_of(call);
+  if (!names) co_return error_response(names.error());
+  auto feed = call.parts.consoles.follow(app, *names);
+  for (const std::string& name : *names) call.parts.sessions.ask_console(name, app, 60000);
+  co_return feed_answer(std::move(feed));
+}
+
+awaitable<Response> show_status(Call call) {
+  v1::ServerStatus status;
+  status.set_version(FLEET_VERSION);
+  const std::int64_t up_ms = call.parts.clock.now_ms() - call.parts.started_ms;
+  status.set_up_ms(static_cast<std::uint64_t>(up_ms));
+  const auto subjects = call.parts.store.subjects();
+  if (!subjects) co_return error_response(subjects.error());
+  status.set_devices(static_cast<std::uint32_t>(subjects->size()));
+  status.set_online(static_cast<std::uint32_t>(call.parts.fleet.online_count()));
+  const auto running = call.parts.store.running_rollouts();
+  if (!running) co_return error_response(running.error());
+  for (const rollout::Rollout& rollout : *running) *status.add_running() = to_api(rollout);
+  co_return answer(status);
+}
+
+awaitable<Response> whoami(Call call) {
+  v1::Whoami who;
+  who.set_name(call.caller.name);
+  who.set_role(call.caller.role == Role::admin      ? "admin"
+               : call.caller.role == Role::deployer ? "deployer"
+                                                    : "viewer");
+  co_return answer(who);
+}
+
+}  // namespace controller

@@ -1,0 +1,59 @@
+// The operators' routes as one table, and what a route's handler is given. The table is the product's
+// surface on one page; proto/fleet/v1/api.proto describes the messages.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/api.h"
+
+namespace controller {
+
+/// One request that passed its route's role. `words` are the parts of the path that the pattern
+/// leaves open, in order.
+struct Call {
+  Parts& parts;
+  Caller caller;
+  Request request;
+  std::vector<std::string> words;
+};
+
+struct Route {
+  const char* method;
+  const char* pattern;  // "/v1/devices/{name}"
+  Role least;
+  awaitable<Response> (*handler)(Call call);
+};
+
+std::vector<Route> operator_routes();
+bool matches(std::string_view pattern, std::string_view path, std::vector<std::string>& words);
+
+// api_devices.cc
+awaitable<Response> list_devices(Call call);
+awaitable<Response> show_device(Call call);
+awaitable<Response> remove_device(Call call);
+awaitable<Response> label_device(Call call);
+awaitable<Response> make_enroll_token(Call call);
+
+// api_releases.cc
+awaitable<Response> list_apps(Call call);
+awaitable<Response> list_releases(Call call);
+awaitable<Response> get_blob(Call call);
+awaitable<Response> get_metadata(Call call);
+awaitable<Response> get_online_keys(Call call);
+awaitable<Response> upload_metadata(Call call);
+
+// api_rollouts.cc
+awaitable<Response> push(Call call);
+awaitable<Response> order(Call call);
+awaitable<Response> list_rollouts(Call call);
+awaitable<Response> show_rollout(Call call);
+awaitable<Response> abort_rollout(Call call);
+awaitable<Response> follow_events(Call call);
+awaitable<Response> list_logs(Call call);
+awaitable<Response> follow_logs(Call call);
+awaitable<Response> show_status(Call call);
+awaitable<Response> whoami(Call call);
+
+}  // namespace controller

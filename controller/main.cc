@@ -1,0 +1,72 @@
+// fleet-controller: init makes a data directory, serve runs on it.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "controller/data_dir.h"
+#include "controller/serve.h"
+
+namespace {
+
+int fail(const proto::Error& error) {
+  std::cerr << "error: " << error.what << "\n";
+  return 1;
+}
+
+std::int64_t wall_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+int run_init(const std::string& data_dir, std::vector<std::string> names) {
+  const proto::Status made = controller::init_data_dir(data_dir, std::move(names), wall_ms());
+  if (!made) return fail(made.error());
+  std::cout << "The controller's authority, keys and first token are in " << data_dir << ".\n"
+            << "  start    fleet-controller serve --data-dir " << data_dir << "\n"
+            << "  log in   fleetctl login https://localhost:8443 --token-file " << data_dir
+            << "/admin.token --ca " << data_dir << "/ca.pem\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"fleet-controller: releases, rollouts and the devices' links. It cannot sign an app."};
+  app.set_version_flag("--version", FLEET_VERSION);
+  app.require_subcommand(1);
+  std::string data_dir;
+  std::vector<std::string> names;
+  controller::ServeOptions options;
+
+  CLI::App* init = app.add_subcommand(
+      "init", "Make the data directory: certificate authority, online keys, first admin token.\n"
+              "Example: fleet-controller init --data-dir /var/lib/fleet-controller"
+              " --hostname fleet.example.net");
+  init->add_option("--data-dir", data_dir, "where everything is kept")->required();
+  init->add_option("--hostname", names, "a name in the server's certificate; may be repeated");
+
+  CLI::App* serve = app.add_subcommand(
+      "serve", "Run until SIGTERM.\n"
+               "Example: fleet-controller serve --data-dir /var/lib/fleet-controller");
+  serve->add_option("--data-dir", options.data_dir, "made by init")->required();
+  serve->add_option("--operator-listen", options.operator_listen,
+                    "ADDRESS:PORT for fleetctl and the dashboard; an inherited socket goes before")
+      ->capture_default_str();
+  serve->add_option("--device-listen", options.device_listen, "ADDRESS:PORT for devices")
+      ->capture_default_str();
+  serve->add_option("--device-address", options.device_address,
+                    "HOST:PORT that bootstrap files tell devices to connect to");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : 2;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  if (init->parsed()) return run_init(data_dir, names);
+  const proto::Status served = controller::serve(options);
+  return served ? 0 : fail(served.error());
+}

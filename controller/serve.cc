@@ -1,0 +1,117 @@
+#include "controller/serve.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/io_context.hpp>
+#include <utility>
+
+#include "controller/api.h"
+#include "proto/log.h"
+
+namespace controller {
+namespace {
+
+using proto::ClientCertificate;
+
+constexpr std::int64_t kTickMs = 1000;
+constexpr std::int64_t kRenewMs = 60000;
+
+awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock) {
+  while (true) {
+    co_await proto::sleep_ms(clock, kTickMs);
+    const Status ticked = fleet.tick();
+    if (!ticked) proto::log_error("rollouts.not_ticked", {{"why", ticked.error().what}});
+  }
+}
+
+awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock) {
+  while (true) {
+    const Status renewed = metadata.renew();
+    if (!renewed) proto::log_error("metadata.not_renewed", {{"why", renewed.error().what}});
+    co_await proto::sleep_ms(clock, kRenewMs);
+  }
+}
+
+awaitable<void> run_until_signal(proto::TaskGroup& tasks) {
+  const int signal = co_await proto::wait_for_stop_signal();
+  proto::log_info("controller.stopped", {{"signal", signal}});
+  sd_notify(0, "STOPPING=1");
+  tasks.close();
+  tasks.cancel();
+  co_await tasks.join();
+}
+
+Result<std::shared_ptr<proto::TlsContext>> make_tls(const DataDir& data, bool for_devices) {
+  proto::TlsServerOptions options;
+  options.certificate_pem = data.server_pem;
+  options.key_pem = data.server_key_pem;
+  options.ticket_keys = data.ticket_keys;
+  if (for_devices) {
+    options.client_ca_pem = data.ca_pem;
+    // Optional for enrolment alone: every other route asks for a known certificate.
+    options.client_certificate = ClientCertificate::optional;
+  }
+  return proto::TlsContext::make_server(options);
+}
+
+// Devices cannot reach 0.0.0.0: then the name stands for the address.
+Endpoint endpoint_of(const ServeOptions& options, const DataDir& data) {
+  if (!options.device_address.empty()) return {options.device_address, data.host_name};
+  const std::size_t colon = options.device_listen.rfind(':');
+  const std::string host = options.device_listen.substr(0, colon);
+  if (host.empty() || host == "0.0.0.0" || host == "[::]") {
+    return {data.host_name + options.device_listen.substr(colon), data.host_name};
+  }
+  return {options.device_listen, data.host_name};
+}
+
+}  // namespace
+
+Status serve(const ServeOptions& options) {
+  TRY(const DataDir data, open_data_dir(options.data_dir));
+  TRY(const auto store, Store::open(data.database_path()));
+  TRY(const auto console_disk, ota::RealDisk::open(options.data_dir + "/consoles"));
+  TRY(const auto operator_tls, make_tls(data, false));
+  TRY(const auto device_tls, make_tls(data, true));
+  ota::Blobs blobs(*data.disk);
+  TRY_VOID(blobs.prepare());
+
+  boost::asio::io_context loop(1);
+  proto::RealClock clock(loop);
+  proto::TaskGroup tasks(loop);
+  proto::TaskGroup signals(loop);
+  proto::BlockingPool hashing("hashing");
+  Events events(*store, clock);
+  Fleet fleet(*store, events, clock);
+  Consoles consoles(*console_disk, clock);
+  Metadata metadata(*store, data, clock);
+  Enrolment enrolment(*store, fleet, data, endpoint_of(options, data), clock);
+  Sessions sessions(loop, clock, *store, fleet, consoles, enrolment);
+  Pushes pushes(*store, fleet, metadata, blobs);
+  const Parts parts{*store,    events,   fleet, consoles, metadata, enrolment,
+                    sessions,  pushes,   blobs, hashing,  clock,    clock.now_ms()};
+  OperatorApi operator_api(parts);
+  DeviceApi device_api(parts);
+
+  ListenOptions operators{options.operator_listen, -1, 1000};
+  if (sd_listen_fds(1) > 0) operators.inherited_socket = SD_LISTEN_FDS_START;
+  TRY(const auto operator_server,
+      HttpServer::listen(loop, clock, tasks, operator_tls, operator_api, operators));
+  TRY(const auto device_server, HttpServer::listen(loop, clock, tasks, device_tls, device_api,
+                                                   {options.device_listen, -1, 15000}));
+  tasks.spawn("operators", operator_server->serve());
+  tasks.spawn("devices", device_server->serve());
+  tasks.spawn("reports", sessions.store_reports());
+  tasks.spawn("consoles", sessions.tend_consoles());
+  tasks.spawn("rollouts", tick_loop(fleet, clock));
+  tasks.spawn("renewal", renew_loop(metadata, clock));
+  signals.spawn("signals", run_until_signal(tasks));
+  proto::log_info("controller.started", {{"operators", operator_server->local_address()},
+                                         {"devices", device_server->local_address()},
+                                         {"version", FLEET_VERSION}});
+  sd_notify(0, "READY=1");
+  proto::run_loop(loop);
+  return {};
+}
+
+}  // namespace controller

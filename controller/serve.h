@@ -1,0 +1,21 @@
+// The running controller: wires every part and runs them on one thread until a signal.
+#pragma once
+
+#include <string>
+
+#include "proto/result.h"
+
+namespace controller {
+
+struct ServeOptions {
+  std::string data_dir;
+  std::string operator_listen = "127.0.0.1:8443";
+  std::string device_listen = "0.0.0.0:8444";
+  std::string device_address;  // what bootstrap files say; "" = from device_listen and the name
+};
+
+/// Returns after SIGINT or SIGTERM. An inherited socket (LISTEN_FDS) is the operators' listener.
+/// errors as open_data_dir, Store::open, HttpServer::listen
+proto::Status serve(const ServeOptions& options);
+
+}  // namespace controller

@@ -1,0 +1,342 @@
+// Devices, their groups, labels and what each is wanted to run.
+#include "controller/store_sql.h"
+
+namespace controller {
+namespace {
+
+using soci::into;
+using soci::use;
+
+constexpr const char* kDeviceColumns =
+    "SELECT id, name, public_key, enrolled_ms, certificate_until_ms, revoked, agent_version, "
+    "address, facts_json, seen_ms, generation, generation_applied, report_sequence FROM devices ";
+
+// The columns as SOCI fills them, in the order of kDeviceColumns.
+struct RawDevice {
+  DeviceRow row;
+  std::string facts;
+  long long enrolled = 0, until = 0, revoked = 0, seen = 0, generation = 0, applied = 0,
+            sequence = 0;
+
+  DeviceRow take() {
+    row.facts.Clear();
+    read_json(facts, row.facts);
+    row.enrolled_ms = enrolled;
+    row.certificate_until_ms = until;
+    row.revoked = revoked != 0;
+    row.seen_ms = seen;
+    row.generation = generation;
+    row.generation_applied = applied;
+    row.report_sequence = sequence;
+    return row;
+  }
+};
+
+void bind(soci::statement& statement, RawDevice& raw) {
+  statement.exchange(into(raw.row.id));
+  statement.exchange(into(raw.row.name));
+  statement.exchange(into(raw.row.public_key));
+  statement.exchange(into(raw.enrolled));
+  statement.exchange(into(raw.until));
+  statement.exchange(into(raw.revoked));
+  statement.exchange(into(raw.row.agent_version));
+  statement.exchange(into(raw.row.address));
+  statement.exchange(into(raw.facts));
+  statement.exchange(into(raw.seen));
+  statement.exchange(into(raw.generation));
+  statement.exchange(into(raw.applied));
+  statement.exchange(into(raw.sequence));
+}
+
+std::vector<DeviceRow> select(soci::session& sql, const std::string& where,
+                              const std::string* value) {
+  RawDevice raw;
+  soci::statement statement(sql);
+  bind(statement, raw);
+  if (value != nullptr) statement.exchange(use(*value));
+  statement.alloc();
+  statement.prepare(kDeviceColumns + where);
+  statement.define_and_bind();
+  statement.execute();
+  std::vector<DeviceRow> rows;
+  while (statement.fetch()) rows.push_back(raw.take());
+  return rows;
+}
+
+std::optional<DeviceRow> first(std::vector<DeviceRow> rows) {
+  if (rows.empty()) return std::nullopt;
+  return std::move(rows.front());
+}
+
+struct RawDesired {
+  v1::DesiredApp app;
+  std::string name, attempt, rollout;
+  long long release = 0, run = 0, restarts = 0, fall_back = 0, retry = 0, deadline = 0;
+
+  v1::DesiredApp take() const {
+    v1::DesiredApp out;
+    out.set_app(name);
+    out.set_release(static_cast<std::uint64_t>(release));
+    out.set_run(static_cast<v1::DesiredRun>(run));
+    out.set_restart_count(static_cast<std::uint32_t>(restarts));
+    out.set_fall_back(static_cast<std::uint64_t>(fall_back));
+    out.set_attempt(attempt);
+    out.set_rollout(rollout);
+    out.set_retry_refused(retry != 0);
+    out.set_deadline_ms(static_cast<std::uint64_t>(deadline));
+    return out;
+  }
+};
+
+std::vector<v1::DesiredApp> select_desired(soci::session& sql, const std::string& id) {
+  RawDesired raw;
+  soci::statement statement =
+      (sql.prepare << "SELECT app, release_number, run, restart_count, fall_back, attempt, "
+                      "rollout, retry_refused, deadline_ms FROM desired WHERE device_id = :d "
+                      "ORDER BY app",
+       use(id), into(raw.name), into(raw.release), into(raw.run), into(raw.restarts),
+       into(raw.fall_back), into(raw.attempt), into(raw.rollout), into(raw.retry),
+       into(raw.deadline));
+  statement.execute();
+  std::vector<v1::DesiredApp> out;
+  while (statement.fetch()) out.push_back(raw.take());
+  return out;
+}
+
+// Groups and labels of one device, or of all.
+void add_memberships(soci::session& sql, std::map<std::string, Subject>& subjects,
+                     const std::string& where) {
+  std::string id;
+  std::string name;
+  std::string value;
+  soci::statement groups =
+      (sql.prepare << "SELECT device_id, group_name FROM device_groups " + where +
+                          " ORDER BY device_id, group_name",
+       into(id), into(name));
+  groups.execute();
+  while (groups.fetch()) {
+    const auto found = subjects.find(id);
+    if (found != subjects.end()) found->second.groups.push_back(name);
+  }
+  soci::statement labels =
+      (sql.prepare << "SELECT device_id, name, value FROM device_labels " + where, into(id),
+       into(name), into(value));
+  labels.execute();
+  while (labels.fetch()) {
+    const auto found = subjects.find(id);
+    if (found != subjects.end()) found->second.labels[name] = value;
+  }
+}
+
+}  // namespace
+
+Status Store::add_device(const DeviceRow& device) {
+  const long long enrolled = device.enrolled_ms;
+  const long long until = device.certificate_until_ms;
+  return guard("adding a device", [&] {
+    const std::string facts = as_json(device.facts);
+    session_->sql << "INSERT INTO devices (id, name, public_key, enrolled_ms, "
+                     "certificate_until_ms, facts_json) VALUES (:i,:n,:k,:e,:u,:f)",
+        use(device.id), use(device.name), use(device.public_key), use(enrolled), use(until),
+        use(facts);
+  });
+}
+
+Result<std::optional<DeviceRow>> Store::device(std::string_view id) {
+  const std::string value(id);
+  return guard("reading a device",
+               [&] { return first(select(session_->sql, "WHERE id = :v", &value)); });
+}
+
+Result<std::optional<DeviceRow>> Store::device_by_name(std::string_view name) {
+  const std::string value(name);
+  return guard("reading a device",
+               [&] { return first(select(session_->sql, "WHERE name = :v", &value)); });
+}
+
+Result<std::vector<DeviceRow>> Store::devices(bool with_revoked) {
+  const std::string where = with_revoked ? "ORDER BY name" : "WHERE revoked = 0 ORDER BY name";
+  return guard("reading the devices", [&] { return select(session_->sql, where, nullptr); });
+}
+
+Result<std::vector<Subject>> Store::subjects() {
+  return guard("reading groups and labels", [&] {
+    std::map<std::string, Subject> found;
+    std::vector<std::string> order;
+    Subject subject;
+    soci::statement devices =
+        (session_->sql.prepare << "SELECT id, name FROM devices WHERE revoked = 0 ORDER BY name",
+         into(subject.id), into(subject.name));
+    devices.execute();
+    while (devices.fetch()) {
+      found[subject.id] = Subject{subject.id, subject.name, {}, {}};
+      order.push_back(subject.id);
+    }
+    add_memberships(session_->sql, found, "");
+    std::vector<Subject> out;
+    out.reserve(order.size());
+    for (const std::string& id : order) out.push_back(std::move(found[id]));
+    return out;
+  });
+}
+
+Result<Subject> Store::subject(std::string_view id) {
+  const std::string value(id);
+  return guard("reading groups and labels", [&] {
+    Subject out;
+    out.id = value;
+    session_->sql << "SELECT name FROM devices WHERE id = :i", use(value), into(out.name);
+    std::string group;
+    soci::statement groups = (session_->sql.prepare << "SELECT group_name FROM device_groups "
+                                                       "WHERE device_id = :i ORDER BY group_name",
+                              use(value), into(group));
+    groups.execute();
+    while (groups.fetch()) out.groups.push_back(group);
+    std::string name;
+    std::string text;
+    soci::statement labels =
+        (session_->sql.prepare << "SELECT name, value FROM device_labels WHERE device_id = :i",
+         use(value), into(name), into(text));
+    labels.execute();
+    while (labels.fetch()) out.labels[name] = text;
+    return out;
+  });
+}
+
+Status Store::set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms) {
+  const std::string i(id);
+  const long long seen = seen_ms;
+  return guard("writing a device's facts", [&] {
+    const std::string text = as_json(facts);
+    session_->sql << "UPDATE devices SET facts_json = :f, seen_ms = :s WHERE id = :i", use(text),
+        use(seen), use(i);
+  });
+}
+
+Status Store::set_hello(std::string_view id, std::string_view agent_version,
+                        std::string_view address, std::int64_t generation_applied) {
+  const std::string i(id);
+  const std::string v(agent_version);
+  const std::string a(address);
+  const long long g = generation_applied;
+  return guard("writing a Hello", [&] {
+    session_->sql << "UPDATE devices SET agent_version = :v, address = :a, "
+                     "generation_applied = :g WHERE id = :i",
+        use(v), use(a), use(g), use(i);
+  });
+}
+
+Status Store::set_report_sequence(std::string_view id, std::int64_t sequence,
+                                  std::int64_t generation_applied) {
+  const std::string i(id);
+  const long long s = sequence;
+  const long long g = generation_applied;
+  return guard("writing a report's number", [&] {
+    session_->sql << "UPDATE devices SET report_sequence = :s, "
+                     "generation_applied = MAX(generation_applied, :g) WHERE id = :i",
+        use(s), use(g), use(i);
+  });
+}
+
+Status Store::set_certificate(std::string_view id, std::string_view public_key,
+                              std::int64_t until_ms) {
+  const std::string i(id);
+  const std::string k(public_key);
+  const long long until = until_ms;
+  return guard("writing a certificate", [&] {
+    session_->sql << "UPDATE devices SET public_key = :k, certificate_until_ms = :u WHERE id = :i",
+        use(k), use(until), use(i);
+  });
+}
+
+Status Store::revoke_device(std::string_view id) {
+  const std::string i(id);
+  // The name is free again for another device; the row stays, so that the certificate is known.
+  return guard("revoking a device", [&] {
+    session_->sql << "UPDATE devices SET revoked = 1, name = name || '~' || id "
+                     "WHERE id = :i AND revoked = 0",
+        use(i);
+    session_->sql << "DELETE FROM desired WHERE device_id = :i", use(i);
+  });
+}
+
+Status Store::add_group(std::string_view id, std::string_view group) {
+  const std::string i(id);
+  const std::string g(group);
+  return guard("adding to a group", [&] {
+    session_->sql << "INSERT INTO device_groups (device_id, group_name) VALUES (:i,:g) "
+                     "ON CONFLICT DO NOTHING",
+        use(i), use(g);
+  });
+}
+
+Status Store::set_label(std::string_view id, std::string_view name, std::string_view value) {
+  const std::string i(id);
+  const std::string n(name);
+  const std::string v(value);
+  return guard("setting a label", [&] {
+    session_->sql << "INSERT INTO device_labels (device_id, name, value) VALUES (:i,:n,:v) "
+                     "ON CONFLICT (device_id, name) DO UPDATE SET value = excluded.value",
+        use(i), use(n), use(v);
+  });
+}
+
+Status Store::remove_label(std::string_view id, std::string_view name) {
+  const std::string i(id);
+  const std::string n(name);
+  return guard("removing a label", [&] {
+    session_->sql << "DELETE FROM device_labels WHERE device_id = :i AND name = :n", use(i),
+        use(n);
+  });
+}
+
+Result<std::int64_t> Store::next_generation(std::string_view id) {
+  const std::string i(id);
+  return guard("raising a generation", [&]() -> std::int64_t {
+    long long generation = 0;
+    session_->sql << "UPDATE devices SET generation = generation + 1 WHERE id = :i", use(i);
+    session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
+    return generation;
+  });
+}
+
+Result<std::vector<v1::DesiredApp>> Store::desired(std::string_view id) {
+  const std::string i(id);
+  return guard("reading what is wanted", [&] { return select_desired(session_->sql, i); });
+}
+
+Result<std::optional<v1::DesiredApp>> Store::desired_app(std::string_view id,
+                                                         std::string_view app) {
+  TRY(const std::vector<v1::DesiredApp> all, desired(id));
+  for (const v1::DesiredApp& each : all) {
+    if (each.app() == app) return std::optional<v1::DesiredApp>(each);
+  }
+  return std::optional<v1::DesiredApp>();
+}
+
+Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
+  const std::string i(id);
+  const auto release = static_cast<long long>(desired.release());
+  const long long run = desired.run();
+  const long long restarts = desired.restart_count();
+  const auto fall_back = static_cast<long long>(desired.fall_back());
+  const long long retry = desired.retry_refused() ? 1 : 0;
+  const auto deadline = static_cast<long long>(desired.deadline_ms());
+  return guard("writing what is wanted", [&] {
+    session_->sql << "INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
+                     "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms) "
+                     "VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l)",
+        use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
+        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline);
+  });
+}
+
+Status Store::remove_desired(std::string_view id, std::string_view app) {
+  const std::string i(id);
+  const std::string a(app);
+  return guard("forgetting what was wanted", [&] {
+    session_->sql << "DELETE FROM desired WHERE device_id = :d AND app = :a", use(i), use(a);
+  });
+}
+
+}  // namespace controller

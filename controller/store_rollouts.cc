@@ -1,0 +1,349 @@
+// Rollouts, their devices' rows, and the events.
+#include "controller/store_sql.h"
+
+namespace controller {
+namespace {
+
+using rollout::Device;
+using rollout::Rollout;
+using soci::into;
+using soci::use;
+
+v1::Rollout to_message(const Rollout& value) {
+  v1::Rollout out;
+  out.set_previous_release(value.previous_release);
+  out.set_selector(value.selector);
+  out.set_by(value.by);
+  out.set_created_ms(static_cast<std::uint64_t>(value.created_ms));
+  out.set_ended_ms(static_cast<std::uint64_t>(value.ended_ms));
+  *out.mutable_counts() = value.counts;
+  out.set_verdict(value.verdict);
+  out.set_strategy(value.strategy);
+  out.set_require_all(value.require_all);
+  return out;
+}
+
+struct RawRollout {
+  long long number = 0, state = 0, kind = 0, release = 0, deadline = 0;
+  std::string app, first_failure, json;
+
+  Rollout take() const {
+    v1::Rollout message;
+    read_json(json, message);
+    Rollout out;
+    out.number = number;
+    out.kind = static_cast<v1::RolloutKind>(kind);
+    out.app = app;
+    out.release = static_cast<std::uint64_t>(release);
+    out.previous_release = message.previous_release();
+    out.selector = message.selector();
+    out.by = message.by();
+    out.state = static_cast<v1::RolloutState>(state);
+    out.created_ms = static_cast<std::int64_t>(message.created_ms());
+    out.ended_ms = static_cast<std::int64_t>(message.ended_ms());
+    out.device_deadline_ms = deadline;
+    out.counts = message.counts();
+    out.first_failure = first_failure;
+    out.verdict = message.verdict();
+    out.strategy = message.strategy();
+    out.require_all = message.require_all();
+    return out;
+  }
+};
+
+// `tail` begins with WHERE or ORDER; its values are in `text` and `number`, in this order.
+std::vector<Rollout> select(soci::session& sql, const std::string& tail, const std::string* text,
+                            const long long* number) {
+  RawRollout raw;
+  soci::statement statement(sql);
+  statement.exchange(into(raw.number));
+  statement.exchange(into(raw.app));
+  statement.exchange(into(raw.state));
+  statement.exchange(into(raw.kind));
+  statement.exchange(into(raw.release));
+  statement.exchange(into(raw.deadline));
+  statement.exchange(into(raw.first_failure));
+  statement.exchange(into(raw.json));
+  if (text != nullptr) statement.exchange(use(*text));
+  if (number != nullptr) statement.exchange(use(*number));
+  statement.alloc();
+  statement.prepare(
+      "SELECT number, app, state, kind, release_number, device_deadline_ms, first_failure, "
+      "rollout_json FROM rollouts " +
+      tail);
+  statement.define_and_bind();
+  statement.execute();
+  std::vector<Rollout> out;
+  while (statement.fetch()) out.push_back(raw.take());
+  return out;
+}
+
+struct RawDevice {
+  long long deadline = 0, wanted = 0, release = 0, run = 0;
+  std::string id, attempt, json;
+
+  Device take() const {
+    Device out;
+    out.id = id;
+    out.attempt = attempt;
+    out.deadline_ms = deadline;
+    out.before.wanted = wanted != 0;
+    out.before.release = static_cast<std::uint64_t>(release);
+    out.before.run = static_cast<v1::DesiredRun>(run);
+    read_json(json, out.row);
+    return out;
+  }
+};
+
+std::vector<Device> select_devices(soci::session& sql, long long number, const std::string* id) {
+  RawDevice raw;
+  soci::statement statement(sql);
+  statement.exchange(into(raw.id));
+  statement.exchange(into(raw.attempt));
+  statement.exchange(into(raw.deadline));
+  statement.exchange(into(raw.wanted));
+  statement.exchange(into(raw.release));
+  statement.exchange(into(raw.run));
+  statement.exchange(into(raw.json));
+  statement.exchange(use(number));
+  if (id != nullptr) statement.exchange(use(*id));
+  statement.alloc();
+  statement.prepare(
+      std::string("SELECT device_id, attempt, deadline_ms, before_wanted, before_release, "
+                  "before_run, row_json FROM rollout_devices WHERE rollout = :r") +
+      (id != nullptr ? " AND device_id = :d" : " ORDER BY rowid"));
+  statement.define_and_bind();
+  statement.execute();
+  std::vector<Device> out;
+  while (statement.fetch()) out.push_back(raw.take());
+  return out;
+}
+
+std::vector<EventRow> select_events(soci::session& sql, long long after, long long before,
+                                    const EventFilter& filter, long long limit, bool newest) {
+  const long long number = filter.rollout;
+  long long id = 0;
+  long long of_rollout = 0;
+  std::string json;
+  soci::statement statement =
+      (sql.prepare << std::string("SELECT id, rollout, event_json FROM events WHERE id > :a AND "
+                                  "id < :b AND (:r = 0 OR rollout = :s) AND (:p = '' OR app = :q) "
+                                  "AND (:d = '' OR device = :e) ORDER BY id ") +
+                          (newest ? "DESC" : "ASC") + " LIMIT :l",
+       use(after), use(before), use(number), use(number), use(filter.app), use(filter.app),
+       use(filter.device), use(filter.device), use(limit), into(id), into(of_rollout),
+       into(json));
+  statement.execute();
+  std::vector<EventRow> out;
+  while (statement.fetch()) {
+    EventRow row;
+    row.rollout = of_rollout;
+    read_json(json, row.event);
+    row.event.set_id(static_cast<std::uint64_t>(id));
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::int64_t> Store::next_rollout_number() {
+  return guard("numbering a rollout", [&]() -> std::int64_t {
+    long long last = 0;
+    session_->sql << "SELECT COALESCE(MAX(number), 0) FROM rollouts", into(last);
+    return last + 1;
+  });
+}
+
+Status Store::add_rollout(const Rollout& value) {
+  const long long number = value.number;
+  const long long state = value.state;
+  const long long kind = value.kind;
+  const auto release = static_cast<long long>(value.release);
+  const long long deadline = value.device_deadline_ms;
+  return guard("adding a rollout", [&] {
+    const std::string json = as_json(to_message(value));
+    session_->sql << "INSERT INTO rollouts (number, app, state, kind, release_number, "
+                     "device_deadline_ms, first_failure, rollout_json) "
+                     "VALUES (:n,:a,:s,:k,:r,:d,:f,:j)",
+        use(number), use(value.app), use(state), use(kind), use(release), use(deadline),
+        use(value.first_failure), use(json);
+  });
+}
+
+Status Store::set_rollout(const Rollout& value) {
+  const long long number = value.number;
+  const long long state = value.state;
+  return guard("writing a rollout", [&] {
+    const std::string json = as_json(to_message(value));
+    session_->sql << "UPDATE rollouts SET state = :s, first_failure = :f, rollout_json = :j "
+                     "WHERE number = :n",
+        use(state), use(value.first_failure), use(json), use(number);
+  });
+}
+
+Result<std::optional<Rollout>> Store::rollout(std::int64_t number) {
+  const long long n = number;
+  return guard("reading a rollout", [&]() -> std::optional<Rollout> {
+    std::vector<Rollout> rows = select(session_->sql, "WHERE number = :n", nullptr, &n);
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+  });
+}
+
+Result<std::vector<Rollout>> Store::rollouts(std::int64_t limit) {
+  const long long n = limit;
+  return guard("reading the rollouts", [&] {
+    return select(session_->sql, "ORDER BY number DESC LIMIT :n", nullptr, &n);
+  });
+}
+
+Result<std::vector<Rollout>> Store::rollouts_of(std::string_view app, v1::RolloutState state) {
+  const std::string a(app);
+  const long long s = state;
+  return guard("reading an app's rollouts", [&] {
+    return select(session_->sql, "WHERE app = :a AND state = :s ORDER BY number DESC", &a, &s);
+  });
+}
+
+Result<std::vector<Rollout>> Store::running_rollouts() {
+  const long long s = v1::ROLLOUT_RUNNING;
+  return guard("reading the running rollouts", [&] {
+    return select(session_->sql, "WHERE state = :s ORDER BY number DESC", nullptr, &s);
+  });
+}
+
+Status Store::add_rollout_device(std::int64_t number, std::string_view app, const Device& device) {
+  const long long n = number;
+  const std::string a(app);
+  const long long state = device.row.state();
+  const long long ended = rollout::has_ended(device.row.state()) ? 1 : 0;
+  const long long deadline = device.deadline_ms;
+  const long long wanted = device.before.wanted ? 1 : 0;
+  const auto release = static_cast<long long>(device.before.release);
+  const long long run = device.before.run;
+  return guard("adding a rollout's device", [&] {
+    const std::string json = as_json(device.row);
+    session_->sql << "INSERT INTO rollout_devices (rollout, device_id, app, attempt, state, "
+                     "ended, deadline_ms, before_wanted, before_release, before_run, row_json) "
+                     "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:j)",
+        use(n), use(device.id), use(a), use(device.attempt), use(state), use(ended),
+        use(deadline), use(wanted), use(release), use(run), use(json);
+  });
+}
+
+Status Store::set_rollout_device(std::int64_t number, const Device& device) {
+  const long long n = number;
+  const long long state = device.row.state();
+  const long long ended = rollout::has_ended(device.row.state()) ? 1 : 0;
+  const long long deadline = device.deadline_ms;
+  return guard("writing a rollout's device", [&] {
+    const std::string json = as_json(device.row);
+    session_->sql << "UPDATE rollout_devices SET state = :s, ended = :e, deadline_ms = :d, "
+                     "row_json = :j WHERE rollout = :n AND device_id = :i",
+        use(state), use(ended), use(deadline), use(json), use(n), use(device.id);
+  });
+}
+
+Result<std::vector<Device>> Store::rollout_devices(std::int64_t number) {
+  return guard("reading a rollout's devices",
+               [&] { return select_devices(session_->sql, number, nullptr); });
+}
+
+Result<std::optional<Device>> Store::rollout_device(std::int64_t number, std::string_view id) {
+  const std::string i(id);
+  return guard("reading a rollout's device", [&]() -> std::optional<Device> {
+    std::vector<Device> rows = select_devices(session_->sql, number, &i);
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+  });
+}
+
+Result<std::int64_t> Store::rollout_of_attempt(std::string_view id, std::string_view attempt) {
+  const std::string i(id);
+  const std::string a(attempt);
+  return guard("reading an attempt", [&]() -> std::int64_t {
+    long long number = 0;
+    session_->sql << "SELECT rollout FROM rollout_devices WHERE attempt = :a AND device_id = :i",
+        use(a), use(i), into(number);
+    return session_->sql.got_data() ? number : 0;
+  });
+}
+
+Result<std::vector<std::int64_t>> Store::open_rollouts_of(std::string_view id) {
+  const std::string i(id);
+  return guard("reading a device's rollouts", [&] {
+    long long number = 0;
+    soci::statement statement = (session_->sql.prepare << "SELECT rollout FROM rollout_devices "
+                                                          "WHERE device_id = :i AND ended = 0",
+                                 use(i), into(number));
+    statement.execute();
+    std::vector<std::int64_t> out;
+    while (statement.fetch()) out.push_back(number);
+    return out;
+  });
+}
+
+Result<std::vector<std::pair<std::int64_t, std::string>>> Store::due(std::int64_t now_ms) {
+  const long long now = now_ms;
+  return guard("reading deadlines", [&] {
+    long long number = 0;
+    std::string id;
+    soci::statement statement =
+        (session_->sql.prepare << "SELECT rollout, device_id FROM rollout_devices "
+                                  "WHERE deadline_ms > 0 AND deadline_ms <= :t LIMIT 256",
+         use(now), into(number), into(id));
+    statement.execute();
+    std::vector<std::pair<std::int64_t, std::string>> out;
+    while (statement.fetch()) out.emplace_back(number, id);
+    return out;
+  });
+}
+
+Result<std::int64_t> Store::last_event_id() {
+  return guard("reading the last event", [&]() -> std::int64_t {
+    long long last = 0;
+    session_->sql << "SELECT COALESCE(MAX(id), 0) FROM events", into(last);
+    return last;
+  });
+}
+
+Result<std::int64_t> Store::oldest_event_id() {
+  return guard("reading the oldest event", [&]() -> std::int64_t {
+    long long oldest = 0;
+    session_->sql << "SELECT COALESCE(MIN(id), 0) FROM events", into(oldest);
+    return oldest;
+  });
+}
+
+Status Store::add_event(const EventRow& row) {
+  const auto id = static_cast<long long>(row.event.id());
+  const long long number = row.rollout;
+  const long long oldest = id - kEventsKept;
+  return guard("adding an event", [&] {
+    const std::string json = as_json(row.event);
+    session_->sql << "INSERT INTO events (id, rollout, app, device, event_json) "
+                     "VALUES (:i,:r,:a,:d,:j)",
+        use(id), use(number), use(row.event.app()), use(row.event.device()), use(json);
+    session_->sql << "DELETE FROM events WHERE id <= :o", use(oldest);
+  });
+}
+
+Result<std::vector<EventRow>> Store::events_after(std::int64_t after, const EventFilter& filter,
+                                                  std::int64_t limit) {
+  return guard("reading events", [&] {
+    return select_events(session_->sql, after, std::numeric_limits<long long>::max(), filter,
+                         limit, false);
+  });
+}
+
+Result<std::vector<EventRow>> Store::recent_events(const EventFilter& filter, std::int64_t limit) {
+  return guard("reading events", [&] {
+    std::vector<EventRow> rows = select_events(
+        session_->sql, 0, std::numeric_limits<long long>::max(), filter, limit, true);
+    std::reverse(rows.begin(), rows.end());
+    return rows;
+  });
+}
+
+}  // namespace controller
