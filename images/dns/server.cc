@@ -25,6 +25,8 @@ struct Connection {
   std::uint64_t active_ms = 0;
   std::array<std::uint8_t, 2 + kMaxQueryBytes> in{};
   std::size_t in_size = 0;
+  pbuf* waiting = nullptr;  // came, but `in` has no room for all of it yet
+  u16_t waiting_taken = 0;
   std::array<std::uint8_t, 2 + kMaxAnswerBytes> out{};
   std::size_t out_size = 0;
   std::size_t out_given = 0;  // to lwIP, which keeps pointing into `out` ...
@@ -62,10 +64,16 @@ void on_datagram(void*, udp_pcb* pcb, pbuf* packet, const ip_addr_t* source, u16
   pbuf_free(reply);
 }
 
+void forget(Connection& connection) {
+  connection.pcb = nullptr;
+  if (connection.waiting != nullptr) pbuf_free(connection.waiting);
+  connection.waiting = nullptr;
+}
+
 /// End the connection. True: by an abort, after which lwIP must not be told anything but ERR_ABRT.
 bool close_connection(Connection& connection) {
   tcp_pcb* pcb = connection.pcb;
-  connection.pcb = nullptr;
+  forget(connection);
   tcp_arg(pcb, nullptr);
   tcp_recv(pcb, nullptr);
   tcp_sent(pcb, nullptr);
@@ -76,6 +84,22 @@ bool close_connection(Connection& connection) {
   if (!unsent && tcp_close(pcb) == ERR_OK) return false;
   tcp_abort(pcb);
   return true;
+}
+
+/// Move what waits into `in`, as far as there is room; the window opens by as much.
+void pull_in(Connection& connection) {
+  if (connection.waiting == nullptr) return;
+  const std::size_t left = connection.waiting->tot_len - connection.waiting_taken;
+  const std::size_t room = connection.in.size() - connection.in_size;
+  const auto count = static_cast<u16_t>(std::min(left, room));
+  pbuf_copy_partial(connection.waiting, connection.in.data() + connection.in_size, count,
+                    connection.waiting_taken);
+  connection.in_size += count;
+  connection.waiting_taken = static_cast<u16_t>(connection.waiting_taken + count);
+  tcp_recved(connection.pcb, count);
+  if (count < left) return;
+  pbuf_free(connection.waiting);
+  connection.waiting = nullptr;
 }
 
 /// Hand lwIP as much of the answer as it takes now.
@@ -116,31 +140,25 @@ bool take_query(Connection& connection) {
 
 /// What every event ends with.
 err_t go_on(Connection& connection) {
+  pull_in(connection);
   const bool fine = take_query(connection);
-  const bool done = connection.ended && connection.out_acked == connection.out_size;
+  const bool done = connection.ended && connection.waiting == nullptr &&
+                    connection.out_acked == connection.out_size;
   if (fine && !done) return ERR_OK;
   return close_connection(connection) ? ERR_ABRT : ERR_OK;
 }
 
-err_t on_bytes(void* argument, tcp_pcb* pcb, pbuf* packet, err_t) {
+err_t on_bytes(void* argument, tcp_pcb*, pbuf* packet, err_t) {
   auto& connection = *static_cast<Connection*>(argument);
   connection.active_ms = runtime::platform::monotonic_ms();
   if (packet == nullptr) {
     connection.ended = true;
     return go_on(connection);
   }
-  const std::size_t room = connection.in.size() - connection.in_size;
-  if (packet->tot_len > room) {
-    // lwIP keeps what we do not take and offers it again; more than fits at all is no DNS.
-    const bool hopeless = packet->tot_len > connection.in.size();
-    if (!hopeless && connection.out_acked < connection.out_size) return ERR_MEM;
-    pbuf_free(packet);
-    return close_connection(connection) ? ERR_ABRT : ERR_OK;
-  }
-  pbuf_copy_partial(packet, connection.in.data() + connection.in_size, packet->tot_len, 0);
-  connection.in_size += packet->tot_len;
-  tcp_recved(pcb, packet->tot_len);
-  pbuf_free(packet);
+  // One at a time: lwIP keeps what we refuse and offers it again, and takes no more meanwhile.
+  if (connection.waiting != nullptr) return ERR_MEM;
+  connection.waiting = packet;
+  connection.waiting_taken = 0;
   return go_on(connection);
 }
 
@@ -162,7 +180,7 @@ err_t on_poll(void* argument, tcp_pcb*) {
 }
 
 void on_error(void* argument, err_t) {
-  if (argument != nullptr) static_cast<Connection*>(argument)->pcb = nullptr;
+  if (argument != nullptr) forget(*static_cast<Connection*>(argument));
 }
 
 err_t on_connection(void*, tcp_pcb* pcb, err_t error) {

@@ -124,6 +124,18 @@ ask +tcp +keepopen www.example.test www.example.test ftp.example.test >/dev/null
   fail "several questions on one connection"
 for ((i = 0; i < 40; i++)); do ask +short +tcp www.example.test >/dev/null || fail "connection $i"; done
 ok "40 connections one after the other, and several questions on one"
+# 50 questions in one piece, more than one buffer holds; each answer is 52 bytes with its length.
+question='\x00\x22\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00'
+question+='\x03www\x07example\x04test\x00\x00\x01\x00\x01'
+pipeline() {
+  exec 3<>/dev/tcp/10.77.0.3/53
+  for ((i = 0; i < 50; i++)); do printf "$1"; done >"$2"
+  cat "$2" >&3
+  timeout 5 head -c 2600 <&3 | wc -c
+}
+count=$(ip netns exec "$net" bash -c "$(declare -f pipeline); pipeline '$question' '$work/pipe'")
+((count == 2600)) || fail "$count of 2600 bytes for 50 questions in one piece"
+ok "50 questions in one piece"
 ip netns exec "$net" ping -q -c 3 -i 0.2 -W 1 10.77.0.3 >/dev/null || fail "no echo"
 ok "answers ping"
 before=$(awk '{ print $14 + $15 }' "/proc/$monitor/stat")

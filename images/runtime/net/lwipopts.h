@@ -37,7 +37,7 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 8
 #define MEMP_NUM_TCP_SEG 128
 #define MEMP_NUM_REASSDATA 8
-#define PBUF_POOL_SIZE 64
+#define PBUF_POOL_SIZE 128
 #define PBUF_POOL_BUFSIZE 1536
 
 #define TCP_MSS 1460
@@ -46,6 +46,7 @@
 #define TCP_SND_QUEUELEN 32
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_QUEUE_OOSEQ 1
+#define TCP_OOSEQ_MAX_PBUFS 2 /* or tiny segments out of order would take the whole pool */
 #define LWIP_TCP_TIMESTAMPS 0
 /* A random first sequence number per connection: nobody outside can guess it. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) (fleet_random())
