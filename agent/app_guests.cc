@@ -142,6 +142,8 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
     co_return started.error().with("starting " + name + " " + std::to_string(record.release));
   }
   guest.started_ms = device.ports.machine.boottime_ms();
+  guest.last.id = guest.id;
+  guest.last.state = InstanceState::running;
   proto::log_info("guest.started", {{"app", name},
                                     {"release", record.release},
                                     {"slot", ota::name_of(slot)},

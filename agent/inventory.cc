@@ -14,6 +14,7 @@
 
 #include "agent/monitors/probe.h"
 #include "agent/monitors/qemu.h"
+#include "images/inspect.h"
 
 namespace agent {
 namespace {
@@ -120,28 +121,41 @@ Status RealMachine::check_fit(const fleet::v1::AppManifest& manifest) {
   return {};
 }
 
-Result<monitors::ImageFacts> RealMachine::inspect_image(const fleet::v1::Image& declared,
-                                                        const ota::Fd&) {
-  monitors::ImageFacts facts;
-  facts.arch = declared.arch() == fleet::v1::AARCH64 ? monitors::Arch::aarch64
-                                                     : monitors::Arch::x86_64;
-  switch (declared.format()) {
-    case fleet::v1::UNIFLEET:
-      facts.family = monitors::Family::fleet;
-      facts.boot = monitors::Boot::pvh;
-      facts.family_name = "Unifleet";
-      break;
-    case fleet::v1::LINUX:
-      facts.family = monitors::Family::linux;
-      facts.boot = monitors::Boot::bzimage;
-      facts.family_name = "Linux";
-      break;
-    default:
-      facts.family = monitors::Family::other;
-      facts.boot = monitors::Boot::pvh;
-      facts.family_name = fleet::v1::Format_Name(declared.format());
-      break;
+// The manifest's label wins over what the bytes look like (FORMATS 1a); the bytes say how to boot.
+monitors::Family family_of(const fleet::v1::Image& declared, images::Family seen) {
+  const auto family = declared.format() == fleet::v1::FORMAT_AUTO
+                          ? seen
+                          : static_cast<images::Family>(declared.format());
+  switch (family) {
+    case images::Family::unifleet: return monitors::Family::fleet;
+    case images::Family::linux: return monitors::Family::linux;
+    case images::Family::unknown: return monitors::Family::unknown;
+    default: return monitors::Family::other;
   }
+}
+
+monitors::Boot boot_of(const images::ImageInfo& info) {
+  switch (info.boot) {
+    case images::BootProtocol::pvh: return monitors::Boot::pvh;
+    case images::BootProtocol::bzimage: return monitors::Boot::bzimage;
+    case images::BootProtocol::arm64_image: return monitors::Boot::arm64_image;
+    case images::BootProtocol::solo5:
+      return info.platform == images::Platform::spt ? monitors::Boot::spt : monitors::Boot::hvt;
+    default: return monitors::Boot::unknown;
+  }
+}
+
+Result<monitors::ImageFacts> RealMachine::inspect_image(const fleet::v1::Image& declared,
+                                                        const ota::Fd& kernel) {
+  TRY(const images::ImageInfo info, images::inspect_descriptor(kernel.get()));
+  TRY_VOID(images::check_runs_on(info, static_cast<images::Arch>(this_arch())));
+  if (!info.obstacle.empty()) return Error{Code::no_monitor, info.obstacle, ""};
+  monitors::ImageFacts facts;
+  facts.arch = info.arch == images::Arch::aarch64 ? monitors::Arch::aarch64
+                                                  : monitors::Arch::x86_64;
+  facts.family = family_of(declared, info.family);
+  facts.boot = boot_of(info);
+  facts.family_name = images::name_of(info.family);
   return facts;
 }
 

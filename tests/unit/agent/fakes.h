@@ -1,0 +1,206 @@
+// Fakes behind the agent's ports: a clock that jumps, a launcher whose guests are scripted by their
+// release, and a device around the real agent that can be killed and begun again.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/agent.h"
+#include "tests/unit/agent/repository.h"
+
+namespace tests {
+
+/// Time that passes only when nothing else is left to do.
+class SimClock final : public proto::Clock {
+ public:
+  explicit SimClock(boost::asio::io_context& loop) : loop_(loop) {}
+  std::int64_t now_ms() const override { return now_ms_; }
+  std::int64_t wall_ms() const override { return wall_base_ms + now_ms_; }
+  TimerId call_at(std::int64_t at_ms, std::function<void()> wake) override;
+  void cancel(TimerId timer) override;
+  /// Jumps to the next timer and fires it; false if there is none before the limit.
+  bool advance(std::int64_t limit_ms);
+
+  std::int64_t wall_base_ms = 1'800'000'000'000;
+
+ private:
+  boost::asio::io_context& loop_;
+  std::int64_t now_ms_ = 1000;
+  TimerId next_ = 1;
+  std::map<std::pair<std::int64_t, TimerId>, std::function<void()>> timers_;
+};
+
+/// How the guests of one release behave.
+struct Script {
+  std::int64_t answers_after_ms = 20;   // from its start; < 0: never
+  std::int64_t exits_after_ms = -1;     // < 0: never
+  int exit_status = 0;
+  std::string console;
+  std::int64_t stops_answering_ms = -1;  // < 0: never
+};
+
+/// What the launcher holds; it outlives agents, and copies of it are worlds of their own.
+struct Guests {
+  std::vector<agent::Instance> instances;
+  std::vector<agent::PublishedPort> published;
+  std::uint64_t boot_ms = 1;
+};
+
+class FakeLauncher final : public agent::Launcher {
+ public:
+  FakeLauncher(SimClock& clock, Guests& guests, std::map<std::uint64_t, Script>& scripts)
+      : clock_(clock), guests_(guests), scripts_(scripts) {}
+
+  proto::Result<agent::LauncherInfo> info() override;
+  proto::Status start(agent::StartRequest request) override;
+  proto::Status stop(const std::string& id, std::uint32_t grace_ms) override;
+  proto::Status remove(const std::string& id) override;
+  proto::Result<std::vector<agent::Instance>> list() override;
+  proto::Status set_ports(const std::string& id, bool up) override;
+  proto::Status publish(const std::vector<agent::PublishedPort>& ports) override;
+  proto::Status flush_flows(const std::vector<agent::Flow>& flows) override;
+  proto::Result<agent::ConsoleChunk> read_console(const std::string& id,
+                                                  std::uint64_t offset) override;
+  proto::Result<agent::Fd> open_events() override;
+
+  /// Whether that address answers now.
+  bool answers(agent::Ipv4 address);
+  /// Whether the published port 53 leads to a guest that answers; false when nothing is published.
+  bool serves();
+  /// Called before and after each change, for snapshots.
+  std::function<void()> on_change;
+  std::vector<std::string> calls;
+  int refused_starts = 0;  // so many starts fail with start_failed
+
+ private:
+  agent::Instance* find(const std::string& id);
+  void age();
+  void changed();
+
+  SimClock& clock_;
+  Guests& guests_;
+  std::map<std::uint64_t, Script>& scripts_;
+};
+
+class FakeMachine final : public agent::Machine {
+ public:
+  explicit FakeMachine(SimClock& clock) : clock_(clock) {}
+  fleet::v1::Arch arch() const override;
+  ota::BootTime boot_time() override {
+    return {boot_id, static_cast<std::uint64_t>(clock_.now_ms())};
+  }
+  std::uint64_t boottime_ms() override { return static_cast<std::uint64_t>(clock_.now_ms()); }
+  bool clock_synchronised() override { return true; }
+  proto::Result<std::uint64_t> memory_free_bytes() override { return memory_free; }
+  proto::Result<std::vector<agent::HostSocket>> host_sockets() override { return sockets; }
+  fleet::v1::Inventory inventory() override { return {}; }
+  proto::Status check_fit(const fleet::v1::AppManifest&) override { return {}; }
+  proto::Result<monitors::ImageFacts> inspect_image(const fleet::v1::Image&,
+                                                    const ota::Fd&) override;
+  proto::Result<std::vector<agent::MonitorChoice>> probe_monitors() override;
+
+  std::string boot_id = "boot-1";
+  std::uint64_t memory_free = 512 * proto::kMiB;
+  std::vector<agent::HostSocket> sockets;
+  bool monitor_usable = true;
+
+ private:
+  SimClock& clock_;
+};
+
+/// A disk that can be full.
+class FullDisk final : public ota::Disk {
+ public:
+  explicit FullDisk(ota::Disk& real) : real_(real) {}
+  proto::Result<std::vector<std::byte>> read_file(std::string_view path,
+                                                  std::size_t max_bytes) override {
+    return real_.read_file(path, max_bytes);
+  }
+  proto::Status replace_file(std::string_view path, std::span<const std::byte> bytes) override;
+  proto::Result<ota::Fd> open_partial(std::string_view path, std::uint64_t reserve) override;
+  proto::Status publish(std::string_view partial, const ota::Fd& file,
+                        std::string_view final_path) override;
+  proto::Result<ota::Fd> open_file(std::string_view path) override { return real_.open_file(path); }
+  proto::Status remove(std::string_view path) override { return real_.remove(path); }
+  proto::Result<std::vector<ota::DiskEntry>> list(std::string_view path) override {
+    return real_.list(path);
+  }
+  proto::Result<std::uint64_t> free_bytes() override;
+  proto::Status make_directory(std::string_view path) override {
+    return real_.make_directory(path);
+  }
+
+  std::optional<std::uint64_t> free_as_told;  // what free_bytes() says
+  bool full = false;                          // what writing says
+
+ private:
+  ota::Disk& real_;
+};
+
+/// One device: a state directory, a launcher's world, and an agent that can be killed.
+class TestDevice {
+ public:
+  explicit TestDevice(Repository& repository);
+  /// A copy as a power cut or kill -9 leaves it: the directory and what the launcher holds.
+  TestDevice(const TestDevice& other, Repository& repository);
+  ~TestDevice();
+
+  void start();
+  /// As SIGTERM: the agent goes, guests stay.
+  void stop();
+  /// Runs until `done` says so; false when `limit_ms` of its time passed before.
+  bool run_until(const std::function<bool()>& done, std::int64_t limit_ms = 120'000);
+  void run_for(std::int64_t ms);
+  /// Gives the agent a Desired of one app with the next generation.
+  void want(const fleet::v1::DesiredApp& app);
+  static fleet::v1::DesiredApp wish(const std::string& app, std::uint64_t release,
+                                    const std::string& attempt);
+  /// All reports so far, as they are in the outbox.
+  std::vector<fleet::v1::Report> reports();
+  /// The last report of that attempt, or an empty one.
+  fleet::v1::Report last(const std::string& attempt);
+  bool ended(const std::string& attempt);
+  std::uint64_t live_release(const std::string& app);
+  /// Installs a release and waits until it is healthy.
+  void install(std::uint64_t release, const std::string& attempt);
+
+  std::filesystem::path directory;
+  boost::asio::io_context loop{1};
+  SimClock clock{loop};
+  Guests guests;
+  std::map<std::uint64_t, Script> scripts;
+  Wire wire;
+  FakeLauncher launcher{clock, guests, scripts};
+  FakeMachine machine{clock};
+  std::unique_ptr<FullDisk> disk;
+  std::unique_ptr<agent::State> state;
+  std::unique_ptr<agent::Agent> agent;
+  std::function<void()> after_each_event;
+
+ private:
+  class FakeProber;
+  class FakeLink;
+  class FakeCredentials;
+  void wire_up(Repository& repository);
+
+  Repository& repository_;
+  std::unique_ptr<ota::Disk> real_disk_;
+  std::unique_ptr<agent::Prober> prober_;
+  std::unique_ptr<agent::LinkPort> link_;
+  std::unique_ptr<agent::Credentials> credentials_;
+  std::unique_ptr<agent::FetchPort> fetches_;
+  proto::BlockingPool fetch_pool_{"fetch", proto::BlockingPool::Mode::in_line};
+  proto::BlockingPool disk_pool_{"disk", proto::BlockingPool::Mode::in_line};
+  std::unique_ptr<agent::Ports> ports_;
+  std::unique_ptr<proto::TaskGroup> tasks_;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace tests
