@@ -1,62 +1,58 @@
-// Consoles: the last bytes of each instance's console, as devices send them, and who follows them.
-// In memory, under one cap; kept so that logs of a device that is offline or went back are there.
+// Consoles: the last bytes of each app, device and release, so that logs of an offline or reverted
+// device exist, and those who follow. Kept in files that may lose their newest lines in a power cut:
+// they are for people, nothing depends on them. Bytes are the guest's: never interpreted here.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <map>
+#include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
-#include "controller/events.h"
+#include "controller/http.h"
 #include "fleet/v1/api.pb.h"
-#include "fleet/v1/link.pb.h"
-#include "proto/limits.h"
+#include "ota/disk.h"
 
 namespace controller {
 
-inline constexpr std::size_t kConsolesBytes = 32 * proto::kMiB;  // all of them; the oldest go first
-
 class Consoles {
  public:
-  /// Keeps the chunk and hands it to who follows. What was there already is not kept twice.
-  /// in     device: its name. Chunks are bounded by the link's limits
-  void add(const std::string& device, const v1::LogChunk& chunk);
+  /// `disk` is the folder of consoles; it outlives this, as does the clock.
+  Consoles(ota::Disk& disk, proto::Clock& clock);
+  Consoles(const Consoles&) = delete;
+  Consoles& operator=(const Consoles&) = delete;
 
-  /// What is kept of an app, oldest instance first. device "": of all; release 0: of all.
-  std::vector<v1::LogEvent> kept(const std::string& app, const std::string& device,
-                                 std::uint64_t release) const;
-  void forget_device(const std::string& device);
-  std::size_t size_bytes() const { return size_bytes_; }
-
-  /// Followers of an app's consoles; the filter's device may name one.
-  Feed& feed() { return feed_; }
-  /// How many chunks came so far, to see whether more are coming.
-  std::uint64_t chunks_seen() const { return chunks_seen_; }
+  /// Bytes that are kept already are dropped; a gap is kept as a gap.
+  void add(const std::string& device, const fleet::v1::LogChunk& chunk);
+  /// What is kept of an app on a device; release 0: of every release, oldest first.
+  fleet::v1::LogList kept(const std::string& app, const std::string& device,
+                          std::uint64_t release);
+  /// Chunks of the app as they come, of the devices named.
+  std::unique_ptr<Feed> follow(const std::string& app, std::vector<std::string> devices);
+  /// (app, device) pairs that are followed now.
+  std::vector<std::pair<std::string, std::string>> followed() const;
 
  private:
-  struct Key {
-    std::string device;
+  friend class ConsoleFeed;
+  using Key = std::tuple<std::string, std::string, std::uint64_t>;  // device, app, release
+  struct Follower {
     std::string app;
-    std::uint64_t release = 0;
-    std::string instance;
-    auto operator<=>(const Key&) const = default;
+    std::vector<std::string> devices;
+    std::deque<std::string> waiting;  // bounded: the oldest go
+    std::uint64_t next_id = 1;
   };
-  struct Kept {
-    std::uint64_t offset = 0;  // of the first byte of data
-    std::string data;
-    std::uint64_t time_ms = 0;
-    std::list<Key>::iterator age;
-  };
-  void drop_oldest();
-  static v1::LogEvent to_event(const Key& key, std::uint64_t offset, std::string data,
-                               std::uint64_t time_ms);
 
-  std::map<Key, Kept> kept_;
-  std::list<Key> ages_;  // the least recently written first
-  std::size_t size_bytes_ = 0;
-  std::uint64_t chunks_seen_ = 0;
-  Feed feed_;
+  fleet::v1::LogEvent& load(const Key& key);
+  static std::string file_name(const Key& key);
+
+  ota::Disk& disk_;
+  proto::Clock& clock_;
+  proto::Notifier added_;
+  std::map<Key, fleet::v1::LogEvent> kept_;
+  std::list<Follower> followers_;
 };
 
 }  // namespace controller

@@ -1,76 +1,56 @@
-// Enrolment: a device's first certificate against a one-time token, and its later ones (DESIGN 4).
-// The device's key never comes here; a token's use is bound to the key of the request.
+// Enrolment: a one-time token and a certificate request become a device with a certificate.
+// A use of a token is bound to the request's public key, so that a lost answer can be asked for
+// again. Nothing of the request but its key gets into the certificate.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "controller/data_dir.h"
 #include "controller/fleet.h"
-#include "fleet/v1/api.pb.h"
-#include "proto/identity.h"
+#include "controller/store.h"
 
 namespace controller {
 
-inline constexpr int kDeviceCertificateDays = 90;
-inline constexpr std::uint32_t kMaxTokenUses = 10000;
-inline constexpr std::int64_t kMaxTokenTtl_ms = 90ll * 24 * 3600 * 1000;
-
-/// The certificate authority of this fleet.
-struct Authority {
-  std::string certificate_pem;
-  proto::PrivateKey key;
-};
-
-/// What bootstrap files say about where the controller is.
-struct Whereabouts {
-  std::string address;    // HOST:PORT
-  std::string host_name;  // in the server's certificate
+/// What bootstrap files say about us.
+struct Endpoint {
+  std::string address;    // HOST:PORT that devices connect to
+  std::string host_name;  // that they verify
 };
 
 class Enrolment {
  public:
-  /// All outlive it.
-  Enrolment(Fleet& fleet, Store& store, const Authority& authority, Whereabouts where)
-      : fleet_(fleet), store_(store), authority_(authority), where_(std::move(where)) {}
+  Enrolment(Store& store, Fleet& fleet, const DataDir& data, Endpoint endpoint,
+            proto::Clock& clock);
 
-  /// A token, with the bootstrap file that carries it. Only its hash is kept.
-  /// errors bad_argument (group, labels, uses, ttl) | not_found (no TUF root yet)
-  Result<v1::EnrollToken> make_token(const v1::EnrollTokenRequest& request, const std::string& by,
-                                     std::int64_t now_ms);
+  /// The token is in the answer and nowhere else.
+  /// errors bad_argument (group, label, uses, ttl) | unavailable (no TUF root yet)
+  Result<v1::EnrollToken> make_token(const v1::EnrollTokenRequest& request, const std::string& by);
 
-  /// Enrols a device; the same token and key give the same device again.
-  /// errors unauthenticated (no such token) | token_used (used up, or too old) | bad_argument
-  ///        (CSR, name, labels) | already_exists (the name) | as Store
-  /// after  survives power loss
+  /// errors unauthenticated (unknown token) | token_used (used up, too old) | already_exists (name) |
+  ///        bad_argument | bad_signature (the request is not signed by its own key)
   Result<v1::EnrollReply> enroll(const v1::EnrollRequest& request);
 
-  /// A new certificate for a device that is known. errors as check_csr, Store
-  Result<std::string> renew(const std::string& device_id, std::string_view csr_der,
-                            std::int64_t now_ms);
+  /// A new certificate for a known device. errors as enroll
+  Result<std::string> renew(const std::string& device_id, std::string_view csr_der);
 
  private:
-  struct Issued {
-    std::string pem;
-    std::int64_t until_ms = 0;
-  };
-  Result<Issued> issue(std::string_view csr_der, const std::string& device_id,
-                       std::int64_t now_ms);
-  Result<std::string> add_device(Work& work, const EnrollTokenRow& token,
-                                 const v1::EnrollRequest& request, const std::string& public_key);
-  Result<std::string> free_name(const v1::EnrollRequest& request, const std::string& id);
-  Result<v1::EnrollReply> reply(const std::string& device_id, const Issued& issued);
+  Result<std::string> issue(std::string_view csr_der, const std::string& device_id);
+  Result<std::string> add(const EnrollTokenRow& token, const v1::EnrollRequest& request,
+                          const std::string& public_key);
+  Result<std::string> choose_name(const std::string& wished, const std::string& id);
+  Result<v1::EnrollReply> reply(const std::string& device_id, std::string_view csr_der);
 
-  Fleet& fleet_;
   Store& store_;
-  const Authority& authority_;
-  Whereabouts where_;
+  Fleet& fleet_;
+  const DataDir& data_;
+  Endpoint endpoint_;
+  proto::Clock& clock_;
 };
 
-/// A label's name: letters, digits, '-', '_', '.', '/'; at most 63. A value likewise, or empty.
-/// errors bad_argument
+/// [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most kMaxNameLength.
+bool is_name(std::string_view text);
+/// Labels have names like "site" or "device.rack" and values of at most 63 printable characters.
 Status check_label(std::string_view name, std::string_view value);
-/// A DNS label of at most kMaxNameLength characters: [a-z0-9-]. errors bad_argument
-Status check_name(std::string_view what, std::string_view name);
 
 }  // namespace controller

@@ -1,137 +1,68 @@
 #include "controller/events.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/json.h"
-#include "proto/log.h"
 
 namespace controller {
 namespace {
 
-using proto::Code;
-
-constexpr const char* kDropped =
-    "event: dropped\ndata: {\"hint\":\"too slow; connect again with Last-Event-ID\"}\n\n";
-
-std::shared_ptr<const std::string> frame_of(const v1::Event& event) {
-  auto json = proto::to_json(event, {.pretty = false, .defaults = false});
-  if (!json) {
-    proto::log_error("event.not_shown", {{"id", event.id()}, {"why", json.error().what}});
-    json = std::string("{}");
-  }
-  return std::make_shared<const std::string>(sse_frame(event.id(), event.kind(), *json));
-}
+constexpr std::int64_t kEventsAtOnce = 64;
 
 }  // namespace
 
-std::string sse_frame(std::uint64_t id, const std::string& kind, const std::string& json) {
-  std::string out;
-  if (id != 0) out += "id: " + std::to_string(id) + "\n";
-  // JSON of ours has no line break outside its escapes.
-  out += "event: " + kind + "\ndata: " + json + "\n\n";
-  return out;
-}
+class EventFeed final : public Feed {
+ public:
+  EventFeed(Events& events, EventFilter filter, std::int64_t after)
+      : events_(events), filter_(std::move(filter)), after_(after) {}
 
-Follower::Follower(Feed& feed, proto::Clock& clock, EventFilter filter)
-    : feed_(feed), clock_(clock), filter_(std::move(filter)), changed_(clock) {
-  feed_.add(this);
-}
-
-Follower::~Follower() { feed_.remove(this); }
-
-proto::awaitable<std::string> Follower::next() {
-  if (frames_.empty() && !closed_ && !dropped_) {
-    co_await changed_.wait(proto::Deadline::after(clock_, kFollowerPingMs));
+  awaitable<Result<std::string>> next(proto::Deadline deadline) override {
+    while (true) {
+      // The newest id is read first: what the filter leaves out is never looked at again.
+      CO_TRY(const std::int64_t newest, events_.store_.last_event_id());
+      CO_TRY(const auto rows, events_.store_.events_after(after_, filter_, kEventsAtOnce));
+      std::string text;
+      for (const EventRow& row : rows) {
+        CO_TRY(const std::string json, proto::to_json(row.event, {.pretty = false, .defaults = false}));
+        after_ = static_cast<std::int64_t>(row.event.id());
+        text += server_sent_event(after_, json);
+      }
+      if (!text.empty()) co_return text;
+      after_ = std::max(after_, newest);
+      const bool woken = co_await events_.added_.wait(deadline);
+      if (!woken) co_return std::string();
+    }
   }
-  if (dropped_) {
-    // Told once; the caller closes when the next call gives nothing.
-    dropped_ = false;
-    closed_ = true;
-    frames_.clear();
-    co_return std::string(kDropped);
-  }
-  std::string out;
-  constexpr std::size_t kBytesAtOnce = 64 * 1024;
-  while (!frames_.empty() && out.size() < kBytesAtOnce) {
-    out += *frames_.front();
-    frames_.pop_front();
-  }
-  if (out.empty() && !closed_) out = ": ping\n\n";
-  co_return out;
-}
 
-void Follower::add(std::shared_ptr<const std::string> frame) {
-  if (closed_ || dropped_) return;
-  if (frames_.size() >= kFollowerFrames) {
-    dropped_ = true;
-    proto::log_warning("follower.dropped", {{"frames", frames_.size()}});
-  } else {
-    frames_.push_back(std::move(frame));
-  }
-  changed_.notify();
-}
+ private:
+  Events& events_;
+  EventFilter filter_;
+  std::int64_t after_;
+};
 
-bool Follower::wants(const EventRow& row) const {
-  if (filter_.rollout != 0 && filter_.rollout != row.rollout) return false;
-  if (!filter_.app.empty() && filter_.app != row.event.app()) return false;
-  return filter_.device.empty() || filter_.device == row.event.device();
-}
+Events::Events(Store& store, proto::Clock& clock) : store_(store), clock_(clock), added_(clock) {}
 
-void Follower::close() {
-  closed_ = true;
-  changed_.notify();
-}
-
-Status Feed::admit() const {
-  if (followers_.size() < kMaxFollowers) return {};
-  return Error{Code::unavailable,
-               std::to_string(kMaxFollowers) + " streams are open already; close one, or try later",
-               ""};
-}
-
-void Feed::publish(const EventRow& row) {
-  if (followers_.empty()) return;
-  publish_frame(frame_of(row.event), row);
-}
-
-void Feed::publish_frame(const std::shared_ptr<const std::string>& frame, const EventRow& row) {
-  for (Follower* follower : followers_) {
-    if (follower->wants(row)) follower->add(frame);
-  }
-}
-
-void Feed::close() {
-  for (Follower* follower : followers_) follower->close();
-}
-
-Result<std::unique_ptr<Events>> Events::open(Store& store) {
-  TRY(const std::int64_t last, store.last_event_id());
-  return std::unique_ptr<Events>(new Events(store, last));
-}
-
-Status Events::add(EventRow& row) {
-  row.event.set_id(static_cast<std::uint64_t>(++last_id_));
+Status Events::add(EventRow row) {
+  TRY(const std::int64_t last, store_.last_event_id());
+  row.event.set_id(static_cast<std::uint64_t>(last + 1));
+  row.event.set_time_ms(static_cast<std::uint64_t>(clock_.wall_ms()));
   return store_.add_event(row);
 }
 
-Result<std::unique_ptr<Follower>> Events::follow(proto::Clock& clock, std::int64_t after,
-                                                 const EventFilter& filter) {
-  TRY_VOID(feed_.admit());
-  // Half a queue at most, so that what comes meanwhile has room; the rest is asked for again.
-  constexpr std::int64_t kReplayed = static_cast<std::int64_t>(kFollowerFrames) / 2;
-  std::vector<EventRow> missed;
-  if (after < 0) {
-    TRY(missed, store_.recent_events(filter, std::min(-after, kReplayed)));
-  } else {
-    TRY(missed, store_.events_after(after, filter, kReplayed));
-  }
-  auto follower = std::make_unique<Follower>(feed_, clock, filter);
-  for (const EventRow& row : missed) follower->add(frame_of(row.event));
-  if (missed.size() == static_cast<std::size_t>(kReplayed) && after >= 0) {
-    // More was missed than is replayed at once: the reader comes back for the rest.
-    follower->close();
-  }
-  return follower;
+std::unique_ptr<Feed> Events::follow(const EventFilter& filter, std::int64_t after) {
+  return std::make_unique<EventFeed>(*this, filter, after);
+}
+
+Result<std::int64_t> Events::before_recent(const EventFilter& filter, std::int64_t count) {
+  TRY(const auto rows, store_.recent_events(filter, count));
+  if (rows.empty()) return store_.last_event_id();
+  return static_cast<std::int64_t>(rows.front().event.id()) - 1;
+}
+
+std::string server_sent_event(std::int64_t id, const std::string& json) {
+  // JSON on one line holds no line end, so one data field is enough.
+  return "id: " + std::to_string(id) + "\ndata: " + json + "\n\n";
 }
 
 }  // namespace controller

@@ -1,360 +1,348 @@
 #include "controller/fleet.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "ota/hash.h"
 #include "proto/log.h"
 
 namespace controller {
+
 namespace {
 
-using proto::Code;
-using rollout::Device;
-using rollout::Rollout;
-using rollout::Step;
+constexpr std::int64_t kRolloutsLookedAt = 500;
 
-std::string count_of_devices(std::uint32_t count) {
-  return std::to_string(count) + (count == 1 ? " device" : " devices");
-}
-
-std::string begin_text(const Rollout& value) {
-  std::string verb = "pushes";
-  switch (value.kind) {
-    case v1::KIND_REVERT: verb = "reverts"; break;
-    case v1::KIND_STOP: verb = "stops"; break;
-    case v1::KIND_START: verb = "starts"; break;
-    case v1::KIND_RESTART: verb = "restarts"; break;
-    case v1::KIND_DELETE: verb = "deletes"; break;
-    default: break;
-  }
-  std::string text = value.by + " " + verb + " " + value.app;
-  if (value.kind == v1::KIND_PUSH) text += " " + std::to_string(value.release);
-  return text + (value.kind == v1::KIND_PUSH ? " to " : " on ") + value.selector + " (" +
-         count_of_devices(value.counts.devices()) + ")";
-}
-
-v1::Event device_event(const char* kind, const std::string& name, const std::string& text) {
-  v1::Event event;
-  event.set_kind(kind);
-  event.set_device(name);
-  event.set_text(text);
-  return event;
+bool is_release(v1::RolloutKind kind) {
+  return kind == v1::KIND_PUSH || kind == v1::KIND_ROLLBACK;
 }
 
 }  // namespace
 
-v1::Rollout to_api(const Rollout& value) {
+v1::Rollout to_api(const rollout::Rollout& rollout) {
   v1::Rollout out;
-  out.set_id(value.id());
-  out.set_kind(value.kind);
-  out.set_app(value.app);
-  out.set_release(value.release);
-  out.set_previous_release(value.previous_release);
-  out.set_selector(value.selector);
-  out.set_by(value.by);
-  out.set_state(value.state);
-  out.set_created_ms(static_cast<std::uint64_t>(value.created_ms));
-  out.set_ended_ms(static_cast<std::uint64_t>(value.ended_ms));
-  *out.mutable_counts() = value.counts;
-  out.set_verdict(value.verdict);
-  out.set_strategy(value.strategy);
-  out.set_require_all(value.require_all);
+  out.set_id(rollout.id());
+  out.set_kind(rollout.kind);
+  out.set_app(rollout.app);
+  out.set_release(rollout.release);
+  out.set_previous_release(rollout.previous_release);
+  out.set_selector(rollout.selector);
+  out.set_by(rollout.by);
+  out.set_state(rollout.state);
+  out.set_created_ms(static_cast<std::uint64_t>(rollout.created_ms));
+  out.set_ended_ms(static_cast<std::uint64_t>(rollout.ended_ms));
+  *out.mutable_counts() = rollout.counts;
+  out.set_verdict(rollout.verdict);
+  out.set_strategy(rollout.strategy);
+  out.set_require_all(rollout.require_all);
   return out;
 }
 
-Status Fleet::came_online(Work& work, const std::string& id, const std::string& name) {
-  if (!online_.insert(id).second) return {};
-  TRY_VOID(work.tell(device_event("device.online", name, name + " is online"), 0));
-  TRY(const std::vector<std::int64_t> open, store_.open_rollouts_of(id));
-  for (const std::int64_t number : open) TRY_VOID(apply(work, number, id, rollout::Online{}));
+Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
+    : store_(store), events_(events), clock_(clock) {}
+
+void Fleet::committed() {
+  events_.tell();
+  const std::set<std::string> changed = std::exchange(dirty_, {});
+  if (!desired_changed) return;
+  for (const std::string& id : changed) desired_changed(id);
+}
+
+// Commits what went well; what did not leaves nothing, in the store or here.
+Status Fleet::finish(Store::Transaction& transaction, Status result) {
+  if (result) result = transaction.commit();
+  if (!result) {
+    dirty_.clear();
+    return result;
+  }
+  committed();
   return {};
 }
 
-Status Fleet::went_offline(Work& work, const std::string& id, const std::string& name) {
-  if (online_.erase(id) == 0) return {};
-  TRY_VOID(work.tell(device_event("device.offline", name, name + " is offline"), 0));
-  TRY(const std::vector<std::int64_t> open, store_.open_rollouts_of(id));
-  for (const std::int64_t number : open) TRY_VOID(apply(work, number, id, rollout::Offline{}));
-  return {};
+Status Fleet::note(const std::string& kind, const std::string& text, const std::string& by,
+                   const std::string& device) {
+  EventRow row;
+  row.event.set_kind(kind);
+  row.event.set_text(text);
+  row.event.set_by(by);
+  row.event.set_device(device);
+  return events_.add(std::move(row));
 }
 
-Status Fleet::apply(Work& work, std::int64_t number, const std::string& device_id,
-                    const rollout::Event& event) {
-  TRY(std::optional<Rollout> value, store_.rollout(number));
-  if (!value) return {};
-  std::vector<Pending> pending{{device_id, event}};
-  // Bounded: an offer leads to one Offered, nothing leads further.
-  for (std::size_t i = 0; i < pending.size() && i < 4; ++i) {
-    const Pending one = pending[i];
-    TRY(std::optional<Device> device, store_.rollout_device(number, one.device_id));
-    if (!device) return {};
-    Step step = rollout::step(std::move(*value), std::move(*device), one.event, work.now_ms());
-    TRY_VOID(store_.set_rollout_device(number, step.device));
-    TRY_VOID(store_.set_rollout(step.rollout));
-    TRY_VOID(act(work, step, pending));
-    value = std::move(step.rollout);
+Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
+                           const std::string& text, const v1::RolloutDevice* row) {
+  EventRow event;
+  event.rollout = rollout.number;
+  event.event.set_kind(kind);
+  event.event.set_text(text);
+  event.event.set_by(rollout.by);
+  event.event.set_app(rollout.app);
+  *event.event.mutable_rollout() = to_api(rollout);
+  if (row != nullptr) {
+    event.event.set_device(row->device());
+    *event.event.mutable_rollout_device() = *row;
   }
-  return {};
+  return events_.add(std::move(event));
 }
 
-Status Fleet::act(Work& work, Step& step, std::vector<Pending>& next) {
-  for (const rollout::Action& action : step.actions) {
-    if (std::holds_alternative<rollout::Offer>(action)) {
-      TRY_VOID(work.wants_changed(step.device.id));
-      next.push_back({step.device.id, rollout::Offered{}});
-    } else if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
-      TRY_VOID(keep_running(work, step.device.id, step.rollout.app, keep->release));
-    } else if (std::holds_alternative<rollout::TakeBack>(action)) {
-      TRY_VOID(take_back(work, step.rollout, step.device));
-    } else if (const auto* tell = std::get_if<rollout::Tell>(&action)) {
-      TRY_VOID(tell_row(work, step, *tell));
-    } else {
-      TRY_VOID(close_rollout(work, step.rollout));
-    }
-  }
-  return {};
-}
-
-Status Fleet::tell_row(Work& work, const Step& step, const rollout::Tell& tell) {
-  v1::Event event = device_event(tell.kind.c_str(), step.device.row.device(), tell.text);
-  event.set_app(step.rollout.app);
-  event.set_by(step.rollout.by);
-  *event.mutable_rollout() = to_api(step.rollout);
-  *event.mutable_rollout_device() = step.device.row;
-  proto::log_info("device.stepped", {{"device", step.device.row.device()},
-                                     {"rollout", step.rollout.id()},
-                                     {"attempt", step.device.attempt},
-                                     {"state", rollout::word(step.device.row.state())}});
-  return work.tell(std::move(event), step.rollout.number);
-}
-
-Status Fleet::keep_running(Work& work, const std::string& device_id, const std::string& app,
-                           std::uint64_t release) {
-  if (release == 0) {
-    TRY_VOID(store_.remove_desired(device_id, app));
-    return work.wants_changed(device_id);
-  }
-  TRY(std::optional<v1::DesiredApp> found, store_.desired_app(device_id, app));
-  v1::DesiredApp wish = found ? *found : v1::DesiredApp();
-  wish.set_app(app);
-  wish.set_release(release);
-  wish.set_run(v1::RUN);
-  wish.set_fall_back(0);
-  wish.set_attempt(ota::random_id());
-  wish.clear_rollout();
-  wish.set_deadline_ms(0);
-  TRY_VOID(store_.set_desired(device_id, wish));
-  return work.wants_changed(device_id);
-}
-
-Status Fleet::take_back(Work& work, const Rollout& value, const Device& device) {
-  if (!device.before.wanted) {
-    TRY_VOID(store_.remove_desired(device.id, value.app));
-    return work.wants_changed(device.id);
-  }
-  TRY(std::optional<v1::DesiredApp> found, store_.desired_app(device.id, value.app));
-  v1::DesiredApp wish = found ? *found : v1::DesiredApp();
-  wish.set_app(value.app);
-  wish.set_release(device.before.release);
-  wish.set_run(device.before.run);
-  wish.set_fall_back(0);
-  wish.set_attempt(ota::random_id());
-  wish.clear_rollout();
-  wish.set_deadline_ms(0);
-  TRY_VOID(store_.set_desired(device.id, wish));
-  return work.wants_changed(device.id);
-}
-
-// The verdict is in: told, logged, and after a bad one those who were never reached keep what they
-// have, so that nobody tries a failed release on return.
-Status Fleet::close_rollout(Work& work, const Rollout& value) {
-  v1::Event event;
-  event.set_kind("rollout.ended");
-  event.set_app(value.app);
-  event.set_by(value.by);
-  event.set_text(value.verdict);
-  *event.mutable_rollout() = to_api(value);
-  TRY_VOID(work.tell(std::move(event), value.number));
-  proto::log_info("rollout.ended", {{"rollout", value.id()},
-                                    {"state", rollout::word(value.state)},
-                                    {"verdict", value.verdict}});
-  if (value.state == v1::ROLLOUT_SUCCEEDED || value.state == v1::ROLLOUT_SUPERSEDED) return {};
-  TRY(const std::vector<Device> devices, store_.rollout_devices(value.number));
-  for (const Device& device : devices) {
-    if (device.row.state() == v1::WAITING) TRY_VOID(take_back(work, value, device));
+Status Fleet::want(const std::string& device_id, v1::DesiredApp desired) {
+  TRY_VOID(store_.set_desired(device_id, desired));
+  if (dirty_.insert(device_id).second) {
+    TRY([[maybe_unused]] const std::int64_t generation, store_.next_generation(device_id));
   }
   return {};
 }
 
-Status Fleet::supersede(Work& work, const Rollout& by, const std::string& device_id) {
-  TRY(const std::vector<std::int64_t> open, store_.open_rollouts_of(device_id));
-  for (const std::int64_t number : open) {
-    if (number == by.number) continue;
-    TRY(const std::optional<Rollout> older, store_.rollout(number));
-    if (!older || older->app != by.app) continue;
-    TRY_VOID(apply(work, number, device_id, rollout::Superseded{by.id()}));
-  }
-  return {};
-}
-
-Status Fleet::add_target(Work& work, Rollout& value, Target target,
-                         std::vector<Pending>& next) {
-  TRY(const std::optional<v1::DesiredApp> before, store_.desired_app(target.id, value.app));
-  Device device;
-  device.id = target.id;
-  device.attempt = ota::random_id();
-  if (before) {
-    device.before = {true, before->release(), before->run()};
-  }
-  device.row.set_device(target.name);
-  device.row.set_state(v1::WAITING);
-  device.row.set_online(is_online(target.id));
-  device.row.set_live_release(target.live_release);
-  Step step = rollout::step(value, std::move(device), rollout::Joined{}, work.now_ms());
-  value = step.rollout;
-  TRY_VOID(store_.add_rollout_device(value.number, value.app, step.device));
-  TRY_VOID(store_.set_rollout(value));
-  if (target.held) {
-    v1::Report report;
-    report.set_attempt(step.device.attempt);
-    report.set_state(v1::HELD);
-    *report.mutable_why() = target.why;
-    report.mutable_status()->set_live_release(target.live_release);
-    next.push_back({target.id, rollout::Reported{std::move(report)}});
+Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) {
+  const std::string& id = step.device.id;
+  const std::string& app = step.rollout.app;
+  if (std::holds_alternative<rollout::Offer>(action)) {
+    dirty_.insert(id);  // its Desired is in the store already; it is sent after the commit
     return {};
   }
-  v1::DesiredApp wish = std::move(target.desired);
-  wish.set_app(value.app);
-  wish.set_attempt(step.device.attempt);
-  wish.set_rollout(value.id());
-  wish.set_deadline_ms(static_cast<std::uint64_t>(value.device_deadline_ms));
-  TRY_VOID(store_.set_desired(target.id, wish));
-  TRY_VOID(work.wants_changed(target.id));
-  if (!step.actions.empty()) next.push_back({target.id, rollout::Offered{}});
+  if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
+    TRY(auto desired, store_.desired_app(id, app));
+    if (!desired || desired->attempt() != step.device.attempt) return {};
+    if (keep->release == 0) return store_.remove_desired(id, app);
+    // The attempt stays: what the device ended is not asked for again, by number or by attempt.
+    desired->set_release(keep->release);
+    desired->set_fall_back(0);
+    return store_.set_desired(id, *desired);
+  }
+  if (std::holds_alternative<rollout::TakeBack>(action)) {
+    const rollout::Before& before = step.device.before;
+    if (!before.wanted) {
+      dirty_.insert(id);
+      return store_.remove_desired(id, app);
+    }
+    TRY(auto desired, store_.desired_app(id, app));
+    if (!desired) return {};
+    desired->set_release(before.release);
+    desired->set_run(before.run);
+    desired->set_fall_back(0);
+    desired->set_attempt(ota::random_id());
+    return want(id, std::move(*desired));
+  }
+  if (const auto* tell = std::get_if<rollout::Tell>(&action)) {
+    return tell_rollout(step.rollout, tell->kind, tell->text, &step.device.row);
+  }
+  proto::log_info("rollout.ended", {{"rollout", step.rollout.id()},
+                                    {"state", rollout::word(step.rollout.state)},
+                                    {"verdict", step.rollout.verdict}});
+  return tell_rollout(step.rollout, "rollout.ended", step.rollout.verdict, nullptr);
+}
+
+Status Fleet::apply(std::int64_t number, const std::string& device_id,
+                    const rollout::Event& event) {
+  TRY(auto rollout, store_.rollout(number));
+  TRY(auto device, store_.rollout_device(number, device_id));
+  if (!rollout || !device) return {};
+  const rollout::Step step =
+      rollout::step(std::move(*rollout), std::move(*device), event, clock_.wall_ms());
+  TRY_VOID(store_.set_rollout(step.rollout));
+  TRY_VOID(store_.set_rollout_device(number, step.device));
+  for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
   return {};
 }
 
-Result<Rollout> Fleet::start(Work& work, Rollout value, std::vector<Target> targets) {
-  FLEET_ASSERT(!targets.empty());
-  TRY(value.number, store_.next_rollout_number());
-  value.created_ms = work.now_ms();
-  TRY_VOID(store_.add_rollout(value));
-  // All are counted before the first of them can end it.
-  std::vector<Pending> next;
-  for (Target& target : targets) {
-    TRY_VOID(supersede(work, value, target.id));
-    TRY_VOID(add_target(work, value, std::move(target), next));
-  }
-  v1::Event event;
-  event.set_kind("rollout.started");
-  event.set_app(value.app);
-  event.set_by(value.by);
-  event.set_text(begin_text(value));
-  *event.mutable_rollout() = to_api(value);
-  TRY_VOID(work.tell(std::move(event), value.number));
-  for (const Pending& each : next) {
-    TRY_VOID(apply(work, value.number, each.device_id, each.event));
-  }
-  TRY(std::optional<Rollout> begun, store_.rollout(value.number));
-  FLEET_ASSERT(begun.has_value());
-  proto::log_info("rollout.started", {{"rollout", begun->id()},
-                                      {"app", begun->app},
-                                      {"release", begun->release},
-                                      {"devices", begun->counts.devices()},
-                                      {"by", begun->by}});
-  return std::move(*begun);
+Status Fleet::came_online(const std::string& device_id, const std::string& name) {
+  const bool is_new = online_.insert(device_id).second;
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    TRY(const auto open, store_.open_rollouts_of(device_id));
+    for (const std::int64_t number : open) {
+      TRY_VOID(apply(number, device_id, rollout::Online{}));
+    }
+    if (!is_new) return {};
+    return note("device.online", name + " is online", "", name);
+  };
+  return finish(transaction, work());
 }
 
-Result<Rollout> Fleet::abort(std::int64_t number, const std::string& by) {
-  Work work = this->work();
-  TRY(std::optional<Rollout> found, store_.rollout(number));
-  if (!found) {
-    return Error{Code::not_found, "there is no rollout r-" + std::to_string(number), ""};
+Status Fleet::went_offline(const std::string& device_id, const std::string& name) {
+  online_.erase(device_id);
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    TRY(const auto open, store_.open_rollouts_of(device_id));
+    for (const std::int64_t number : open) {
+      TRY_VOID(apply(number, device_id, rollout::Offline{}));
+    }
+    return note("device.offline", name + " is offline", "", name);
+  };
+  return finish(transaction, work());
+}
+
+Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
+  v1::Desired desired;
+  TRY(const auto row, store_.device(device_id));
+  if (!row) return Error{proto::Code::not_found, "no such device: " + device_id, ""};
+  desired.set_generation(static_cast<std::uint64_t>(row->generation));
+  TRY(auto apps, store_.desired(device_id));
+  for (v1::DesiredApp& app : apps) *desired.add_apps() = std::move(app);
+  return desired;
+}
+
+Status Fleet::desired_sent(const std::string& device_id) {
+  TRY(const auto open, store_.open_rollouts_of(device_id));
+  if (open.empty()) return {};
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const std::int64_t number : open) {
+      TRY_VOID(apply(number, device_id, rollout::Offered{}));
+    }
+    return {};
+  };
+  return finish(transaction, work());
+}
+
+Status Fleet::take_reports(std::span<const DeviceReport> reports) {
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const DeviceReport& entry : reports) {
+      const v1::Report& report = entry.report;
+      TRY(const std::int64_t number,
+          store_.rollout_of_attempt(entry.device_id, report.attempt()));
+      if (number != 0) TRY_VOID(apply(number, entry.device_id, rollout::Reported{report}));
+      TRY_VOID(store_.set_report_sequence(entry.device_id,
+                                          static_cast<std::int64_t>(report.sequence()),
+                                          static_cast<std::int64_t>(report.generation())));
+    }
+    return {};
+  };
+  return finish(transaction, work());
+}
+
+Status Fleet::supersede(const std::string& device_id, const std::string& app,
+                        const std::string& by) {
+  TRY(const auto open, store_.open_rollouts_of(device_id));
+  for (const std::int64_t number : open) {
+    TRY(const auto older, store_.rollout(number));
+    if (!older || older->app != app || older->id() == by) continue;
+    TRY_VOID(apply(number, device_id, rollout::Superseded{by}));
   }
+  return {};
+}
+
+// The device's row and its wish; the rollout's counts come back in `rollout`.
+Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
+  const std::string& id = wish.device.id;
+  TRY_VOID(supersede(id, rollout.app, rollout.id()));
+  TRY(const auto before, store_.desired_app(id, rollout.app));
+  rollout::Device device;
+  device.id = id;
+  device.attempt = ota::random_id();
+  if (before) device.before = {true, before->release(), before->run()};
+  device.row.set_device(wish.device.name);
+  device.row.set_state(v1::WAITING);
+  device.row.set_online(is_online(id));
+  v1::DesiredApp desired = wish.desired;
+  desired.set_app(rollout.app);
+  desired.set_attempt(device.attempt);
+  desired.set_rollout(rollout.id());
+  desired.set_deadline_ms(static_cast<std::uint64_t>(rollout.device_deadline_ms));
+  TRY_VOID(want(id, std::move(desired)));
+  rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
+  TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));
+  rollout = step.rollout;
+  TRY_VOID(store_.set_rollout(rollout));
+  for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
+  return {};
+}
+
+Result<rollout::Rollout> Fleet::begin(
+    rollout::Rollout plan, std::vector<Wish> wishes,
+    const std::function<Status(const rollout::Rollout&)>& also) {
+  FLEET_ASSERT(!wishes.empty());
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    TRY(plan.number, store_.next_rollout_number());
+    plan.created_ms = clock_.wall_ms();
+    TRY_VOID(store_.add_rollout(plan));
+    if (also) TRY_VOID(also(plan));
+    for (const Wish& wish : wishes) TRY_VOID(add_device(plan, wish));
+    const std::string what = is_release(plan.kind) ? plan.app + " " + std::to_string(plan.release)
+                                                   : plan.app;
+    return tell_rollout(plan, "rollout.started",
+                        plan.by + " began " + plan.id() + ": " + what + " to " + plan.selector,
+                        nullptr);
+  };
+  TRY_VOID(finish(transaction, work()));
+  proto::log_info("rollout.started", {{"rollout", plan.id()},
+                                      {"app", plan.app},
+                                      {"release", plan.release},
+                                      {"devices", wishes.size()}});
+  return plan;
+}
+
+Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by) {
+  TRY(auto found, store_.rollout(number));
+  if (!found) return Error{proto::Code::not_found, "no rollout r-" + std::to_string(number), ""};
   if (found->state != v1::ROLLOUT_RUNNING) {
-    return Error{Code::conflict,
-                 found->id() + " has ended already: " + rollout::word(found->state), ""};
+    return Error{proto::Code::conflict,
+                 found->id() + " has " + rollout::word(found->state) + " already", ""};
   }
-  TRY_VOID(store_.set_rollout(rollout::abort(std::move(*found), by, work.now_ms())));
-  TRY(const std::vector<Device> devices, store_.rollout_devices(number));
-  for (const Device& device : devices) {
-    TRY_VOID(apply(work, number, device.id, rollout::Aborted{by}));
-  }
-  TRY(std::optional<Rollout> after, store_.rollout(number));
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    const rollout::Rollout ended = rollout::abort(*found, by, clock_.wall_ms());
+    TRY_VOID(store_.set_rollout(ended));
+    TRY(const auto devices, store_.rollout_devices(number));
+    for (const rollout::Device& device : devices) {
+      TRY_VOID(apply(number, device.id, rollout::Aborted{by}));
+    }
+    return tell_rollout(ended, "rollout.ended", ended.verdict, nullptr);
+  };
+  TRY_VOID(finish(transaction, work()));
+  TRY(auto after, store_.rollout(number));
   FLEET_ASSERT(after.has_value());
-  TRY_VOID(close_rollout(work, *after));
-  TRY_VOID(work.commit());
-  return std::move(*after);
+  return *after;
+}
+
+Status Fleet::join(const Subject& device) {
+  TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
+  std::set<std::string> settled;  // apps, newest word first
+  for (const rollout::Rollout& rollout : rollouts) {
+    const bool stands = rollout.state == v1::ROLLOUT_RUNNING ||
+                        rollout.state == v1::ROLLOUT_SUCCEEDED;
+    if (!stands || settled.count(rollout.app) == 1) continue;
+    TRY(const Selector selector, parse_selector(rollout.selector));
+    if (!selector.matches(device)) continue;
+    if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
+    if (!is_release(rollout.kind)) continue;
+    settled.insert(rollout.app);
+    Wish wish;
+    wish.device = device;
+    wish.desired.set_release(rollout.release);
+    wish.desired.set_run(v1::RUN);
+    rollout::Rollout joined = rollout;
+    TRY_VOID(add_device(joined, wish));
+  }
+  return {};
 }
 
 Status Fleet::tick() {
-  TRY(const auto due, store_.due(clock_.wall_ms()));
-  TRY(const std::vector<Rollout> running, store_.running_rollouts());
-  std::vector<Rollout> over;
-  for (const Rollout& value : running) {
-    rollout::TickStep step = rollout::tick(value, clock_.wall_ms());
-    if (step.ended) over.push_back(std::move(step.rollout));
-  }
-  if (due.empty() && over.empty()) return {};
-  Work work = this->work();
-  for (const auto& [number, device] : due) {
-    TRY_VOID(apply(work, number, device, rollout::DeadlinePassed{}));
-  }
-  for (const Rollout& value : over) {
-    TRY_VOID(store_.set_rollout(value));
-    TRY_VOID(close_rollout(work, value));
-  }
-  return work.commit();
-}
-
-Status Fleet::join(Work& work, const Subject& subject) {
-  TRY(const std::vector<std::string> apps, store_.apps());
-  for (const std::string& app : apps) {
-    TRY(const std::vector<Rollout> good, store_.rollouts_of(app, v1::ROLLOUT_SUCCEEDED));
-    // The newest word on this device counts: a push, or that the app was taken away again.
-    for (const Rollout& each : good) {
-      if (each.kind != v1::KIND_PUSH && each.kind != v1::KIND_DELETE) continue;
-      const auto selector = parse_selector(each.selector);
-      if (!selector || !selector->matches(subject)) continue;
-      TRY(const auto row, store_.rollout_device(each.number, subject.id));
-      if (each.kind == v1::KIND_DELETE || row) break;
-      Target target;
-      target.id = subject.id;
-      target.name = subject.name;
-      target.desired.set_release(each.release);
-      target.desired.set_run(v1::RUN);
-      Rollout value = each;
-      std::vector<Pending> next;
-      TRY_VOID(add_target(work, value, std::move(target), next));
-      for (const Pending& one : next) {
-        TRY_VOID(apply(work, value.number, one.device_id, one.event));
-      }
-      break;
+  const std::int64_t now_ms = clock_.wall_ms();
+  TRY(const auto due, store_.due(now_ms));
+  TRY(const auto running, store_.running_rollouts());
+  if (due.empty() && running.empty()) return {};
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const auto& [number, device_id] : due) {
+      TRY_VOID(apply(number, device_id, rollout::DeadlinePassed{}));
     }
-  }
-  return {};
-}
-
-Status Fleet::recover() {
-  TRY(const std::vector<Rollout> running, store_.running_rollouts());
-  Work work = this->work();
-  for (const Rollout& value : running) {
-    TRY(const std::vector<Device> devices, store_.rollout_devices(value.number));
-    for (const Device& device : devices) {
-      if (!device.row.online()) continue;
-      TRY_VOID(apply(work, value.number, device.id, rollout::Offline{}));
+    for (const rollout::Rollout& rollout : running) {
+      TRY(const auto fresh, store_.rollout(rollout.number));
+      const rollout::TickStep step = rollout::tick(fresh.value_or(rollout), now_ms);
+      if (!step.ended) continue;
+      TRY_VOID(store_.set_rollout(step.rollout));
+      TRY_VOID(tell_rollout(step.rollout, "rollout.ended", step.rollout.verdict, nullptr));
     }
-    proto::log_info("rollout.resumed", {{"rollout", value.id()}, {"app", value.app}});
-  }
-  return work.commit();
+    return {};
+  };
+  return finish(transaction, work());
 }
 
 Result<std::uint64_t> Fleet::wanted_release(const std::string& app) {
-  TRY(const std::vector<Rollout> good, store_.rollouts_of(app, v1::ROLLOUT_SUCCEEDED));
-  for (const Rollout& each : good) {
-    if (each.kind == v1::KIND_PUSH) return each.release;
-    if (each.kind == v1::KIND_DELETE && each.selector == "all") return std::uint64_t{0};
+  TRY(const auto rollouts, store_.rollouts_of(app, v1::ROLLOUT_SUCCEEDED));
+  for (const rollout::Rollout& rollout : rollouts) {
+    if (is_release(rollout.kind)) return rollout.release;
   }
   return std::uint64_t{0};
 }

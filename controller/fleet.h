@@ -1,87 +1,93 @@
-// Fleet: the shell around the pure rollout engine. It reads rows, steps them, writes them and does
-// what the step says, in one transaction (Work). It decides nothing by itself.
+// The fleet: the shell around the pure rollout engine. It feeds rollout::step() with what happens to
+// devices, and does what the steps say, in one transaction with their events; after the commit the
+// devices whose Desired changed are told. It speaks to no network itself.
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "controller/events.h"
 #include "controller/rollout.h"
-#include "controller/work.h"
+#include "controller/store.h"
 #include "proto/async.h"
 
 namespace controller {
 
-/// A device of a rollout that is about to begin, and what it is to be told.
-struct Target {
-  std::string id;
-  std::string name;
-  v1::DesiredApp desired;    // attempt, rollout and deadline are filled in by start()
-  std::uint64_t live_release = 0;
-  bool held = false;         // nothing can be asked of it: it is held, by `why`
-  v1::Reason why;
+/// One device of a rollout that begins, and what it is to want.
+struct Wish {
+  Subject device;
+  v1::DesiredApp desired;  // attempt, rollout and deadline are set by begin()
+};
+
+/// A report of one device.
+struct DeviceReport {
+  std::string device_id;
+  v1::Report report;
 };
 
 class Fleet {
  public:
-  /// All outlive it.
-  Fleet(Store& store, Events& events, proto::Clock& clock)
-      : store_(store), events_(events), clock_(clock) {}
+  Fleet(Store& store, Events& events, proto::Clock& clock);
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
 
-  /// Begins a transaction. One at a time, and no co_await while it lives.
-  Work work() { return Work(store_, events_, nudge_, clock_.wall_ms()); }
-  /// Who sends the new Desired after a commit.
-  void set_nudge(Work::Nudge nudge) { nudge_ = std::move(nudge); }
+  /// Called after a commit for each device whose Desired is another now.
+  std::function<void(const std::string& device_id)> desired_changed;
 
-  // Who is connected. A restart of the controller begins with nobody.
-  bool is_online(const std::string& id) const { return online_.count(id) == 1; }
+  bool is_online(const std::string& device_id) const { return online_.count(device_id) == 1; }
   std::size_t online_count() const { return online_.size(); }
-  Status came_online(Work& work, const std::string& id, const std::string& name);
-  Status went_offline(Work& work, const std::string& id, const std::string& name);
+  Status came_online(const std::string& device_id, const std::string& name);
+  Status went_offline(const std::string& device_id, const std::string& name);
 
-  /// Begins a rollout: rows, what is wanted, events; older rollouts of the app on these devices are
-  /// superseded. Online devices are offered it at the commit. Gives the rollout as it is then.
-  Result<rollout::Rollout> start(Work& work, rollout::Rollout rollout,
-                                 std::vector<Target> targets);
-  /// One event of one device in one rollout.
-  Status apply(Work& work, std::int64_t number, const std::string& device_id,
-               const rollout::Event& event);
-  /// Calls a rollout off. errors not_found | conflict (it has ended)
+  /// The whole of what the controller wants of it.
+  Result<v1::Desired> desired_of(const std::string& device_id);
+  /// It was sent. after: rollouts that waited for it count it as offered
+  Status desired_sent(const std::string& device_id);
+  /// Takes reports in one transaction; they may be acknowledged when it returns. A repeated one
+  /// changes nothing.
+  Status take_reports(std::span<const DeviceReport> reports);
+
+  /// Begins a rollout: older ones of the app are superseded on its devices. `also` writes what must
+  /// be kept together with it. out: as stored, with its number
+  Result<rollout::Rollout> begin(rollout::Rollout plan, std::vector<Wish> wishes,
+                                 const std::function<Status(const rollout::Rollout&)>& also);
   Result<rollout::Rollout> abort(std::int64_t number, const std::string& by);
-  /// After a start of the controller: nobody is connected yet, and every rollout goes on.
-  Status recover();
-  /// Verdicts for what is over its deadline. errors as Store
+  /// A new device gets what the fleet wants of its groups. Inside the caller's transaction.
+  Status join(const Subject& device);
+  /// An event that belongs to no rollout. Inside the caller's transaction.
+  Status note(const std::string& kind, const std::string& text, const std::string& by,
+              const std::string& device);
+  /// Deadlines. Called every second.
   Status tick();
-  /// A device that is new here, or whose labels changed, joins what its selectors say is wanted.
-  Status join(Work& work, const Subject& subject);
-  /// What the fleet wants of this app: the release of the last push that succeeded; 0 if none.
+  /// Tells followers and devices. After the commit of a transaction that called join or note.
+  void committed();
+
+  /// The release of the app's newest rollout that succeeded; 0 if there is none.
   Result<std::uint64_t> wanted_release(const std::string& app);
 
  private:
-  struct Pending {
-    std::string device_id;
-    rollout::Event event;
-  };
-  Status act(Work& work, rollout::Step& step, std::vector<Pending>& next);
-  Status tell_row(Work& work, const rollout::Step& step, const rollout::Tell& tell);
-  Status keep_running(Work& work, const std::string& device_id, const std::string& app,
-                      std::uint64_t release);
-  Status take_back(Work& work, const rollout::Rollout& rollout, const rollout::Device& device);
-  Status close_rollout(Work& work, const rollout::Rollout& rollout);
-  Status supersede(Work& work, const rollout::Rollout& by, const std::string& device_id);
-  Status add_target(Work& work, rollout::Rollout& rollout, Target target,
-                    std::vector<Pending>& next);
+  Status apply(std::int64_t number, const std::string& device_id, const rollout::Event& event);
+  Status perform(const rollout::Step& step, const rollout::Action& action);
+  Status want(const std::string& device_id, v1::DesiredApp desired);
+  Status supersede(const std::string& device_id, const std::string& app, const std::string& by);
+  Status add_device(rollout::Rollout& rollout, const Wish& wish);
+  Status tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
+                      const std::string& text, const v1::RolloutDevice* row);
+  Status finish(Store::Transaction& transaction, Status result);
 
   Store& store_;
   Events& events_;
   proto::Clock& clock_;
-  Work::Nudge nudge_;
   std::set<std::string> online_;
+  std::set<std::string> dirty_;
 };
 
-/// A rollout as the API shows it, without devices.
+/// The API's form of a rollout, without its devices.
 v1::Rollout to_api(const rollout::Rollout& rollout);
 
 }  // namespace controller
