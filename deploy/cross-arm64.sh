@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs="${1:-$(nproc)}"
 libraries=(
-  libboost1.81-dev libprotobuf-dev libmbedtls-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libsodium-dev
+  libboost1.81-dev libprotobuf-dev libmbedtls-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev
+  libsodium-dev
   libyaml-cpp0.7 libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
   libzstd-dev libsystemd-dev
 )
