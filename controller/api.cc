@@ -240,7 +240,11 @@ awaitable<Response> DeviceApi::handle(Request request) {
     if (!reply) co_return error_response(reply.error());
     co_return answer(*reply, 201);
   }
-  const Status known = parts_.sessions.may_link(request.peer);
+  Status known = parts_.sessions.may_link(request.peer);
+  if (known && request.peer.expired) {
+    known = Error{Code::unauthenticated,
+                  "this device's certificate has expired; it is renewed over the link", ""};
+  }
   if (!known) co_return error_response(known.error());
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (reads && request.path.rfind(kMetadata, 0) == 0) {

@@ -1,8 +1,10 @@
 #include "controller/fleet.h"
 
+#include <map>
 #include <utility>
 
 #include "ota/hash.h"
+#include "proto/limits.h"
 #include "proto/log.h"
 
 namespace controller {
@@ -13,6 +15,17 @@ constexpr std::int64_t kRolloutsLookedAt = 500;
 
 bool is_release(v1::RolloutKind kind) {
   return kind == v1::KIND_PUSH || kind == v1::KIND_ROLLBACK;
+}
+
+// What a report says of an app is its newest fact, before the next telemetry.
+void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
+  if (status.app().empty()) return;
+  for (v1::AppStatus& each : *facts.mutable_apps()) {
+    if (each.app() != status.app()) continue;
+    each = status;
+    return;
+  }
+  if (facts.apps_size() < static_cast<int>(proto::kMaxAppsPerDevice)) *facts.add_apps() = status;
 }
 
 }  // namespace
@@ -83,51 +96,81 @@ Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& k
   return events_.add(std::move(event));
 }
 
+// Each change raises the generation: a device acts on a higher one only.
+Status Fleet::changed(const std::string& device_id) {
+  dirty_.insert(device_id);
+  TRY([[maybe_unused]] const std::int64_t generation, store_.next_generation(device_id));
+  return {};
+}
+
 Status Fleet::want(const std::string& device_id, v1::DesiredApp desired) {
   TRY_VOID(store_.set_desired(device_id, desired));
-  if (dirty_.insert(device_id).second) {
-    TRY([[maybe_unused]] const std::int64_t generation, store_.next_generation(device_id));
+  return changed(device_id);
+}
+
+Status Fleet::want_no_more(const std::string& device_id, const std::string& app) {
+  TRY_VOID(store_.remove_desired(device_id, app));
+  return changed(device_id);
+}
+
+// The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that nobody
+// tries the failed one again and no later report of it is taken for this rollout's.
+Status Fleet::keep_running(const rollout::Step& step, std::uint64_t release) {
+  const std::string& id = step.device.id;
+  TRY(auto desired, store_.desired_app(id, step.rollout.app));
+  if (!desired || desired->attempt() != step.device.attempt) return {};  // a newer wish stands
+  if (release == 0) return want_no_more(id, step.rollout.app);
+  desired->set_release(release);
+  desired->set_fall_back(0);
+  desired->set_attempt(ota::random_id());
+  desired->clear_rollout();
+  desired->set_deadline_ms(0);
+  return want(id, std::move(*desired));
+}
+
+Status Fleet::take_back(const std::string& app, const rollout::Device& device) {
+  TRY(auto desired, store_.desired_app(device.id, app));
+  if (!desired || desired->attempt() != device.attempt) return {};  // a newer wish stands
+  if (!device.before.wanted) return want_no_more(device.id, app);
+  desired->set_release(device.before.release);
+  desired->set_run(device.before.run);
+  desired->set_fall_back(0);
+  desired->set_attempt(ota::random_id());
+  desired->clear_rollout();
+  desired->set_deadline_ms(0);
+  return want(device.id, std::move(*desired));
+}
+
+// The verdict is in. After a bad one those who were never reached want again what they wanted
+// before, so that nobody tries a failed release on return.
+Status Fleet::close(const rollout::Rollout& rollout) {
+  proto::log_info("rollout.ended", {{"rollout", rollout.id()},
+                                    {"state", rollout::word(rollout.state)},
+                                    {"verdict", rollout.verdict}});
+  TRY_VOID(tell_rollout(rollout, "rollout.ended", rollout.verdict, nullptr));
+  if (rollout.state == v1::ROLLOUT_SUCCEEDED || rollout.state == v1::ROLLOUT_SUPERSEDED) return {};
+  TRY(const auto devices, store_.rollout_devices(rollout.number));
+  for (const rollout::Device& device : devices) {
+    if (device.row.state() == v1::WAITING) TRY_VOID(take_back(rollout.app, device));
   }
   return {};
 }
 
 Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) {
-  const std::string& id = step.device.id;
-  const std::string& app = step.rollout.app;
   if (std::holds_alternative<rollout::Offer>(action)) {
-    dirty_.insert(id);  // its Desired is in the store already; it is sent after the commit
+    dirty_.insert(step.device.id);  // its Desired is in the store; it is sent after the commit
     return {};
   }
   if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
-    TRY(auto desired, store_.desired_app(id, app));
-    if (!desired || desired->attempt() != step.device.attempt) return {};
-    if (keep->release == 0) return store_.remove_desired(id, app);
-    // The attempt stays: what the device ended is not asked for again, by number or by attempt.
-    desired->set_release(keep->release);
-    desired->set_fall_back(0);
-    return store_.set_desired(id, *desired);
+    return keep_running(step, keep->release);
   }
   if (std::holds_alternative<rollout::TakeBack>(action)) {
-    const rollout::Before& before = step.device.before;
-    if (!before.wanted) {
-      dirty_.insert(id);
-      return store_.remove_desired(id, app);
-    }
-    TRY(auto desired, store_.desired_app(id, app));
-    if (!desired) return {};
-    desired->set_release(before.release);
-    desired->set_run(before.run);
-    desired->set_fall_back(0);
-    desired->set_attempt(ota::random_id());
-    return want(id, std::move(*desired));
+    return take_back(step.rollout.app, step.device);
   }
   if (const auto* tell = std::get_if<rollout::Tell>(&action)) {
     return tell_rollout(step.rollout, tell->kind, tell->text, &step.device.row);
   }
-  proto::log_info("rollout.ended", {{"rollout", step.rollout.id()},
-                                    {"state", rollout::word(step.rollout.state)},
-                                    {"verdict", step.rollout.verdict}});
-  return tell_rollout(step.rollout, "rollout.ended", step.rollout.verdict, nullptr);
+  return close(step.rollout);
 }
 
 Status Fleet::apply(std::int64_t number, const std::string& device_id,
@@ -193,17 +236,32 @@ Status Fleet::desired_sent(const std::string& device_id) {
   return finish(transaction, work());
 }
 
+Status Fleet::take_report(DeviceRow& row, const v1::Report& report) {
+  const auto sequence = static_cast<std::int64_t>(report.sequence());
+  if (sequence <= row.report_sequence) return {};  // taken before; only the Ack was lost
+  row.report_sequence = sequence;
+  take_status(row.facts, report.status());
+  TRY_VOID(store_.set_report_sequence(row.id, sequence,
+                                      static_cast<std::int64_t>(report.generation())));
+  TRY(const std::int64_t number, store_.rollout_of_attempt(row.id, report.attempt()));
+  if (number == 0) return {};  // of a wish that was no rollout's: the facts are all of it
+  return apply(number, row.id, rollout::Reported{report});
+}
+
 Status Fleet::take_reports(std::span<const DeviceReport> reports) {
   Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
+    std::map<std::string, DeviceRow> rows;
     for (const DeviceReport& entry : reports) {
-      const v1::Report& report = entry.report;
-      TRY(const std::int64_t number,
-          store_.rollout_of_attempt(entry.device_id, report.attempt()));
-      if (number != 0) TRY_VOID(apply(number, entry.device_id, rollout::Reported{report}));
-      TRY_VOID(store_.set_report_sequence(entry.device_id,
-                                          static_cast<std::int64_t>(report.sequence()),
-                                          static_cast<std::int64_t>(report.generation())));
+      if (rows.count(entry.device_id) == 0) {
+        TRY(auto row, store_.device(entry.device_id));
+        if (!row) continue;
+        rows.emplace(entry.device_id, std::move(*row));
+      }
+      TRY_VOID(take_report(rows.at(entry.device_id), entry.report));
+    }
+    for (const auto& [id, row] : rows) {
+      TRY_VOID(store_.set_facts(id, row.facts, clock_.wall_ms()));
     }
     return {};
   };
@@ -238,6 +296,12 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
   desired.set_attempt(device.attempt);
   desired.set_rollout(rollout.id());
   desired.set_deadline_ms(static_cast<std::uint64_t>(rollout.device_deadline_ms));
+  // Its own count would begin again with the row; rollout numbers only rise, also over a delete.
+  if (rollout.kind == v1::KIND_RESTART) {
+    desired.set_restart_count(static_cast<std::uint32_t>(rollout.number));
+  } else if (before) {
+    desired.set_restart_count(before->restart_count());
+  }
   TRY_VOID(want(id, std::move(desired)));
   rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
   TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));
@@ -245,6 +309,24 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
   TRY_VOID(store_.set_rollout(rollout));
   for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
   return {};
+}
+
+Status Fleet::recover() {
+  TRY(const auto running, store_.running_rollouts());
+  if (running.empty()) return {};
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const rollout::Rollout& rollout : running) {
+      TRY(const auto devices, store_.rollout_devices(rollout.number));
+      for (const rollout::Device& device : devices) {
+        if (!device.row.online()) continue;
+        TRY_VOID(apply(rollout.number, device.id, rollout::Offline{}));
+      }
+      proto::log_info("rollout.resumed", {{"rollout", rollout.id()}, {"app", rollout.app}});
+    }
+    return {};
+  };
+  return finish(transaction, work());
 }
 
 Result<rollout::Rollout> Fleet::begin(
@@ -287,7 +369,8 @@ Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by
     for (const rollout::Device& device : devices) {
       TRY_VOID(apply(number, device.id, rollout::Aborted{by}));
     }
-    return tell_rollout(ended, "rollout.ended", ended.verdict, nullptr);
+    TRY(const auto after, store_.rollout(number));
+    return close(after.value_or(ended));
   };
   TRY_VOID(finish(transaction, work()));
   TRY(auto after, store_.rollout(number));
@@ -307,6 +390,8 @@ Status Fleet::join(const Subject& device) {
     if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
     if (!is_release(rollout.kind)) continue;
     settled.insert(rollout.app);
+    TRY(const auto there, store_.rollout_device(rollout.number, device.id));
+    if (there) continue;  // it had its turn
     Wish wish;
     wish.device = device;
     wish.desired.set_release(rollout.release);
@@ -332,7 +417,7 @@ Status Fleet::tick() {
       const rollout::TickStep step = rollout::tick(fresh.value_or(rollout), now_ms);
       if (!step.ended) continue;
       TRY_VOID(store_.set_rollout(step.rollout));
-      TRY_VOID(tell_rollout(step.rollout, "rollout.ended", step.rollout.verdict, nullptr));
+      TRY_VOID(close(step.rollout));
     }
     return {};
   };

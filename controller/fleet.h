@@ -52,6 +52,9 @@ class Fleet {
   /// changes nothing.
   Status take_reports(std::span<const DeviceReport> reports);
 
+  /// After a start of the controller: nobody is connected yet, and every rollout goes on.
+  Status recover();
+
   /// Begins a rollout: older ones of the app are superseded on its devices. `also` writes what must
   /// be kept together with it. out: as stored, with its number
   Result<rollout::Rollout> begin(rollout::Rollout plan, std::vector<Wish> wishes,
@@ -74,6 +77,12 @@ class Fleet {
   Status apply(std::int64_t number, const std::string& device_id, const rollout::Event& event);
   Status perform(const rollout::Step& step, const rollout::Action& action);
   Status want(const std::string& device_id, v1::DesiredApp desired);
+  Status want_no_more(const std::string& device_id, const std::string& app);
+  Status changed(const std::string& device_id);
+  Status keep_running(const rollout::Step& step, std::uint64_t release);
+  Status take_back(const std::string& app, const rollout::Device& device);
+  Status close(const rollout::Rollout& rollout);
+  Status take_report(DeviceRow& row, const v1::Report& report);
   Status supersede(const std::string& device_id, const std::string& app, const std::string& by);
   Status add_device(rollout::Rollout& rollout, const Wish& wish);
   Status tell_rollout(const rollout::Rollout& rollout, const std::string& kind,

@@ -1,5 +1,6 @@
 #include "controller/metadata.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -21,6 +22,13 @@ std::string signer(const ota::Targets& targets, const std::string& role_name,
     if (targets.delegations->keys.count(signature.keyid) == 1) return signature.keyid;
   }
   return role_name;
+}
+
+bool names_key(const ota::Root& root, const char* role, const ota::SigningKey& key) {
+  const auto found = root.roles.find(role);
+  if (found == root.roles.end() || found->second.threshold != 1) return false;
+  const auto& ids = found->second.keyids;
+  return std::find(ids.begin(), ids.end(), key.keyid()) != ids.end();
 }
 
 }  // namespace
@@ -49,6 +57,13 @@ Status Metadata::upload(const v1::MetadataUpload& upload) {
   if (upload.role() == "root") {
     const ota::Root* current = current_root ? &current_root->value : nullptr;
     TRY(const auto accepted, ota::accept_root(current, upload.json(), now));
+    // A root with other online keys would make every snapshot of ours worthless.
+    if (!names_key(accepted.value, "snapshot", data_.snapshot_key) ||
+        !names_key(accepted.value, "timestamp", data_.timestamp_key)) {
+      return Error{Code::bad_argument,
+                   "this root does not name this controller's snapshot and timestamp keys with"
+                   " threshold 1; make it with those of GET /v1/online-keys", "root"};
+    }
     version = accepted.value.header.version;
   } else if (upload.role() == "targets") {
     if (!current_root) {

@@ -198,8 +198,7 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
       case v1::ORDER_STOP: wish.desired.set_run(v1::STOP); break;
       case v1::ORDER_DELETE: wish.desired.set_run(v1::REMOVE); break;
       case v1::ORDER_RESTART:
-        wish.desired.set_restart_count(wish.desired.restart_count() + 1);
-        wish.desired.set_run(v1::RUN);
+        wish.desired.set_run(v1::RUN);  // begin() raises the count
         break;
       case v1::ORDER_REVERT: {
         const std::uint64_t good = status == nullptr ? 0 : other_good(*status);

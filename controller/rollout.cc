@@ -165,8 +165,13 @@ void on_joined(Step& result) {
   if (result.device.row.online()) result.actions.emplace_back(Offer{});
 }
 
+// Who was offline joins a rollout that goes on or went well; after a failed one nobody does.
+bool is_open(const Rollout& rollout) {
+  return rollout.state == v1::ROLLOUT_RUNNING || rollout.state == v1::ROLLOUT_SUCCEEDED;
+}
+
 void on_offered(Step& result, std::int64_t now_ms) {
-  if (result.device.row.state() != v1::WAITING) return;
+  if (result.device.row.state() != v1::WAITING || !is_open(result.rollout)) return;
   result.device.row.set_online(true);
   result.device.row.set_started_ms(static_cast<std::uint64_t>(now_ms));
   move(result, v1::OFFERED, now_ms);
@@ -176,10 +181,7 @@ void on_offered(Step& result, std::int64_t now_ms) {
 void on_online(Step& result, bool online) {
   if (result.device.row.online() == online) return;
   result.device.row.set_online(online);
-  // Who was offline joins a rollout that goes on or went well; after a failed one nobody does.
-  const bool open = result.rollout.state == v1::ROLLOUT_RUNNING ||
-                    result.rollout.state == v1::ROLLOUT_SUCCEEDED;
-  if (online && open && result.device.row.state() == v1::WAITING) {
+  if (online && is_open(result.rollout) && result.device.row.state() == v1::WAITING) {
     result.actions.emplace_back(Offer{});
   }
 }

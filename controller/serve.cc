@@ -15,6 +15,7 @@ using proto::ClientCertificate;
 
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kRenewMs = 60000;
+constexpr std::int64_t kLinksEndMs = 5000;
 
 awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock) {
   while (true) {
@@ -32,11 +33,18 @@ awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock) {
   }
 }
 
-awaitable<void> run_until_signal(proto::TaskGroup& tasks) {
+awaitable<void> run_until_signal(proto::TaskGroup& tasks, Sessions& sessions,
+                                 proto::Clock& clock) {
   const int signal = co_await proto::wait_for_stop_signal();
   proto::log_info("controller.stopped", {{"signal", signal}});
   sd_notify(0, "STOPPING=1");
   tasks.close();
+  // Links end by themselves when their channel does, and note it; the rest is cancelled.
+  const proto::Deadline patience = proto::Deadline::after(clock, kLinksEndMs);
+  while (sessions.size() > 0 && !patience.passed(clock)) {
+    sessions.drop_all();
+    co_await proto::sleep_ms(clock, 10);
+  }
   tasks.cancel();
   co_await tasks.join();
 }
@@ -50,6 +58,8 @@ Result<std::shared_ptr<proto::TlsContext>> make_tls(const DataDir& data, bool fo
     options.client_ca_pem = data.ca_pem;
     // Optional for enrolment alone: every other route asks for a known certificate.
     options.client_certificate = ClientCertificate::optional;
+    // An expired one is good for Renew alone (DESIGN 4).
+    options.accept_expired_clients = true;
   }
   return proto::TlsContext::make_server(options);
 }
@@ -83,6 +93,7 @@ Status serve(const ServeOptions& options) {
   proto::BlockingPool hashing("hashing");
   Events events(*store, clock);
   Fleet fleet(*store, events, clock);
+  TRY_VOID(fleet.recover());
   Consoles consoles(*console_disk, clock);
   Metadata metadata(*store, data, clock);
   Enrolment enrolment(*store, fleet, data, endpoint_of(options, data), clock);
@@ -105,7 +116,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("consoles", sessions.tend_consoles());
   tasks.spawn("rollouts", tick_loop(fleet, clock));
   tasks.spawn("renewal", renew_loop(metadata, clock));
-  signals.spawn("signals", run_until_signal(tasks));
+  signals.spawn("signals", run_until_signal(tasks, sessions, clock));
   proto::log_info("controller.started", {{"operators", operator_server->local_address()},
                                          {"devices", device_server->local_address()},
                                          {"version", FLEET_VERSION}});

@@ -3,6 +3,7 @@
 #include <deque>
 #include <utility>
 
+#include "controller/report_bounds.h"
 #include "proto/log.h"
 
 namespace controller {
@@ -15,6 +16,7 @@ using v1::Envelope;
 constexpr std::int64_t kHelloMs = 10000;
 constexpr std::int64_t kConsoleAskedForMs = 60000;
 constexpr std::size_t kAnswersWaiting = 512;
+constexpr std::size_t kMaxVersion = 64;
 
 }  // namespace
 
@@ -84,9 +86,12 @@ Status Sessions::greet(Session& session, const v1::Hello& hello) {
   v1::Telemetry facts;
   *facts.mutable_inventory() = hello.inventory();
   *facts.mutable_apps() = hello.apps();
+  if (!is_bounded(facts) || hello.agent_version().size() > kMaxVersion) {
+    return Error{Code::too_large, "this Hello is too large", session.name};
+  }
   TRY_VOID(store_.set_facts(session.id, facts, clock_.wall_ms()));
   const std::string address =
-      hello.inventory().addresses_size() > 0 ? hello.inventory().addresses(0) : "";
+      hello.inventory().addresses_size() > 0 ? hello.inventory().addresses(0).substr(0, 64) : "";
   TRY_VOID(store_.set_hello(session.id, hello.agent_version(), address,
                             static_cast<std::int64_t>(hello.generation_applied())));
   session.desired_due = true;
@@ -95,6 +100,10 @@ Status Sessions::greet(Session& session, const v1::Hello& hello) {
 
 awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
   Session session(clock_, *channel);
+  if (channel->peer().expired) {
+    co_await serve_expired(*channel);
+    co_return;
+  }
   const Status may = may_link(channel->peer());
   if (!may) co_return;
   auto first = co_await channel->receive(Deadline::after(clock_, kHelloMs));
@@ -107,7 +116,11 @@ awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
   sessions_[session.id] = &session;
   const Status greeted = greet(session, first->hello());
   if (!greeted) {
-    proto::log_error("device.not_greeted", {{"device", session.name}, {"why", greeted.error().what}});
+    proto::log_error("device.not_greeted", {{"device", session.name},
+                                            {"why", greeted.error().what}});
+    sessions_.erase(session.id);
+    channel->abort();
+    co_return;
   }
   proto::log_info("device.online", {{"device", session.name}, {"from", channel->remote_address()}});
   proto::TaskGroup tasks(loop_);
@@ -122,6 +135,22 @@ awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
   proto::log_info("device.offline", {{"device", session.name}});
   const Status gone = fleet_.went_offline(session.id, session.name);
   if (!gone) proto::log_error("device.not_noted", {{"why", gone.error().what}});
+}
+
+// A known device whose certificate is over gets a new one, and nothing else (DESIGN 4).
+awaitable<void> Sessions::serve_expired(proto::Channel& channel) {
+  const Deadline deadline = Deadline::after(clock_, kHelloMs);
+  while (channel.is_open()) {
+    auto envelope = co_await channel.receive(deadline);
+    if (!envelope) co_return;
+    if (!envelope->has_renew()) continue;
+    const std::string id = channel.peer().certificate.common_name;
+    Envelope answer = renewed(id, envelope->renew());
+    proto::log_info("certificate.late", {{"id", id}});
+    const Status sent = co_await channel.send(std::move(answer));
+    if (sent) co_await channel.close();
+    co_return;
+  }
 }
 
 awaitable<void> Sessions::send_loop(Session& session) {
@@ -158,35 +187,40 @@ awaitable<void> Sessions::hear(Session& session) {
     if (!envelope) co_return;
     switch (envelope->body_case()) {
       case Envelope::kReport:
+        bound_report(*envelope->mutable_report());
         reports_.push_back({session.id, std::move(*envelope->mutable_report())});
         reported_.notify();
         break;
       case Envelope::kTelemetry: {
+        if (!is_bounded(envelope->telemetry())) break;
         const Status kept = store_.set_facts(session.id, envelope->telemetry(), clock_.wall_ms());
         if (!kept) proto::log_error("facts.not_stored", {{"why", kept.error().what}});
         break;
       }
-      case Envelope::kLogChunk: consoles_.add(session.name, envelope->log_chunk()); break;
-      case Envelope::kRenew: co_await answer_renew(session, envelope->renew()); break;
+      case Envelope::kLogChunk:
+        if (is_name(envelope->log_chunk().app())) {
+          consoles_.add(session.name, envelope->log_chunk());
+        }
+        break;
+      case Envelope::kRenew: session.say(renewed(session.id, envelope->renew())); break;
       case Envelope::kGoodbye: co_return;
       default: break;  // ignored, as link.proto says
     }
   }
 }
 
-awaitable<void> Sessions::answer_renew(Session& session, v1::Renew renew) {
+Envelope Sessions::renewed(const std::string& device_id, const v1::Renew& renew) {
   Envelope answer;
-  const auto certificate = enrolment_.renew(session.id, renew.csr_der());
+  auto certificate = enrolment_.renew(device_id, renew.csr_der());
   if (certificate) {
-    answer.mutable_renewed()->set_certificate_pem(*certificate);
-    proto::log_info("certificate.renewed", {{"device", session.name}});
+    answer.mutable_renewed()->set_certificate_pem(std::move(*certificate));
+    proto::log_info("certificate.renewed", {{"id", device_id}});
   } else {
     v1::Reason* why = answer.mutable_renewed()->mutable_refused();
     why->set_code(static_cast<v1::Code>(certificate.error().code));
     why->set_text(certificate.error().what);
   }
-  session.say(std::move(answer));
-  co_return;
+  return answer;
 }
 
 awaitable<void> Sessions::store_reports() {
@@ -233,6 +267,10 @@ awaitable<void> Sessions::tend_consoles() {
     }
     co_await proto::sleep_ms(clock_, kConsoleAskedForMs / 3);
   }
+}
+
+void Sessions::drop_all() {
+  for (const auto& [id, session] : sessions_) session->channel.abort();
 }
 
 void Sessions::drop(const std::string& device_id) {

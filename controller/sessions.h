@@ -27,7 +27,7 @@ class Sessions {
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  /// Whether this certificate may open a link. errors unauthenticated | forbidden
+  /// Whether this certificate is of a device of the fleet. errors unauthenticated | forbidden
   Status may_link(const proto::PeerFacts& peer);
   /// One device's link, until it ends. A newer link of the same device ends the older.
   awaitable<void> serve(std::unique_ptr<proto::Channel> channel);
@@ -39,6 +39,8 @@ class Sessions {
   void ask_console(const std::string& device_name, const std::string& app, std::int64_t ms);
   /// Ends the link of a device that was revoked.
   void drop(const std::string& device_id);
+  void drop_all();
+  std::size_t size() const { return sessions_.size(); }
 
  private:
   struct Session;
@@ -46,7 +48,8 @@ class Sessions {
   awaitable<void> send_loop(Session& session);
   awaitable<void> hear(Session& session);
   Status greet(Session& session, const v1::Hello& hello);
-  awaitable<void> answer_renew(Session& session, v1::Renew renew);
+  awaitable<void> serve_expired(proto::Channel& channel);
+  v1::Envelope renewed(const std::string& device_id, const v1::Renew& renew);
   Session* find(const std::string& device_id);
   Session* find_by_name(const std::string& name);
 

@@ -1,0 +1,15 @@
+// What a device may send at will, cut to what is kept: texts, lists, facts. Pure.
+#pragma once
+
+#include "fleet/v1/link.pb.h"
+
+namespace controller {
+
+inline constexpr std::size_t kMaxFactsBytes = 128 * 1024;
+
+/// Cuts texts at a character's border and lists at their limits.
+void bound_report(fleet::v1::Report& report);
+/// True if inventory and apps are small enough to be kept as they are.
+bool is_bounded(const fleet::v1::Telemetry& facts);
+
+}  // namespace controller
