@@ -183,6 +183,10 @@ awaitable<UploadStart> OperatorApi::start_upload(Request head) {
   co_return start;
 }
 
+std::size_t OperatorApi::body_max_bytes(const Request& head) {
+  return caller_of(head) ? proto::kMaxHttpJsonBytes : kUnknownBodyBytes;
+}
+
 awaitable<Response> OperatorApi::handle(Request request) {
   if (request.path == "/healthz") co_return json_response(R"({"status":"ok"})");
   const bool reads = request.method == "GET" || request.method == "HEAD";

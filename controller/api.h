@@ -38,6 +38,9 @@ struct Parts {
   std::int64_t started_ms;        // of this process, monotonic
 };
 
+/// A body in memory of who is not known: an enrolment is smaller.
+inline constexpr std::size_t kUnknownBodyBytes = 64 * proto::kKiB;
+
 enum class Role { nobody, viewer, deployer, admin };
 
 /// Who asks: the token's name and role.
@@ -54,6 +57,7 @@ class OperatorApi final : public Handler {
 
   bool is_upload(const Request& head) const override;
   awaitable<UploadStart> start_upload(Request head) override;
+  std::size_t body_max_bytes(const Request& head) override;
   awaitable<Response> handle(Request request) override;
   Status may_link(const Request& head) override;
   awaitable<void> serve_link(std::unique_ptr<proto::Channel> channel) override;
@@ -74,6 +78,7 @@ class DeviceApi final : public Handler {
   explicit DeviceApi(Parts parts) : parts_(parts) {}
 
   bool is_upload(const Request&) const override { return false; }
+  std::size_t body_max_bytes(const Request&) override { return kUnknownBodyBytes; }
   awaitable<UploadStart> start_upload(Request head) override;
   awaitable<Response> handle(Request request) override;
   Status may_link(const Request& head) override;

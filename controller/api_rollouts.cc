@@ -42,6 +42,15 @@ Response rollout_answer(Parts& parts, const Result<rollout::Rollout>& rollout, i
   return answer(*out, status);
 }
 
+// A selector that was understood and matches nothing is told with what there is instead.
+Response begun_answer(Parts& parts, const Result<rollout::Rollout>& begun,
+                      std::vector<std::string> nearest) {
+  if (begun) return rollout_answer(parts, begun, 201);
+  Response response = error_response(begun.error(), std::move(nearest));
+  if (begun.error().element == "selector" && response.status == 404) response.status = 422;
+  return response;
+}
+
 Result<rollout::Rollout> find(Parts& parts, const std::string& id) {
   TRY(const std::int64_t number, number_of(id));
   TRY(const auto rollout, parts.store.rollout(number));
@@ -78,7 +87,8 @@ Result<std::int64_t> begin_after(Call& call, const EventFilter& filter) {
 Result<std::vector<std::string>> names_of(Call& call) {
   std::string text = call.request.parameter("selector");
   if (text.empty()) text = "all";
-  TRY(const auto subjects, call.parts.pushes.select(text));
+  std::vector<std::string> nearest;
+  TRY(const auto subjects, call.parts.pushes.select(text, nearest));
   std::vector<std::string> names;
   for (const Subject& subject : subjects) names.push_back(subject.name);
   return names;
@@ -89,17 +99,19 @@ Result<std::vector<std::string>> names_of(Call& call) {
 awaitable<Response> push(Call call) {
   const auto request = proto::from_json<v1::PushRequest>(call.request.body);
   if (!request) co_return error_response(request.error());
+  std::vector<std::string> nearest;
   const auto begun = call.parts.pushes.accept_push(*request, call.caller.name,
                                                    call.request.idempotency_key,
-                                                   call.request.body);
-  co_return rollout_answer(call.parts, begun, 201);
+                                                   call.request.body, nearest);
+  co_return begun_answer(call.parts, begun, std::move(nearest));
 }
 
 awaitable<Response> order(Call call) {
   const auto request = proto::from_json<v1::OrderRequest>(call.request.body);
   if (!request) co_return error_response(request.error());
-  const auto begun = call.parts.pushes.accept_order(*request, call.caller.name);
-  co_return rollout_answer(call.parts, begun, 201);
+  std::vector<std::string> nearest;
+  const auto begun = call.parts.pushes.accept_order(*request, call.caller.name, nearest);
+  co_return begun_answer(call.parts, begun, std::move(nearest));
 }
 
 awaitable<Response> list_rollouts(Call call) {

@@ -12,7 +12,6 @@ namespace controller {
 namespace {
 
 constexpr std::size_t kWaitingMax = 256;
-constexpr std::size_t kKeysMax = 16384;  // with 64 KiB each, the cap of 1 GiB (DESIGN 8)
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -52,24 +51,63 @@ std::string Consoles::file_name(const Key& key) {
   return std::get<0>(key) + "." + std::get<1>(key) + "." + std::to_string(std::get<2>(key));
 }
 
-fleet::v1::LogEvent& Consoles::load(const Key& key) {
+Consoles::Kept& Consoles::load(const Key& key) {
   const auto found = kept_.find(key);
-  if (found != kept_.end()) return found->second;
-  fleet::v1::LogEvent event;
+  if (found != kept_.end()) {
+    found->second.used = ++uses_;
+    return found->second;
+  }
+  make_room();
+  Kept kept;
   const auto content = disk_.read_file(file_name(key), 2 * proto::kConsoleKeptBytes);
-  const bool read = content && event.ParseFromArray(content->data(),
-                                                    static_cast<int>(content->size()));
-  if (!read) event.Clear();
-  event.set_device(std::get<0>(key));
-  event.set_app(std::get<1>(key));
-  event.set_release(std::get<2>(key));
-  return kept_.emplace(key, std::move(event)).first->second;
+  const bool read = content && kept.event.ParseFromArray(content->data(),
+                                                         static_cast<int>(content->size()));
+  if (!read) kept.event.Clear();
+  kept.event.set_device(std::get<0>(key));
+  kept.event.set_app(std::get<1>(key));
+  kept.event.set_release(std::get<2>(key));
+  kept.used = ++uses_;
+  return kept_.emplace(key, std::move(kept)).first->second;
+}
+
+// The file that was not asked for the longest leaves the memory.
+void Consoles::make_room() {
+  if (kept_.size() < kConsolesInMemory) return;
+  const auto oldest = std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
+    return a.second.used < b.second.used;
+  });
+  save(oldest->first, oldest->second);
+  kept_.erase(oldest);
+}
+
+void Consoles::save(const Key& key, Kept& kept) {
+  if (!kept.dirty) return;
+  kept.dirty = false;
+  const std::string name = file_name(key);
+  const proto::Status saved = disk_.replace_file(name, bytes_of(kept.event.SerializeAsString()));
+  if (!saved) proto::log_warning("console.not_kept", {{"why", saved.error().what}});
+  // Old releases make room for new ones.
+  const std::vector<std::uint64_t> all = releases(std::get<1>(key), std::get<0>(key));
+  for (std::size_t i = 0; i + kReleasesKept < all.size(); ++i) {
+    const Key old{std::get<0>(key), std::get<1>(key), all[i]};
+    if (old == key) continue;
+    const proto::Status removed = disk_.remove(file_name(old));
+    if (!removed) proto::log_warning("console.not_removed", {{"why", removed.error().what}});
+  }
+}
+
+void Consoles::save_some(std::size_t files) {
+  for (auto& [key, kept] : kept_) {
+    if (!kept.dirty) continue;
+    if (files-- == 0) return;
+    save(key, kept);
+  }
 }
 
 void Consoles::add(const std::string& device, const fleet::v1::LogChunk& chunk) {
-  const Key key{device, chunk.app(), chunk.release()};
-  if (kept_.size() >= kKeysMax && kept_.count(key) == 0) return;
-  fleet::v1::LogEvent& kept = load(key);
+  if (chunk.release() == 0) return;
+  Kept& entry = load(Key{device, chunk.app(), chunk.release()});
+  fleet::v1::LogEvent& kept = entry.event;
   if (kept.instance() != chunk.instance()) {
     kept.set_instance(chunk.instance());
     kept.set_offset(chunk.offset());
@@ -85,6 +123,7 @@ void Consoles::add(const std::string& device, const fleet::v1::LogChunk& chunk) 
     kept.set_offset(chunk.offset());
   }
   if (fresh.empty()) return;
+  entry.dirty = true;
   kept.set_time_ms(chunk.time_ms());
   fleet::v1::LogEvent told = kept;
   told.set_offset(kept.offset() + kept.data().size());
@@ -95,14 +134,17 @@ void Consoles::add(const std::string& device, const fleet::v1::LogChunk& chunk) 
     kept.mutable_data()->erase(0, extra);
     kept.set_offset(kept.offset() + extra);
   }
-  const proto::Status saved = disk_.replace_file(file_name(key), bytes_of(kept.SerializeAsString()));
-  if (!saved) proto::log_warning("console.not_kept", {{"why", saved.error().what}});
+  tell(told);
+}
+
+void Consoles::tell(const fleet::v1::LogEvent& told) {
+  if (followers_.empty()) return;
   const auto json = proto::to_json(told, {.pretty = false, .defaults = false});
   if (!json) return;
   for (Follower& follower : followers_) {
     const auto& devices = follower.devices;
-    if (follower.app != chunk.app()) continue;
-    if (std::find(devices.begin(), devices.end(), device) == devices.end()) continue;
+    if (follower.app != told.app()) continue;
+    if (std::find(devices.begin(), devices.end(), told.device()) == devices.end()) continue;
     follower.waiting.push_back(
         server_sent_event(static_cast<std::int64_t>(follower.next_id++), *json));
     if (follower.waiting.size() > kWaitingMax) follower.waiting.pop_front();
@@ -110,20 +152,32 @@ void Consoles::add(const std::string& device, const fleet::v1::LogChunk& chunk) 
   added_.notify();
 }
 
+std::vector<std::uint64_t> Consoles::releases(const std::string& app, const std::string& device) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [key, kept] : kept_) {
+    if (std::get<0>(key) == device && std::get<1>(key) == app && kept.event.data().size() > 0) {
+      numbers.push_back(std::get<2>(key));
+    }
+  }
+  const auto files = disk_.list("");
+  const std::string prefix = device + "." + app + ".";
+  for (const ota::DiskEntry& entry : files ? *files : std::vector<ota::DiskEntry>()) {
+    if (entry.name.rfind(prefix, 0) != 0) continue;
+    const std::uint64_t number = std::strtoull(entry.name.c_str() + prefix.size(), nullptr, 10);
+    if (number != 0) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
 fleet::v1::LogList Consoles::kept(const std::string& app, const std::string& device,
                                   std::uint64_t release) {
   fleet::v1::LogList list;
-  const auto files = disk_.list("");
-  if (!files) return list;
-  std::vector<std::uint64_t> releases;
-  const std::string prefix = device + "." + app + ".";
-  for (const ota::DiskEntry& entry : *files) {
-    if (entry.name.rfind(prefix, 0) != 0) continue;
-    const std::uint64_t number = std::strtoull(entry.name.c_str() + prefix.size(), nullptr, 10);
-    if (number != 0 && (release == 0 || release == number)) releases.push_back(number);
+  for (const std::uint64_t number : releases(app, device)) {
+    if (release != 0 && release != number) continue;
+    *list.add_chunks() = load({device, app, number}).event;
   }
-  std::sort(releases.begin(), releases.end());
-  for (const std::uint64_t number : releases) *list.add_chunks() = load({device, app, number});
   return list;
 }
 

@@ -18,6 +18,9 @@
 
 namespace controller {
 
+inline constexpr std::size_t kConsolesInMemory = 128;  // 64 KiB each
+inline constexpr std::size_t kReleasesKept = 3;        // of an app on a device
+
 class Consoles {
  public:
   /// `disk` is the folder of consoles; it outlives this, as does the clock.
@@ -32,6 +35,8 @@ class Consoles {
                           std::uint64_t release);
   /// Chunks of the app as they come, of the devices named.
   std::unique_ptr<Feed> follow(const std::string& app, std::vector<std::string> devices);
+  /// Writes what changed, a few files at a time. Called every second, and at the end.
+  void save_some(std::size_t files);
   /// (app, device) pairs that are followed now.
   std::vector<std::pair<std::string, std::string>> followed() const;
 
@@ -45,13 +50,24 @@ class Consoles {
     std::uint64_t next_id = 1;
   };
 
-  fleet::v1::LogEvent& load(const Key& key);
+  struct Kept {
+    fleet::v1::LogEvent event;
+    bool dirty = false;
+    std::uint64_t used = 0;
+  };
+
+  Kept& load(const Key& key);
+  std::vector<std::uint64_t> releases(const std::string& app, const std::string& device);
+  void save(const Key& key, Kept& kept);
+  void make_room();
+  void tell(const fleet::v1::LogEvent& told);
   static std::string file_name(const Key& key);
 
   ota::Disk& disk_;
   proto::Clock& clock_;
   proto::Notifier added_;
-  std::map<Key, fleet::v1::LogEvent> kept_;
+  std::map<Key, Kept> kept_;  // a cache of the files, at most kConsolesInMemory
+  std::uint64_t uses_ = 0;
   std::list<Follower> followers_;
 };
 

@@ -148,12 +148,15 @@ class Connection {
 
   awaitable<bool> answer(EmptyParser& head, Request request, bool keep) {
     http::request_parser<http::string_body> parser(std::move(head));
-    parser.body_limit(proto::kMaxHttpJsonBytes);
+    const std::size_t body_max = handler_.body_max_bytes(request);
+    parser.body_limit(body_max);
     stream_.expires_at(Deadline::after(clock_, 3 * kBodyPieceMs));
     const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
     if (error == http::error::body_limit) {
-      co_await write(error_response(Error{Code::too_large, "the body is over 8 MiB", ""}), false,
-                     false);
+      co_await write(error_response(Error{Code::too_large,
+                                           "the body is over " + std::to_string(body_max) +
+                                               " bytes", ""}),
+                     false, false);
       co_return false;
     }
     if (error) co_return false;

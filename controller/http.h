@@ -87,6 +87,8 @@ class Handler {
   /// True when the body of this request goes into an Upload instead of memory.
   virtual bool is_upload(const Request& head) const = 0;
   virtual awaitable<UploadStart> start_upload(Request head) = 0;
+  /// How large the body of this request may be in memory: little for who is not known.
+  virtual std::size_t body_max_bytes(const Request& head) = 0;
   virtual awaitable<Response> handle(Request request) = 0;
   /// Whether this peer may open a device link; an Error is answered with its HTTP status.
   virtual proto::Status may_link(const Request& head) = 0;

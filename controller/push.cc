@@ -56,7 +56,8 @@ v1::RolloutKind kind_of(v1::OrderKind order) {
 Pushes::Pushes(Store& store, Fleet& fleet, Metadata& metadata, ota::Blobs& blobs)
     : store_(store), fleet_(fleet), metadata_(metadata), blobs_(blobs) {}
 
-Result<std::vector<Subject>> Pushes::select(const std::string& text) {
+Result<std::vector<Subject>> Pushes::select(const std::string& text,
+                                            std::vector<std::string>& nearest) {
   TRY(const Selector selector, parse_selector(text));
   TRY(const auto fleet, store_.subjects());
   std::vector<Subject> matched;
@@ -64,11 +65,12 @@ Result<std::vector<Subject>> Pushes::select(const std::string& text) {
     if (selector.matches(subject)) matched.push_back(subject);
   }
   if (matched.empty()) {
-    const Suggestion suggestion = suggest(selector, text, fleet);
-    return Error{Code::bad_argument,
+    Suggestion suggestion = suggest(selector, text, fleet);
+    nearest = std::move(suggestion.nearest);
+    return Error{Code::not_found,
                  text + " matches none of " + std::to_string(fleet.size()) +
                      (fleet.size() == 1 ? " device" : " devices") +
-                     (suggestion.message.empty() ? "" : "; " + suggestion.message), text};
+                     (suggestion.message.empty() ? "" : "; " + suggestion.message), "selector"};
   }
   return matched;
 }
@@ -116,7 +118,8 @@ Status Pushes::check_blobs(const ota::ListedRelease& release, const v1::AppManif
 
 Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
                                              const std::string& by, const std::string& key,
-                                             const std::string& request_text) {
+                                             const std::string& request_text,
+                                             std::vector<std::string>& nearest) {
   const std::string request_hash = ota::sha256(request_text).hex();
   if (!key.empty()) {
     TRY(const auto before, store_.idempotent_push(key));
@@ -132,7 +135,7 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
   if (request.strategy() == v1::WAVES) {
     return Error{Code::not_supported, "not supported yet: strategy waves; use --strategy all", ""};
   }
-  TRY(const auto devices, select(request.selector()));
+  TRY(const auto devices, select(request.selector(), nearest));
   TRY(const Metadata::AppRole role,
       metadata_.check_app_role(request.app(), request.app_metadata()));
   if (static_cast<std::uint64_t>(role.newest.number) != request.release()) {
@@ -218,13 +221,14 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
 }
 
 Result<rollout::Rollout> Pushes::accept_order(const v1::OrderRequest& request,
-                                              const std::string& by) {
+                                              const std::string& by,
+                                              std::vector<std::string>& nearest) {
   const v1::RolloutKind kind = kind_of(request.kind());
   if (kind == v1::ROLLOUT_KIND_UNSPECIFIED) {
     return Error{Code::bad_argument, "kind: one of ORDER_REVERT, ORDER_STOP, ORDER_START,"
                  " ORDER_RESTART, ORDER_DELETE", "kind"};
   }
-  TRY(const auto devices, select(request.selector()));
+  TRY(const auto devices, select(request.selector(), nearest));
   TRY(auto wishes, wishes_of(request, devices));
   if (wishes.empty()) {
     return Error{Code::not_found,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "controller/fleet.h"
 #include "controller/metadata.h"
@@ -18,16 +19,20 @@ class Pushes {
   ///        repeated request from another one with the same key
   /// errors conflict (another version or number was faster: refresh, sign again) | bad_signature |
   ///        bad_metadata | not_found (a blob is missing: upload it first) | bad_digest |
-  ///        bad_manifest | not_supported | bad_argument (selector; matches nothing)
+  ///        bad_manifest | not_supported | bad_argument (selector)
   /// after  survives power loss: release, metadata and rollout are there, all or none
   Result<rollout::Rollout> accept_push(const v1::PushRequest& request, const std::string& by,
-                                       const std::string& key, const std::string& request_text);
+                                       const std::string& key, const std::string& request_text,
+                                       std::vector<std::string>& nearest);
 
   /// Stop, start, restart, delete, revert.
-  Result<rollout::Rollout> accept_order(const v1::OrderRequest& request, const std::string& by);
+  Result<rollout::Rollout> accept_order(const v1::OrderRequest& request, const std::string& by,
+                                        std::vector<std::string>& nearest);
 
-  /// The devices a selector names. errors bad_argument (also when it matches none)
-  Result<std::vector<Subject>> select(const std::string& selector);
+  /// The devices a selector names. `nearest`: what there is instead, when it matches none.
+  /// errors bad_argument | not_found (none; the element is "selector")
+  Result<std::vector<Subject>> select(const std::string& selector,
+                                      std::vector<std::string>& nearest);
 
  private:
   Result<v1::AppManifest> read_manifest(const std::string& app, const Metadata::AppRole& role);

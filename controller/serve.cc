@@ -122,6 +122,7 @@ Status serve(const ServeOptions& options) {
                                          {"version", FLEET_VERSION}});
   sd_notify(0, "READY=1");
   proto::run_loop(loop);
+  consoles.save_some(kConsolesInMemory);
   return {};
 }
 

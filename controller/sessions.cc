@@ -15,6 +15,8 @@ using v1::Envelope;
 
 constexpr std::int64_t kHelloMs = 10000;
 constexpr std::int64_t kConsoleAskedForMs = 60000;
+constexpr std::int64_t kConsoleSaveMs = 1000;
+constexpr std::size_t kConsolesSavedAtOnce = 4;
 constexpr std::size_t kAnswersWaiting = 512;
 constexpr std::size_t kMaxVersion = 64;
 
@@ -261,11 +263,17 @@ void Sessions::ask_console(const std::string& device_name, const std::string& ap
 }
 
 awaitable<void> Sessions::tend_consoles() {
+  Deadline ask = Deadline::after(clock_, 0);
   while (true) {
-    for (const auto& [app, device] : consoles_.followed()) {
-      ask_console(device, app, kConsoleAskedForMs);
+    if (ask.passed(clock_)) {
+      for (const auto& [app, device] : consoles_.followed()) {
+        ask_console(device, app, kConsoleAskedForMs);
+      }
+      ask = Deadline::after(clock_, kConsoleAskedForMs / 3);
     }
-    co_await proto::sleep_ms(clock_, kConsoleAskedForMs / 3);
+    // A few at a time: each is an fsync on the loop's thread.
+    consoles_.save_some(kConsolesSavedAtOnce);
+    co_await proto::sleep_ms(clock_, kConsoleSaveMs);
   }
 }
 
