@@ -206,7 +206,8 @@ void Json::set(std::string_view key, Json value) {
 
 void Json::erase(std::string_view key) {
   FLEET_ASSERT(is_object());
-  std::erase_if(std::get<Object>(value_), [key](const Member& member) { return member.key == key; });
+  std::erase_if(std::get<Object>(value_),
+                [key](const Member& member) { return member.key == key; });
 }
 
 void Json::push_back(Json value) {

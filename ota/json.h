@@ -18,8 +18,8 @@
 
 namespace ota {
 
-/// How many values one text may hold. A value of two bytes becomes 40 in memory; without this a text
-/// within its size limit could still take all of a small device's memory.
+/// How many values one text may hold. A value of two bytes becomes 40 in memory; without this a
+/// text within its size limit could still take all of a small device's memory.
 inline constexpr std::size_t kMaxJsonValues = 256 * 1024;
 
 /// A JSON value. Objects keep the order of their members; equality ignores that order.

@@ -217,7 +217,9 @@ SigningKey::SigningKey(Secret seed, PublicKey public_key)
     : seed_(std::move(seed)), public_key_(std::move(public_key)) {}
 
 Result<SigningKey> SigningKey::from_seed(Secret seed) {
-  if (seed.size() != crypto_sign_SEEDBYTES) return not_a_key_file("the secret half is not 32 bytes");
+  if (seed.size() != crypto_sign_SEEDBYTES) {
+    return not_a_key_file("the secret half is not 32 bytes");
+  }
   std::array<std::uint8_t, crypto_sign_PUBLICKEYBYTES> value{};
   Secret expanded(std::size_t{crypto_sign_SECRETKEYBYTES});
   crypto_sign_seed_keypair(value.data(), expanded.data(), seed.data());

@@ -147,8 +147,8 @@ bool matches(std::string_view bytes, std::optional<std::int64_t> length_bytes,
 /// A path that may be a target: segments of printable UTF-8 without `.`, `..`, empty ones and
 /// backslashes, at most 1024 bytes. errors bad_metadata
 Status check_target_path(std::string_view path);
-/// Matches `*` (any run) and `?` (one character) within one segment; both sides have the same number
-/// of segments. source TUF 1.0 section 4.5, PATHPATTERN
+/// Matches `*` (any run) and `?` (one character) within one segment; both sides have the same
+/// number of segments. source TUF 1.0 section 4.5, PATHPATTERN
 bool path_matches(std::string_view pattern, std::string_view path);
 /// Whether the line hands this path over, by pattern or by digest prefix.
 bool delegates(const DelegatedRole& role, std::string_view path);

@@ -26,8 +26,8 @@ std::size_t next_character(std::string_view text, std::size_t at) {
   return at;
 }
 
-// One segment against one pattern. Only the last `*` is ever tried again, so the time is at most the
-// product of both lengths.
+// One segment against one pattern. Only the last `*` is ever tried again, so the time is at most
+// the product of both lengths.
 bool segment_matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
   std::size_t t = 0;

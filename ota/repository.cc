@@ -1,5 +1,5 @@
-// Making roles: root, targets, snapshot, timestamp. App roles are repository_app.cc, the controller's
-// checks repository_accept.cc.
+// Making roles: root, targets, snapshot, timestamp. App roles are repository_app.cc, the
+// controller's checks repository_accept.cc.
 #include "ota/repository.h"
 
 #include <algorithm>
@@ -92,7 +92,8 @@ Targets next_targets(const Targets& current, std::int64_t now) {
 Status delegate_app(Targets& targets, std::string_view app, const PublicKey& key) {
   if (!is_app_name(app)) {
     return Error{Code::bad_argument,
-                 "\"" + std::string(app) + "\" is no app name: small letters, digits and -, at most " +
+                 "\"" + std::string(app) +
+                     "\" is no app name: small letters, digits and -, at most " +
                      std::to_string(proto::kMaxNameLength) + " characters",
                  std::string(app)};
   }

@@ -48,8 +48,9 @@ Status check_numbers(const Targets* current, const Targets& offered, std::string
   }
   if (!next.empty() && next.back().number < highest) {
     return Error{Code::rollback,
-                 "the role of the app " + std::string(app) + " no longer lists its newest release " +
-                     std::to_string(highest) + "; numbers would be used again",
+                 "the role of the app " + std::string(app) +
+                     " no longer lists its newest release " + std::to_string(highest) +
+                     "; numbers would be used again",
                  std::string(app)};
   }
   if (next.empty() && highest > 0) {

@@ -19,7 +19,7 @@ struct Step {
   std::string delegator;
 };
 
-// The roles that this one hands the path to, in their order; `last` when one of them ends the search.
+// The roles that this one hands the path to, in order; `last` when one of them ends the search.
 std::vector<Step> next_steps(const Targets& role, const std::string& name, std::string_view path,
                              bool& last) {
   std::vector<Step> steps;

@@ -1,6 +1,6 @@
 // The TUF client workflow (TUF 1.0 section 5.3 to 5.7) over a source and a store: the agent,
-// fleetctl and tests differ only in these two. It makes exactly the requests that the workflow needs, in its
-// order, and stores a file only after it was verified.
+// fleetctl and tests differ only in these two. It makes exactly the requests that the workflow
+// needs, in its order, and stores a file only after it was verified.
 #pragma once
 
 #include <cstddef>
@@ -112,12 +112,13 @@ class Updater {
   /// What is trusted. Only after a refresh() or load_stored() that succeeded.
   const TrustedSet& trusted() const;
   bool ready() const { return trusted_.has_value() && ready_; }
-  /// Names the timestamp keys of the newest root verified so far, also when the refresh failed after
-  /// it; "" before that. Store it with the clock floor: where it differs, the floor starts anew, or a
-  /// stolen timestamp key could stop a device for ever.
+  /// Names the timestamp keys of the newest root verified so far, also when the refresh failed
+  /// after it; "" before that. Store it with the clock floor: where it differs, the floor starts
+  /// anew, or a stolen timestamp key could stop a device for ever.
   std::string timestamp_keys() const;
   /// The later of the signed `x-issued` times of timestamp and snapshot; 0 if there is none. At
-  /// most the expiry of targets, so that an online key cannot push the floor further than people signed.
+  /// most the expiry of targets, so that an online key cannot push the floor further than people
+  /// signed.
   std::int64_t issued_floor() const;
 
  private:
