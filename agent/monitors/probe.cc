@@ -102,7 +102,7 @@ agent::StartRequest probe_request(const std::string& id, agent::Fd kernel,
   agent::StartRequest request;
   request.id = id;
   request.tag = kProbeTag;
-  request.arguments = qemu_base_arguments(accelerator, 16, 1);
+  request.arguments = qemu_base_arguments(Machine::microvm, accelerator, 16, 1);
   request.arguments.insert(request.arguments.end(),
                            {"-kernel", "/proc/self/fd/" + std::to_string(agent::kFirstFileFd)});
   request.files.push_back(std::move(kernel));

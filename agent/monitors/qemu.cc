@@ -24,8 +24,11 @@ std::string file_path(std::size_t index) {
   return "/proc/self/fd/" + std::to_string(agent::kFirstFileFd + static_cast<int>(index));
 }
 
-/// Devices fill virtio-mmio from the top slot down, so the last one given is the guest's first.
-void add_interfaces(const std::vector<GuestInterface>& interfaces, agent::StartRequest& request) {
+void add_interfaces(const std::vector<GuestInterface>& interfaces, Machine machine,
+                    agent::StartRequest& request) {
+  // Without its boot ROM, which is megabytes of nothing here.
+  const std::string device = machine == Machine::microvm ? "virtio-net-device,netdev="
+                                                         : "virtio-net-pci,romfile=,netdev=";
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
     const GuestInterface& from = interfaces[i];
     const std::string id = "n" + std::to_string(i);
@@ -33,7 +36,7 @@ void add_interfaces(const std::vector<GuestInterface>& interfaces, agent::StartR
     request.arguments.insert(
         request.arguments.end(),
         {"-netdev", "tap,id=" + id + ",fd=" + fd, "-device",
-         "virtio-net-device,netdev=" + id + ",mac=" + to_string(from.mac)});
+         device + id + ",mac=" + to_string(from.mac)});
     request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous});
   }
 }
@@ -103,10 +106,10 @@ ExitReason status_reason(const agent::Instance& ended, std::string_view console_
 
 }  // namespace
 
-std::vector<std::string> qemu_base_arguments(Accelerator accelerator, std::uint64_t memory_mib,
-                                             std::uint32_t cpus) {
+std::vector<std::string> qemu_base_arguments(Machine machine, Accelerator accelerator,
+                                             std::uint64_t memory_mib, std::uint32_t cpus) {
   const bool kvm = accelerator == Accelerator::kvm;
-  return {
+  std::vector<std::string> arguments = {
       "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
       "-nodefaults",
@@ -114,9 +117,6 @@ std::vector<std::string> qemu_base_arguments(Accelerator accelerator, std::uint6
       "-no-reboot",
       "-display",
       "none",
-      // acpi=off: else virtio-mmio devices are told in ACPI alone, not on the command line.
-      "-M",
-      "microvm,acpi=off",
       "-accel",
       // The default translation buffer is an eighth of the host's memory.
       kvm ? "kvm" : "tcg,tb-size=32",
@@ -126,13 +126,20 @@ std::vector<std::string> qemu_base_arguments(Accelerator accelerator, std::uint6
       std::to_string(memory_mib) + "M",
       "-smp",
       std::to_string(cpus),
-      "-global",
-      "virtio-mmio.force-legacy=false",
       "-serial",
       "stdio",
       "-device",
       "isa-debug-exit,iobase=0xf4,iosize=1",
   };
+  if (machine == Machine::microvm) {
+    // acpi=off: else virtio-mmio devices are told in ACPI alone, not on the command line.
+    arguments.insert(arguments.end(), {"-M", "microvm,acpi=off", "-global",
+                                       "virtio-mmio.force-legacy=false"});
+  } else {
+    arguments.insert(arguments.end(),
+                     {"-M", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"});
+  }
+  return arguments;
 }
 
 Result<std::string> linux_command_line(const GuestConfig& config) {
@@ -192,7 +199,9 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
   agent::StartRequest request;
   request.id = launch.instance_id;
   request.tag = launch.tag;
-  request.arguments = qemu_base_arguments(accelerator_, memory_mib, launch.cpus);
+  const Machine machine =
+      launch.image.family == Family::fleet ? Machine::microvm : Machine::pc;
+  request.arguments = qemu_base_arguments(machine, accelerator_, memory_mib, launch.cpus);
   request.files.push_back(std::move(launch.kernel));
   request.arguments.insert(request.arguments.end(), {"-kernel", file_path(0)});
   if (launch.image.family == Family::fleet) {
@@ -208,7 +217,7 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
       request.arguments.insert(request.arguments.end(), {"-initrd", file_path(1)});
     }
   }
-  add_interfaces(launch.config.interfaces, request);
+  add_interfaces(launch.config.interfaces, machine, request);
   request.egress = std::move(launch.egress);
   request.memory_max_mib = static_cast<std::uint32_t>(memory_mib) + kQemuOverheadMib;
   request.cpu_percent = launch.cpu_percent;

@@ -14,9 +14,13 @@ namespace monitors {
 /// What QEMU itself needs besides the guest's memory: code, tables, translated blocks.
 inline constexpr std::uint32_t kQemuOverheadMib = 160;
 
+/// microvm: virtio-mmio told on the command line, for guests that know it. pc: q35 with PCI, for
+/// Linux as distributions build it (Debian's has no VIRTIO_MMIO_CMDLINE_DEVICES).
+enum class Machine { microvm, pc };
+
 /// The arguments that every start has: machine, sandbox, no defaults, console on stdout.
-std::vector<std::string> qemu_base_arguments(Accelerator accelerator, std::uint64_t memory_mib,
-                                             std::uint32_t cpus);
+std::vector<std::string> qemu_base_arguments(Machine machine, Accelerator accelerator,
+                                             std::uint64_t memory_mib, std::uint32_t cpus);
 
 /// The kernel command line of a Linux guest (FORMATS 1d). Errors: bad_argument for a value that
 /// the kernel's parser would split; not_supported for files.

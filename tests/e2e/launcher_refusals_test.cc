@@ -199,7 +199,8 @@ TEST_F(LauncherRefusals, AConsoleThatNobodyReadsNeverStopsItsWriter) {
   ASSERT_TRUE(guest.has_value());
   agent::StartRequest request = start_with(std::move(*guest));
   request.memory_max_mib = 300;
-  request.arguments = monitors::qemu_base_arguments(monitors::Accelerator::tcg, 16, 1);
+  request.arguments = monitors::qemu_base_arguments(monitors::Machine::microvm,
+                                                    monitors::Accelerator::tcg, 16, 1);
   // A line for each of the guest's half a million turns.
   request.arguments.insert(request.arguments.end(),
                            {"-kernel", "/proc/self/fd/10", "-d", "exec,nochain"});

@@ -44,6 +44,8 @@ TEST(Qemu, OurOwnGuestGetsItsConfigVolumeAsInitrd) {
   EXPECT_EQ(value_of(*request, "-initrd"), "/proc/self/fd/11");
   EXPECT_EQ(value_of(*request, "-append"), "(none)");
   EXPECT_EQ(value_of(*request, "-netdev"), "tap,id=n0,fd=40");
+  EXPECT_EQ(value_of(*request, "-M"), "microvm,acpi=off");
+  EXPECT_EQ(value_of(*request, "-global"), "virtio-mmio.force-legacy=false");
   EXPECT_EQ(value_of(*request, "-accel"), "tcg,tb-size=32");
   EXPECT_EQ(value_of(*request, "-m"), "16M");
   EXPECT_EQ(value_of(*request, "-sandbox"),
@@ -80,6 +82,10 @@ TEST(Qemu, ALinuxGuestIsToldOnItsCommandLine) {
             "ip=10.213.77.2::10.213.77.1:255.255.255.0:dns:eth0:off "
             "MOTD=\"hello there\" TZ=UTC -- -p \"80 81\"");
   EXPECT_EQ(value_of(*request, "-initrd"), "/proc/self/fd/11");
+  EXPECT_EQ(value_of(*request, "-M").substr(0, 4), "q35,");
+  EXPECT_EQ(std::count(request->arguments.begin(), request->arguments.end(),
+                       "virtio-net-pci,romfile=,netdev=n0,mac=52:54:00:00:00:09"),
+            1);
 }
 
 TEST(Qemu, WhatTheKernelWouldSplitIsRefused) {
