@@ -1,0 +1,159 @@
+// The tables of the commands that look.
+#include "deploy/fleetctl/lists.h"
+
+#include <gtest/gtest.h>
+
+#include "ota/json.h"
+#include "tests/unit/fleetctl/rollout_text.h"
+
+namespace fleetctl {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kNow = 100'000'000;
+
+fleet::v1::Device device(const std::string& name, bool online) {
+  fleet::v1::Device device;
+  device.set_name(name);
+  device.set_online(online);
+  device.set_seen_ms(kNow - (online ? 4'000 : (3 * 60 + 12) * 60'000));
+  device.add_groups("edge");
+  (*device.mutable_labels())["site"] = "lyon";
+  (*device.mutable_labels())["role"] = "resolver";
+  auto& inventory = *device.mutable_inventory();
+  inventory.set_board("raspberrypi4");
+  inventory.set_memory_free_bytes(1200 * kMiB);
+  auto& monitor = *inventory.add_monitors();
+  monitor.set_name("hvt");
+  monitor.set_usable(true);
+  auto& app = *device.add_apps();
+  app.set_app("dns");
+  app.set_live_release(4);
+  app.set_live_slot("B");
+  app.set_state(fleet::v1::HEALTHY);
+  app.add_ports("53/udp");
+  app.add_ports("53/tcp");
+  auto& instance = *app.mutable_instance();
+  instance.set_id("abcdefghijklmnop");
+  instance.set_healthy(true);
+  instance.set_monitor("hvt");
+  instance.set_up_ms(21 * 60'000);
+  instance.set_memory_bytes(3 * kMiB + kMiB / 5);
+  instance.set_memory_limit_bytes(16 * kMiB);
+  instance.set_cpu_permille(4);
+  return device;
+}
+
+fleet::v1::DeviceList two_devices() {
+  fleet::v1::DeviceList list;
+  *list.add_devices() = device("edge-116", true);
+  *list.add_devices() = device("edge-118", false);
+  list.set_fleet_size(2);
+  return list;
+}
+
+TEST(Lists, DevicesReadLikeTheTranscript) {
+  EXPECT_EQ(
+      devices_table(two_devices(), kNow),
+      (Lines{
+          "NAME      STATE    GROUP  BOARD         MONITOR  APPS  MEM FREE  SEEN   LABELS",
+          "edge-116  online   edge   raspberrypi4  hvt      1/1   1.2 GiB   4s     "
+          "role=resolver,site=lyon",
+          "edge-118  offline  edge   raspberrypi4  hvt      1/1   -         3h12m  "
+          "role=resolver,site=lyon",
+          "2 devices: 1 online, 1 offline"}));
+}
+
+TEST(Lists, PsReadsLikeTheTranscript) {
+  EXPECT_EQ(
+      instances_table(two_devices(), kNow),
+      (Lines{
+          "DEVICE    APP  RELEASE  SLOT  STATE    UP   MEM         CPU   RESTARTS  MONITOR  PORTS",
+          "edge-116  dns  4        B     healthy  21m  3.2/16 MiB  0.4%  0         hvt      "
+          "53/udp,53/tcp",
+          "edge-118  dns  4        B     unknown  -    -           -     -         hvt      "
+          "(last report 3h12m ago: healthy)"}));
+}
+
+TEST(Lists, PsJsonNamesDeviceAppAndRelease) {
+  const auto parsed = ota::parse_json(instances_json(two_devices()));
+  ASSERT_TRUE(parsed);
+  const auto& instances = parsed->find("instances")->as_array();
+  ASSERT_EQ(instances.size(), 2u);
+  EXPECT_EQ(instances[0].find("device")->as_string(), "edge-116");
+  EXPECT_EQ(instances[0].find("app")->as_string(), "dns");
+  EXPECT_EQ(instances[0].find("release")->as_integer(), 4);
+}
+
+TEST(Lists, EmptyOnesTeachTheNextCommand) {
+  const auto says = [](const Lines& lines, const std::string& command) {
+    std::string all;
+    for (const std::string& line : lines) all += line + "\n";
+    return all.find(command) != std::string::npos;
+  };
+  EXPECT_TRUE(says(devices_table({}, kNow), "fleetctl enroll-token"));
+  EXPECT_TRUE(says(apps_table({}), "fleetctl push dns --to edge"));
+  EXPECT_TRUE(says(rollouts_table({}, kNow), "fleetctl push"));
+  EXPECT_TRUE(says(releases_table({}, "dns", kNow), "fleetctl push dns"));
+  EXPECT_TRUE(says(labels_table({}), "fleetctl device label"));
+  fleet::v1::DeviceList bare;
+  bare.add_devices()->set_name("edge-1");
+  EXPECT_TRUE(says(instances_table(bare, kNow), "fleetctl push"));
+}
+
+TEST(Lists, LabelsAreCountedWithTheirSelector) {
+  EXPECT_EQ(labels_table(two_devices()),
+            (Lines{"LABEL    VALUE     DEVICES  SELECTOR", "(group)  edge      2        edge",
+                   "role     resolver  2        role=resolver",
+                   "site     lyon      2        site=lyon"}));
+}
+
+TEST(Lists, RolloutsCarryMarkAndCounts) {
+  fleet::v1::RolloutList list;
+  auto& rollout = *list.add_rollouts();
+  rollout = rollout_of(fleet::v1::ROLLOUT_FAILED, 11'000);
+  rollout.set_selector("edge");
+  rollout.set_by("ana");
+  rollout.mutable_counts()->set_healthy(1);
+  rollout.mutable_counts()->set_reverted(2);
+  EXPECT_EQ(rollouts_table(list, 1'000'000 + 60'000),
+            (Lines{"  ROLLOUT  WHAT  APP    TO    STATE   AGE  BY   DEVICES",
+                   "✘ r-1      push  dns 1  edge  failed  1m   ana  1 healthy, 2 reverted"}));
+}
+
+TEST(Lists, StatusIsOnePageAndNamesWhatNeedsYou) {
+  fleet::v1::ServerStatus server;
+  server.set_version("0.1.0");
+  server.set_up_ms(41ull * 24 * 3'600'000);
+  server.set_devices(2);
+  server.set_online(1);
+  fleet::v1::Whoami who;
+  who.set_name("ana");
+  who.set_role("deployer");
+  fleet::v1::AppList apps;
+  auto& app = *apps.add_apps();
+  app.set_name("dns");
+  auto& count = *app.add_running();
+  count.set_release(4);
+  count.set_devices(2);
+  EXPECT_EQ(status_lines({"fleet.example.net", server, who, two_devices(), apps, {}}, kNow),
+            (Lines{"fleet.example.net   ana (deployer)   controller 0.1.0, up 41d",
+                   "DEVICES   2   1 online   1 offline", "APPS      dns  4 on 2",
+                   "ROLLOUTS  none yet", "ATTENTION", "  edge-118  offline for 3h12m"}));
+}
+
+TEST(Lists, AHostileDeviceNameStaysText) {
+  fleet::v1::DeviceList list;
+  *list.add_devices() = device("edge\x1b[2J", true);
+  for (const std::string& line : devices_table(list, kNow)) {
+    EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  }
+  for (const std::string& line : instances_table(list, kNow)) {
+    EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace fleetctl
