@@ -153,6 +153,7 @@ proto::Result<Draft> load_draft(const PushOptions& options) {
   }
   for (const proto::ImageSource& source : sources) TRY_VOID(add_image(draft, source));
   TRY(std::vector<proto::LoadedFile> files, proto::load_files(*application));
+  draft.manifest.clear_files();  // named by the parser; here they get their bytes
   for (proto::LoadedFile& loaded : files) {
     const ota::BlobRef ref{ota::sha256(loaded.bytes), loaded.bytes.size()};
     fleet::v1::File& entry = *draft.manifest.add_files();
