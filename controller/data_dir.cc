@@ -36,7 +36,7 @@ Status make_identity(ota::Disk& disk, const std::vector<std::string>& names,
                      std::int64_t wall_ms) {
   TRY(const PrivateKey ca_key, PrivateKey::generate());
   TRY(const std::string ca_pem,
-      proto::make_ca(ca_key, "Unifleet " + names.front(), {wall_ms, kCaDays}));
+      proto::make_ca(ca_key, "unifleet-ca", {wall_ms, kCaDays}));
   TRY(const PrivateKey server_key, PrivateKey::generate());
   TRY(const std::string server_pem,
       proto::issue_server_certificate({ca_pem, ca_key}, server_key, names,
