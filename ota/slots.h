@@ -97,8 +97,9 @@ enum class TryOutcome { start, reverted };
 /// The tables of this part, for Database::open.
 extern const Schema kSlotsSchema;
 
-/// The verbs. The attempt id says which try is meant. All of them: idempotent (repeating one after a crash changes nothing and succeeds);
-/// errors no_space | io from the database, on which the caller drops the transaction.
+/// The verbs. The attempt id says which try is meant. All of them are idempotent: repeating one
+/// after a crash changes nothing and succeeds (but for begin_try). All may give no_space | io from
+/// the database, on which the caller drops the transaction.
 /// The writing ones give the app as it is afterwards, for the report.
 class Slots {
  public:
