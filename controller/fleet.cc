@@ -178,6 +178,11 @@ Status Fleet::apply(std::int64_t number, const std::string& device_id,
   TRY(auto rollout, store_.rollout(number));
   TRY(auto device, store_.rollout_device(number, device_id));
   if (!rollout || !device) return {};
+  if (device->row.address().empty()) {
+    // Where its published ports are reached; a device that was never online has none yet.
+    TRY(const auto row, store_.device(device_id));
+    if (row) device->row.set_address(row->address);
+  }
   const rollout::Step step =
       rollout::step(std::move(*rollout), std::move(*device), event, clock_.wall_ms());
   TRY_VOID(store_.set_rollout(step.rollout));

@@ -193,9 +193,6 @@ bool take_facts(Device& device, const v1::Report& report) {
   if (!report.status().instance().monitor().empty()) {
     row.set_monitor(report.status().instance().monitor());
   }
-  if (!report.status().instance().address().empty()) {
-    row.set_address(report.status().instance().address());
-  }
   if (report.status().ports_size() > 0) *row.mutable_ports() = report.status().ports();
   if (!report.detail().empty()) row.set_detail(report.detail());
   if (report.steps_size() > 0) *row.mutable_steps() = report.steps();
