@@ -120,7 +120,9 @@ lab_enroll() {  # lab_enroll N BOOTSTRAP
 
 lab_agent_start() {
   local dir=$LAB_DIR/edge-$1
-  lab_as_agent "$1" fleet-agent run --state-dir "$dir/state" --launcher "$dir/run/launcher.sock" \
+  # Not through lab_as_agent: $! is to be the agent, not a shell around it.
+  ip netns exec "$LAB-edge-$1" setpriv --reuid="$LAB_AGENT_UID" --regid="$LAB_AGENT_UID" \
+    --clear-groups fleet-agent run --state-dir "$dir/state" --launcher "$dir/run/launcher.sock" \
     </dev/null >>"$dir/agent.log" 2>&1 &
   LAB_PIDS[agent-$1]=$!
 }

@@ -24,8 +24,8 @@ expect 1 'example.test.zone.*empty' fleetctl push dns --to edge
 mend
 printf '#!/bin/sh\necho hello\n' >script
 expect 1 'script.*not an image' fleetctl push dns --to edge --image script
-# An ELF for another CPU: the machine field of ours says ARM64.
-cp dns.x86_64.virtio other-cpu && printf '\xb7\x00' | dd of=other-cpu bs=1 seek=18 conv=notrunc status=none
+# A kernel for another CPU: the head of an arm64 Image.
+{ head -c 56 /dev/zero; printf 'ARM\x64'; head -c 8192 /dev/zero; } >other-cpu
 expect 1 'aarch64|ARM64|arm64' fleetctl push dns --to edge --image other-cpu
 printf '  volumes:\n  - {name: cache, size: 8M}\n' >>manifest.yml
 expect 1 'not supported yet.*volumes|volumes.*not supported yet' fleetctl push dns --to edge
