@@ -30,6 +30,7 @@ wanted() { [[ -z $only || $only == "$1" ]]; }
 
 if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1  # another checkout's objects serve as well
 fi
 build() { cmake --preset "$1" >/dev/null && cmake --build --preset "$1" --parallel "$jobs"; }
 totals=$(mktemp)

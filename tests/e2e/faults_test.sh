@@ -56,6 +56,7 @@ done
 # A published port that is taken: refused before anything is staged; what runs, runs on.
 ip netns exec "$LAB-edge-1" timeout 60 busybox nc -l -p 5399 >/dev/null 2>&1 &
 holder=$!
+lab_wait 30 online 2 || die "edge-1 is not back"
 sed -i 's#publish:.*#publish: ["53:53/udp", "53:53/tcp", "5399:53/tcp"]#' manifest.yml
 expect 3 '5399' fleetctl push dns --to edge
 answers 1 || die "edge-1 does not answer after a refused port"
