@@ -166,9 +166,10 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   plan.monitor_index = choice.monitor_index;
   if (facts.memory_max_mib > 0 && manifest.memory_bytes() / proto::kMiB > facts.memory_max_mib) {
     return Error{Code::no_memory,
-                 manifest.name() + " asks for " + proto::format_size_bytes(manifest.memory_bytes()) +
-                     "; launcher.conf allows " + std::to_string(facts.memory_max_mib) +
-                     " MiB per instance", manifest.name()};
+                 manifest.name() + " asks for " +
+                     proto::format_size_bytes(manifest.memory_bytes()) + "; launcher.conf allows " +
+                     std::to_string(facts.memory_max_mib) + " MiB per instance",
+                 manifest.name()};
   }
   if (manifest.needs().memory_free_bytes() > facts.memory_free_bytes) {
     return short_of_memory(manifest, manifest.needs().memory_free_bytes(),

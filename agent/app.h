@@ -1,6 +1,6 @@
-// App: one app on this device at run time: what is wanted, its slots, its guests, and the verbs that
-// the update (agent/update) and the supervision (agent/supervise) are made of.
-// It never decides when to use them; every move of a slot goes with its report.
+// App: one app on this device at run time: what is wanted, its slots, its guests, and the verbs
+// that the update (agent/update) and the supervision (agent/supervise) are made of. It never
+// decides when to use them; every move of a slot goes with its report.
 #pragma once
 
 #include <cstdint>

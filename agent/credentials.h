@@ -52,7 +52,8 @@ class DiskCredentials final : public Credentials {
   std::uint64_t version() const { return version_; }
 
  private:
-  DiskCredentials(ota::Disk& disk, Identity identity) : disk_(disk), identity_(std::move(identity)) {}
+  DiskCredentials(ota::Disk& disk, Identity identity)
+      : disk_(disk), identity_(std::move(identity)) {}
   proto::Status read(const std::string& device_pem);
 
   ota::Disk& disk_;

@@ -29,8 +29,8 @@ std::vector<std::uint8_t> build_dns_query(const DnsQuestion& question, std::uint
 
 /// Judges an answer: it must repeat our id and question, say NOERROR, and hold at least one record
 /// of the asked type in its answer section. Gives how many.
-/// errors bad_argument (not an answer to this query, or cut short: keep waiting for the right one) |
-///        unhealthy (an answer, but not a good one: the text says which rcode or what is missing)
+/// errors bad_argument (not an answer to this query, or cut short: keep waiting for the right one)
+///        | unhealthy (an answer, but not a good one: the text says which rcode or what is missing)
 proto::Result<int> judge_dns_answer(std::span<const std::uint8_t> answer,
                                     const DnsQuestion& question, std::uint16_t id);
 

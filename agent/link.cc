@@ -132,7 +132,8 @@ void Link::take_certificate(const fleet::v1::Renewed& answer) {
     proto::log_error("certificate.not_installed", {{"why", installed.error().what}});
     return;
   }
-  proto::log_info("certificate.renewed", {{"until_ms", device_.ports.credentials.valid_until_ms()}});
+  proto::log_info("certificate.renewed",
+                  {{"until_ms", device_.ports.credentials.valid_until_ms()}});
 }
 
 // A new certificate when a third of the old one's time is left (DESIGN 4).

@@ -23,7 +23,8 @@ inline constexpr std::size_t kMaxQueuedLogs = 16;
 
 /// The wait before the next try: full jitter over a doubling cap, never below the controller's
 /// floor. `random` gives a number below its argument.
-std::int64_t backoff_ms(int failures, std::int64_t floor_ms, std::uint32_t (*random)(std::uint32_t));
+std::int64_t backoff_ms(int failures, std::int64_t floor_ms,
+                        std::uint32_t (*random)(std::uint32_t));
 
 class Link {
  public:

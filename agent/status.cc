@@ -159,8 +159,8 @@ std::string describe(const fleet::v1::Device& device, bool running) {
                     "\n";
   const fleet::v1::Inventory& inventory = device.inventory();
   if (running) {
-    out += "link      " + std::string(device.online() ? "up" : "down; it goes on by what it knows") +
-           "\n";
+    out += "link      " +
+           std::string(device.online() ? "up" : "down; it goes on by what it knows") + "\n";
     out += "memory    " + proto::format_size_bytes(inventory.memory_free_bytes()) + " free of " +
            proto::format_size_bytes(inventory.memory_total_bytes()) + "\n";
     out += "disk      " + proto::format_size_bytes(inventory.disk_free_bytes()) + " free\n";

@@ -1,5 +1,6 @@
 // `fleet-agent status`: the running agent answers over a socket in its state directory with one
-// JSON document, the Device resource of api.proto, and closes. Without one the stored state is read.
+// JSON document, the Device resource of api.proto, and closes. Without one the stored state is
+// read.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

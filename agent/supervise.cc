@@ -141,8 +141,9 @@ proto::awaitable<void> start_live(App& app) {
 proto::awaitable<void> judge_live(App& app, Verdict verdict) {
   if (verdict == Verdict::undecided || verdict == Verdict::healthy) co_return;
   const bool lost_it = verdict == Verdict::unhealthy;
-  const std::string what = std::string(lost_it ? "health failed: " : "no answer after a restart: ") +
-                           app.judge->last_failure();
+  const std::string what =
+      std::string(lost_it ? "health failed: " : "no answer after a restart: ") +
+      app.judge->last_failure();
   const Code code = lost_it ? Code::unhealthy : Code::no_answer;
   const fleet::v1::Reason why = app.reason(*app.live, code, what, &*app.judge);
   proto::log_warning("guest.unhealthy", {{"app", app.name},

@@ -274,7 +274,8 @@ Status arm(Update& update) {
   App& app = update.app;
   TRY_VOID(update.still_wanted());
   ota::Slots::ArmOptions options;
-  options.tries = static_cast<int>(std::clamp<std::uint32_t>(update.manifest.update().tries(), 1, 10));
+  options.tries =
+      static_cast<int>(std::clamp<std::uint32_t>(update.manifest.update().tries(), 1, 10));
   options.end_watch = true;  // a newer wish of the operator ends the watch over the older one
   const App::Verb verb = [&app, &update, &options](ota::Transaction& tx) {
     return ota::Slots::arm(tx, app.name, update.wish.attempt(), options);

@@ -1,5 +1,5 @@
-// The operators' routes as one table, and what a route's handler is given. The table is the product's
-// surface on one page; proto/fleet/v1/api.proto describes the messages.
+// The operators' routes as one table, and what a route's handler is given. The table is the
+// product's surface on one page; proto/fleet/v1/api.proto describes the messages.
 #pragma once
 
 #include <string>

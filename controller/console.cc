@@ -73,9 +73,9 @@ Consoles::Kept& Consoles::load(const Key& key) {
 // The file that was not asked for the longest leaves the memory.
 void Consoles::make_room() {
   if (kept_.size() < kConsolesInMemory) return;
-  const auto oldest = std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
-    return a.second.used < b.second.used;
-  });
+  const auto oldest =
+      std::min_element(kept_.begin(), kept_.end(),
+                       [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
   save(oldest->first, oldest->second);
   kept_.erase(oldest);
 }

@@ -1,6 +1,6 @@
 // Consoles: the last bytes of each app, device and release, so that logs of an offline or reverted
-// device exist, and those who follow. Kept in files that may lose their newest lines in a power cut:
-// they are for people, nothing depends on them. Bytes are the guest's: never interpreted here.
+// device exist, and those who follow. Kept in files that may lose their newest lines in a power
+// cut: they are for people, nothing depends on them. Bytes are the guest's: never interpreted here.
 #pragma once
 
 #include <cstdint>

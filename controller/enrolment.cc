@@ -153,7 +153,8 @@ Result<std::string> Enrolment::add(const EnrollTokenRow& token, const v1::Enroll
                        (token.group.empty() ? "" : " group " + token.group), token.by, row.name));
   TRY_VOID(transaction.commit());
   fleet_.committed();
-  proto::log_info("device.enrolled", {{"device", row.name}, {"id", row.id}, {"group", token.group}});
+  proto::log_info("device.enrolled",
+                  {{"device", row.name}, {"id", row.id}, {"group", token.group}});
   return row.id;
 }
 

@@ -27,8 +27,8 @@ class Enrolment {
   /// errors bad_argument (group, label, uses, ttl) | unavailable (no TUF root yet)
   Result<v1::EnrollToken> make_token(const v1::EnrollTokenRequest& request, const std::string& by);
 
-  /// errors unauthenticated (unknown token) | token_used (used up, too old) | already_exists (name) |
-  ///        bad_argument | bad_signature (the request is not signed by its own key)
+  /// errors unauthenticated (unknown token) | token_used (used up, too old) | already_exists (name)
+  ///        | bad_argument | bad_signature (the request is not signed by its own key)
   Result<v1::EnrollReply> enroll(const v1::EnrollRequest& request);
 
   /// A new certificate for a known device. errors as enroll

@@ -24,7 +24,8 @@ class EventFeed final : public Feed {
       CO_TRY(const auto rows, events_.store_.events_after(after_, filter_, kEventsAtOnce));
       std::string text;
       for (const EventRow& row : rows) {
-        CO_TRY(const std::string json, proto::to_json(row.event, {.pretty = false, .defaults = false}));
+        CO_TRY(const std::string json,
+               proto::to_json(row.event, {.pretty = false, .defaults = false}));
         after_ = static_cast<std::int64_t>(row.event.id());
         text += server_sent_event(after_, json);
       }

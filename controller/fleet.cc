@@ -113,8 +113,8 @@ Status Fleet::want_no_more(const std::string& device_id, const std::string& app)
   return changed(device_id);
 }
 
-// The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that nobody
-// tries the failed one again and no later report of it is taken for this rollout's.
+// The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that
+// nobody tries the failed one again and no later report of it is taken for this rollout's.
 Status Fleet::keep_running(const rollout::Step& step, std::uint64_t release) {
   const std::string& id = step.device.id;
   TRY(auto desired, store_.desired_app(id, step.rollout.app));

@@ -1,6 +1,6 @@
-// The fleet: the shell around the pure rollout engine. It feeds rollout::step() with what happens to
-// devices, and does what the steps say, in one transaction with their events; after the commit the
-// devices whose Desired changed are told. It speaks to no network itself.
+// The fleet: the shell around the pure rollout engine. It feeds rollout::step() with what happens
+// to devices, and does what the steps say, in one transaction with their events; after the commit
+// the devices whose Desired changed are told. It speaks to no network itself.
 #pragma once
 
 #include <cstdint>

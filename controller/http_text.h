@@ -9,8 +9,8 @@
 
 namespace controller {
 
-/// Fills path and query of "/v1/devices?selector=a%3Db". A path with an empty, "." or ".." segment, a
-/// NUL or a bad escape is refused. errors bad_argument
+/// Fills path and query of "/v1/devices?selector=a%3Db". A path with an empty, "." or ".." segment,
+/// a NUL or a bad escape is refused. errors bad_argument
 proto::Status split_target(std::string_view target, Request& request);
 
 /// Which bytes of a file are wanted.
@@ -23,8 +23,8 @@ struct ByteRange {
   std::string content_range(std::uint64_t size_bytes) const;
 };
 
-/// "" = all; "bytes=N-" and "bytes=N-M" as in RFC 9110 section 14; other forms are ignored as the RFC
-/// allows. errors bad_argument (begins at or behind the end: HTTP 416)
+/// "" = all; "bytes=N-" and "bytes=N-M" as in RFC 9110 section 14; other forms are ignored as the
+/// RFC allows. errors bad_argument (begins at or behind the end: HTTP 416)
 proto::Result<ByteRange> parse_range(std::string_view header, std::uint64_t size_bytes);
 
 }  // namespace controller

@@ -17,8 +17,8 @@ int fail(const proto::Error& error) {
 }
 
 std::int64_t wall_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 int run_init(const std::string& data_dir, std::vector<std::string> names) {
@@ -34,7 +34,8 @@ int run_init(const std::string& data_dir, std::vector<std::string> names) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"fleet-controller: releases, rollouts and the devices' links. It cannot sign an app."};
+  CLI::App app{
+      "fleet-controller: releases, rollouts and the devices' links. It cannot sign an app."};
   app.set_version_flag("--version", FLEET_VERSION);
   app.require_subcommand(1);
   std::string data_dir;

@@ -67,8 +67,8 @@ Status Metadata::upload(const v1::MetadataUpload& upload) {
     version = accepted.value.header.version;
   } else if (upload.role() == "targets") {
     if (!current_root) {
-      return Error{Code::unavailable, "there is no root yet; upload that first (fleetctl keys init)",
-                   ""};
+      return Error{Code::unavailable,
+                   "there is no root yet; upload that first (fleetctl keys init)", ""};
     }
     TRY(const auto current, targets("targets"));
     TRY(const auto accepted,

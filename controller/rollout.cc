@@ -317,8 +317,9 @@ TickStep tick(Rollout rollout, std::int64_t now_ms) {
   value.state = v1::ROLLOUT_FAILED;
   value.ended_ms = now_ms;
   value.verdict = subject(value) + ": none of " +
-                  people_number(value.counts.devices(), " device", " devices") + " was online within " +
-                  std::to_string(value.device_deadline_ms / 1000) + " s; push again when they are";
+                  people_number(value.counts.devices(), " device", " devices") +
+                  " was online within " + std::to_string(value.device_deadline_ms / 1000) +
+                  " s; push again when they are";
   result.ended = true;
   return result;
 }

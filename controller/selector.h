@@ -45,7 +45,7 @@ proto::Result<Selector> parse_selector(std::string_view text);
 
 /// What to say when nothing matched.
 struct Suggestion {
-  std::string message;               // "label site has no value \"lyonn\"; nearest: lyon (3 devices)"
+  std::string message;  // "label site has no value \"lyonn\"; nearest: lyon (3 devices)"
   std::vector<std::string> nearest;  // words to put there, best first
   std::vector<std::string> known;    // values that there are, at most 20
 };

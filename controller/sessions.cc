@@ -167,7 +167,8 @@ awaitable<void> Sessions::send_loop(Session& session) {
       session.desired_due = false;
       auto desired = fleet_.desired_of(session.id);
       if (!desired) {
-        proto::log_error("desired.not_read", {{"device", session.name}, {"why", desired.error().what}});
+        proto::log_error("desired.not_read",
+                         {{"device", session.name}, {"why", desired.error().what}});
         session.channel.abort();
         co_return;
       }

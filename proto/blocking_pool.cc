@@ -69,7 +69,8 @@ namespace {
 // Carries a coroutine's handler through a std::function, which wants to copy what it holds.
 template <typename Handler>
 struct Carried {
-  explicit Carried(Handler h) : handler(std::move(h)), work(asio::get_associated_executor(handler)) {}
+  explicit Carried(Handler h)
+      : handler(std::move(h)), work(asio::get_associated_executor(handler)) {}
   Handler handler;
   asio::executor_work_guard<asio::associated_executor_t<Handler>> work;  // keeps the loop running
 };

@@ -1,9 +1,9 @@
 // A YAML or JSON file of a person -> a checked message, by reflection (yaml-cpp).
 // A key is the field's name; fields in units are written without it: x_ms is `x: 250ms`, x_bytes is
-// `x: 16M`, x_bytes_per_second is `x: 16K/s`, x_percent is `x: 50%`; a json_name in the schema wins.
-// A message with a field `plain` may be a single value; one whose only field is `list`, a list.
-// Enums are their words (word_of). Nothing is ever guessed or ignored: what is not understood is an
-// error with file, line, field and the nearest known name.
+// `x: 16M`, x_bytes_per_second is `x: 16K/s`, x_percent is `x: 50%`; a json_name in the schema
+// wins. A message with a field `plain` may be a single value; one whose only field is `list`, a
+// list. Enums are their words (word_of). Nothing is ever guessed or ignored: what is not understood
+// is an error with file, line, field and the nearest known name.
 #pragma once
 
 #include <google/protobuf/descriptor.h>

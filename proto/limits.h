@@ -44,7 +44,7 @@ inline constexpr std::size_t kMaxHttpJsonBytes = 8 * kMiB;    // app role metada
 
 // Console.
 inline constexpr std::size_t kConsoleRingBytes = 256 * kKiB;  // per instance, on the device
-inline constexpr std::size_t kConsoleKeptBytes = 64 * kKiB;   // per instance and release, controller
+inline constexpr std::size_t kConsoleKeptBytes = 64 * kKiB;  // per instance and release, controller
 inline constexpr std::size_t kConsoleLineBytes = 4 * kKiB;
 inline constexpr std::size_t kFlightRecordBytes = 64 * kKiB;
 

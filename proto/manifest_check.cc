@@ -120,7 +120,8 @@ Status check_images(const AppManifest& manifest) {
     const auto& image = manifest.images(i);
     const std::string field = indexed("images", i);
     if (image.arch() == fleet::v1::ARCH_UNSPECIFIED) return broken(field, "has no architecture");
-    if (image.platform() == fleet::v1::PLATFORM_UNSPECIFIED) return broken(field, "has no platform");
+    if (image.platform() == fleet::v1::PLATFORM_UNSPECIFIED)
+      return broken(field, "has no platform");
     if (!seen.insert({image.arch(), image.platform()}).second) {
       return broken(field, word_of(image.arch()) + "/" + word_of(image.platform()) +
                                " is there twice; keep one");

@@ -38,7 +38,8 @@ bool is_mac(std::string_view text) {
 
 bool is_bridge(std::string_view text) {
   if (text.empty() || text.size() > 15 || text == "." || text == "..") return false;
-  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+  return text.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
          std::string_view::npos;
 }
 

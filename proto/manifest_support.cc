@@ -68,7 +68,8 @@ Status check_rollout_support(const fleet::v1::RolloutPolicy& rollout) {
   if (rollout.min_finished() != 0) return unbuilt("rollout.min_finished");
   if (rollout.has_max_unavailable()) return unbuilt("rollout.max_unavailable");
   if (rollout.device_deadline_ms() != 0) return unbuilt("rollout.device_deadline");
-  if (rollout.on_failure() != fleet::v1::ON_FAILURE_UNSPECIFIED) return unbuilt("rollout.on_failure");
+  if (rollout.on_failure() != fleet::v1::ON_FAILURE_UNSPECIFIED)
+    return unbuilt("rollout.on_failure");
   return Status();
 }
 
@@ -90,8 +91,8 @@ Status check_message(const Message& message, const std::string& path);
 Status check_enum(const Message& message, const FieldDescriptor& field, int number,
                   const std::string& path) {
   if (field.enum_type()->FindValueByNumber(number) != nullptr) return Status();
-  return too_new("value " + std::to_string(number) + " of " + message.GetDescriptor()->name() + "." +
-                     field.name(),
+  return too_new("value " + std::to_string(number) + " of " + message.GetDescriptor()->name() +
+                     "." + field.name(),
                  path);
 }
 

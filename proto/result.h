@@ -42,7 +42,8 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   Result() : state_(Error{}) {}  // Boost 1.81's co_spawn makes one when a coroutine throws.
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool has_value() const { return state_.index() == 0; }

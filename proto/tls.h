@@ -1,6 +1,6 @@
-// What a TLS endpoint is made of: TLS 1.2, ECDHE-ECDSA with AEAD, P-256 or P-384, SHA-256 or better.
-// Contexts are made once and shared by many streams (proto/tls_stream.h), on one thread.
-// It never speaks an older version, never renegotiates and never skips the check of a chain.
+// What a TLS endpoint is made of: TLS 1.2, ECDHE-ECDSA with AEAD, P-256 or P-384, SHA-256 or
+// better. Contexts are made once and shared by many streams (proto/tls_stream.h), on one thread. It
+// never speaks an older version, never renegotiates and never skips the check of a chain.
 #pragma once
 
 #include <cstdint>

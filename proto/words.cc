@@ -29,7 +29,8 @@ std::string shared_prefix(const EnumDescriptor& type) {
   std::string shared = type.value(1)->name();
   for (int i = 2; i < type.value_count(); ++i) {
     const std::string& name = type.value(i)->name();
-    const auto [end, unused] = std::mismatch(shared.begin(), shared.end(), name.begin(), name.end());
+    const auto [end, unused] =
+        std::mismatch(shared.begin(), shared.end(), name.begin(), name.end());
     shared.erase(end, shared.end());
   }
   const std::size_t last = shared.rfind('_');
@@ -69,15 +70,16 @@ std::string camel(const std::string& name) {
 
 std::string word_of(const EnumValueDescriptor& value) {
   std::string name = value.name();
-  for (const std::string& prefix : {type_prefix(value.type()->name()), shared_prefix(*value.type())}) {
+  for (const std::string& prefix :
+       {type_prefix(value.type()->name()), shared_prefix(*value.type())}) {
     if (!prefix.empty() && name.size() > prefix.size() && name.starts_with(prefix)) {
       name.erase(0, prefix.size());
       break;
     }
   }
   for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool in_number = name[i] == '_' && i > 0 && i + 1 < name.size() && is_digit(name[i - 1]) &&
-                           is_digit(name[i + 1]);
+    const bool in_number = name[i] == '_' && i > 0 && i + 1 < name.size() &&
+                           is_digit(name[i - 1]) && is_digit(name[i + 1]);
     if (name[i] == '_' && !in_number) {
       name[i] = '-';
     } else {

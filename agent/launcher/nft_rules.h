@@ -1,6 +1,7 @@
 // The firewall as text: pure functions from checked numbers to nftables commands. No string from a
 // request ever gets in. One table, `inet fleet`, and `netdev fleet` for the taps' source filters;
-// everything that changes is a map or a chain of one instance, so that a change is one transaction and no base chain is ever replaced under traffic.
+// everything that changes is a map or a chain of one instance, so that a change is one transaction
+// and no base chain is ever replaced under traffic.
 #pragma once
 
 #include <cstdint>

@@ -97,7 +97,8 @@ void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
   example(list, "fleetctl keys list");
   runs(list, chosen, [](Program& program) { return keys_list(program); });
 
-  CLI::App* refresh = keys->add_subcommand("refresh", "Sign root and targets again before they expire");
+  CLI::App* refresh =
+      keys->add_subcommand("refresh", "Sign root and targets again before they expire");
   add_passphrase(refresh);
   example(refresh, "fleetctl keys refresh");
   runs(refresh, chosen, [&options](Program& program) { return keys_refresh(program, options); });

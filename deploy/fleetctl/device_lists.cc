@@ -65,7 +65,9 @@ std::string no_device_text(const DeviceList& list) {
 
 ota::Json instance_json(const Device& device, const AppStatus& app) {
   ota::Json json = ota::Json::object();
-  const auto number = [](std::uint64_t value) { return ota::Json(static_cast<std::int64_t>(value)); };
+  const auto number = [](std::uint64_t value) {
+    return ota::Json(static_cast<std::int64_t>(value));
+  };
   json.set("device", device.name());
   json.set("app", app.app());
   json.set("release", number(app.live_release()));
@@ -196,7 +198,8 @@ std::vector<std::string> device_lines(const Device& device, std::uint64_t now_ms
   std::vector<std::string> groups(device.groups().begin(), device.groups().end());
   std::vector<std::pair<std::string, std::string>> pairs = {
       {"device", visible(device.name()) + "  (" + visible(device.id()) + ")"},
-      {"state", std::string(state_of(device)) + ", seen " + since(device.seen_ms(), now_ms) + " ago"},
+      {"state",
+       std::string(state_of(device)) + ", seen " + since(device.seen_ms(), now_ms) + " ago"},
       {"board", visible(inventory.board()) + ", " + proto::word_of(inventory.arch()) + ", kernel " +
                     visible(inventory.kernel())},
       {"memory", proto::format_size_bytes(inventory.memory_free_bytes()) + " free of " +
@@ -209,7 +212,8 @@ std::vector<std::string> device_lines(const Device& device, std::uint64_t now_ms
                     std::to_string(device.generation())},
       {"address", visible(device.address())}};
   if (device.certificate_until_ms() > now_ms) {
-    pairs.push_back({"certificate", "good for " + age_text(device.certificate_until_ms() - now_ms)});
+    pairs.push_back(
+        {"certificate", "good for " + age_text(device.certificate_until_ms() - now_ms)});
   }
   for (const auto& monitor : inventory.monitors()) {
     pairs.push_back({"monitor", visible(monitor.name()) + (monitor.usable() ? ": " : " (no): ") +

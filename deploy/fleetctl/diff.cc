@@ -21,7 +21,8 @@ using google::protobuf::Reflection;
 constexpr std::size_t kLabelColumns = 19;
 
 std::string blob_value(const Blob& blob) {
-  return "sha256:" + short_digest(blob.sha256()) + "  " + proto::format_size_bytes(blob.size_bytes());
+  return "sha256:" + short_digest(blob.sha256()) + "  " +
+         proto::format_size_bytes(blob.size_bytes());
 }
 
 std::string quoted(std::string_view text) {
@@ -257,7 +258,8 @@ std::vector<std::string> diff_lines(const AppManifest& before, const AppManifest
     width = std::max(width, display_width(change.attribute.label));
   }
   std::vector<std::string> lines;
-  for (const Change& change : changes) lines.push_back(line_of(change.sign, change.attribute, width));
+  for (const Change& change : changes)
+    lines.push_back(line_of(change.sign, change.attribute, width));
   return lines;
 }
 

@@ -43,8 +43,9 @@ proto::Result<ota::BlobRef> take_file(Draft& draft, const std::string& path,
   }
   if (size > proto::kMaxImageBytes) {
     return proto::Error{Code::too_large,
-                        place + ": " + path + " is " + proto::format_size_bytes(size) + "; at most " +
-                            proto::format_size_bytes(proto::kMaxImageBytes), path};
+                        place + ": " + path + " is " + proto::format_size_bytes(size) +
+                            "; at most " + proto::format_size_bytes(proto::kMaxImageBytes),
+                        path};
   }
   TRY(const ota::Sha256 digest, ota::hash_file(file.get()));
   add_payload(draft, {{digest, size}, path, ""});

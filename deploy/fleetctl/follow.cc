@@ -145,7 +145,8 @@ CommandResult Follower::run() {
       if (away_) program_.terminal.note("the controller is back");
       away_ = false;
       backoff = milliseconds(100);
-      if (!view_.ended()) std::this_thread::sleep_for(backoff);  // never a hot loop of closed streams
+      if (!view_.ended())
+        std::this_thread::sleep_for(backoff);  // never a hot loop of closed streams
       continue;
     }
     if (!away_) {

@@ -83,7 +83,8 @@ proto::Result<Home> Home::find() {
     return Home(std::string(user) + "/.config/unifleet");
   }
   return proto::Error{proto::Code::bad_argument,
-                      "neither FLEET_HOME nor HOME is set; set FLEET_HOME to a folder of yours", {}};
+                      "neither FLEET_HOME nor HOME is set; set FLEET_HOME to a folder of yours",
+                      {}};
 }
 
 std::vector<std::string> Home::context_names() const {

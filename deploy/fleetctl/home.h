@@ -1,4 +1,5 @@
-// $FLEET_HOME: what an operator's machine keeps. One folder per context (a controller and a person):
+// $FLEET_HOME: what an operator's machine keeps. One folder per context (a controller and a
+// person):
 //   current                    the name of the context in use
 //   contexts/NAME/address      the controller's URL
 //   contexts/NAME/token        mode 600

@@ -1,5 +1,5 @@
-// The only HTTP client: HTTPS to one controller by libcurl, always checked against the context's CA.
-// No redirects, no proxies, no compression; every answer has a size limit.
+// The only HTTP client: HTTPS to one controller by libcurl, always checked against the context's
+// CA. No redirects, no proxies, no compression; every answer has a size limit.
 #pragma once
 
 #include <atomic>

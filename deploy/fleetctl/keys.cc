@@ -217,8 +217,8 @@ CommandResult keys_list(Program& program) {
   for (const Expiry& expiry : expiries(*trust)) {
     const bool online = expiry.role == "snapshot" || expiry.role == "timestamp";
     for (const std::string& id : keyids_of(*trust, expiry.role)) {
-      const auto stored = std::find_if(here.begin(), here.end(),
-                                       [&id](const StoredKey& key) { return key.key.keyid() == id; });
+      const auto stored = std::find_if(
+          here.begin(), here.end(), [&id](const StoredKey& key) { return key.key.keyid() == id; });
       const std::string place = stored != here.end() ? stored->label : "";
       table.add({shown_role(expiry.role), short_digest(id),
                  expiry.expires == 0 ? "not used yet" : days_left(expiry.expires),

@@ -20,7 +20,8 @@ CommandResult keys_init(Program& program, const KeysOptions& options);
 /// A key for an app, and the line of the targets role that hands the app over to it.
 CommandResult keys_delegate(Program& program, const KeysOptions& options);
 CommandResult keys_list(Program& program);
-/// Signs again, with a new date, what has used up half of its time. App roles are renewed by pushes.
+/// Signs again, with a new date, what has used up half of its time. App roles are renewed by
+/// pushes.
 CommandResult keys_refresh(Program& program, const KeysOptions& options);
 
 }  // namespace fleetctl

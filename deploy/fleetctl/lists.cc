@@ -140,11 +140,12 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
   for (int i = 0; i < std::min(kRolloutsInStatus, input.rollouts.rollouts_size()); ++i) {
     const Rollout& rollout = input.rollouts.rollouts(i);
     const bool running = rollout.state() == fleet::v1::ROLLOUT_RUNNING;
-    pairs.push_back({i == 0 ? "ROLLOUTS" : "",
-                     visible(rollout.id()) + " " + kind_word(rollout) + " " + subject(rollout) +
-                         "  " + state_word(rollout) + " " +
-                         age_text(since(running ? rollout.created_ms() : rollout.ended_ms(), now_ms)) +
-                         (running ? ": " : " ago: ") + counts_text(rollout)});
+    pairs.push_back(
+        {i == 0 ? "ROLLOUTS" : "",
+         visible(rollout.id()) + " " + kind_word(rollout) + " " + subject(rollout) + "  " +
+             state_word(rollout) + " " +
+             age_text(since(running ? rollout.created_ms() : rollout.ended_ms(), now_ms)) +
+             (running ? ": " : " ago: ") + counts_text(rollout)});
   }
   if (input.rollouts.rollouts_size() == 0) pairs.push_back({"ROLLOUTS", "none yet"});
   const std::vector<std::string> body = aligned(pairs, "");

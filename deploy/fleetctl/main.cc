@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
   try {
     return run({argv + 1, argv + argc});
   } catch (const std::exception& error) {
-    // Library exceptions stop at their fences; what comes here is out of memory or a mistake of ours.
+    // Library exceptions stop at their fences; what comes here is out of memory or a mistake of
+    // ours.
     std::fprintf(stderr, "error: fleetctl failed: %s\n", error.what());
     return 1;
   }

@@ -37,7 +37,8 @@ CommandResult give_order(Program& program, const OrderOptions& options) {
   TRY(const Connection connection, connect(program));
   Api& api = *connection.api;
   TRY(const fleet::v1::DeviceList devices, api.devices(options.selector));
-  if (devices.devices_size() == 0) return no_match(options.selector, devices, "nothing was ordered");
+  if (devices.devices_size() == 0)
+    return no_match(options.selector, devices, "nothing was ordered");
   fleet::v1::OrderRequest request;
   request.set_app(options.app);
   request.set_selector(options.selector);

@@ -175,7 +175,9 @@ std::vector<std::string> plan_lines(const PlanInput& input) {
 }
 
 std::string plan_json(const PlanInput& input, std::string_view selector) {
-  const auto number = [](std::uint64_t value) { return ota::Json(static_cast<std::int64_t>(value)); };
+  const auto number = [](std::uint64_t value) {
+    return ota::Json(static_cast<std::int64_t>(value));
+  };
   ota::Json images = ota::Json::array();
   for (const auto& image : input.draft.manifest.images()) {
     images.push_back(ota::Json::object({{"image", image_key(image)},

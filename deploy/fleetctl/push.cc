@@ -181,8 +181,9 @@ CommandResult follow(Program& program, const Connection& connection, const Draft
 }
 
 proto::Status refuse_waves(const PushOptions& options, const AppManifest& manifest) {
-  const bool waves = options.strategy == "waves" ||
-                     (options.strategy.empty() && manifest.rollout().strategy() == fleet::v1::WAVES);
+  const bool waves =
+      options.strategy == "waves" ||
+      (options.strategy.empty() && manifest.rollout().strategy() == fleet::v1::WAVES);
   if (!waves) return {};
   return proto::Error{Code::not_supported,
                       "not supported yet: rollouts in waves; push to a few devices first "
@@ -274,10 +275,11 @@ CommandResult rollback(Program& program, const RollbackOptions& options) {
     draft.manifest_file = "release " + std::to_string(options.release);
     return push_draft(program, connection, std::move(draft), options.push);
   }
-  return proto::Error{Code::not_found,
-                      options.push.app + " lists no release " + std::to_string(options.release) +
-                          (numbers.empty() ? "; there is none yet" : "; it lists " + join(numbers, ", ")),
-                      options.push.app};
+  return proto::Error{
+      Code::not_found,
+      options.push.app + " lists no release " + std::to_string(options.release) +
+          (numbers.empty() ? "; there is none yet" : "; it lists " + join(numbers, ", ")),
+      options.push.app};
 }
 
 }  // namespace fleetctl

@@ -109,9 +109,10 @@ std::string RolloutView::apply(const fleet::v1::Event& event) {
 }
 
 std::vector<std::string> device_table(const Rollout& rollout, std::uint64_t now_ms) {
-  const bool any_healthy = std::any_of(
-      rollout.devices().begin(), rollout.devices().end(),
-      [](const RolloutDevice& d) { return d.state() == fleet::v1::HEALTHY && !d.monitor().empty(); });
+  const bool any_healthy =
+      std::any_of(rollout.devices().begin(), rollout.devices().end(), [](const RolloutDevice& d) {
+        return d.state() == fleet::v1::HEALTHY && !d.monitor().empty();
+      });
   std::vector<std::string> headers = {"DEVICE", "STATE", "RELEASE"};
   if (any_healthy) headers.push_back("MONITOR");
   headers.insert(headers.end(), {"TIME", "DETAIL"});

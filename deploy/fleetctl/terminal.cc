@@ -151,7 +151,8 @@ proto::Result<ota::Secret> ask_secret(std::string_view prompt) {
   const bool asked = ::write(tty.get(), text.data(), text.size()) > 0;
   proto::Result<ota::Secret> answer = read_line(tty.get(), "the passphrase");
   ::tcsetattr(tty.get(), TCSAFLUSH, &before);
-  if (asked && ::write(tty.get(), "\n", 1) < 0) return proto::Error{proto::Code::io, "terminal", {}};
+  if (asked && ::write(tty.get(), "\n", 1) < 0)
+    return proto::Error{proto::Code::io, "terminal", {}};
   return answer;
 }
 

@@ -140,7 +140,8 @@ std::string visible(std::string_view text) {
     if (point.value == '\t') {
       out += "    ";
     } else if (point.length == 0 || is_dangerous(point.value)) {
-      for (std::size_t i = 0; i < length; ++i) out += hex_escape(static_cast<std::uint8_t>(text[i]));
+      for (std::size_t i = 0; i < length; ++i)
+        out += hex_escape(static_cast<std::uint8_t>(text[i]));
     } else {
       out.append(text.substr(0, length));
     }

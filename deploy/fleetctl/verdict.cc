@@ -193,7 +193,8 @@ std::string what_runs(const Rollout& rollout) {
                                 ? (parts.empty() ? "All " : "all ") + count_text(count, "device")
                                 : count_text(count, "device");
     if (release != 0) {
-      parts.push_back(who + (count == 1 ? " runs " : " run ") + app + " " + std::to_string(release));
+      parts.push_back(who + (count == 1 ? " runs " : " run ") + app + " " +
+                      std::to_string(release));
     } else {
       parts.push_back(who + (count == 1 ? " keeps " : " keep ") + app +
                       " stopped: there is no release to go back to");
@@ -264,7 +265,8 @@ std::string try_it_hint(const Rollout& rollout, const AppManifest& manifest) {
   const std::string address = visible(device->address());
   const std::string port = visible(device->ports(0).substr(0, device->ports(0).find('/')));
   if (manifest.health().type() == fleet::v1::HEALTH_DNS) {
-    const std::string name = manifest.health().query().substr(0, manifest.health().query().find(' '));
+    const std::string name =
+        manifest.health().query().substr(0, manifest.health().query().find(' '));
     return "dig @" + address + (port == "53" ? "" : " -p " + port) + " " + visible(name);
   }
   if (manifest.health().type() == fleet::v1::HEALTH_HTTP) {

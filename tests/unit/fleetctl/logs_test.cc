@@ -58,7 +58,8 @@ TEST(Api, ErrorsOfTheControllerKeepTheirCodeAndWords) {
   EXPECT_EQ(error.what, "role apps.dns is at version 4\nnearest: a, b");
   EXPECT_EQ(error.element, "dns");
   EXPECT_EQ(error_of_answer({401, ""}, "/v1/whoami").code, proto::Code::unauthenticated);
-  EXPECT_EQ(error_of_answer({500, "<html>"}, "/v1/x?y").what, "the controller answers 500 to /v1/x");
+  EXPECT_EQ(error_of_answer({500, "<html>"}, "/v1/x?y").what,
+            "the controller answers 500 to /v1/x");
   EXPECT_EQ(code_of_name("uplink_lost"), proto::Code::uplink_lost);
   EXPECT_EQ(code_of_name("unknown"), proto::Code::internal);
   EXPECT_EQ(code_of_name("nonsense"), proto::Code::internal);

@@ -1,5 +1,5 @@
-// One device for the tests of slots: a database that is opened anew after every transaction, and the
-// states that the tests begin with.
+// One device for the tests of slots: a database that is opened anew after every transaction, and
+// the states that the tests begin with.
 #pragma once
 
 #include <gtest/gtest.h>

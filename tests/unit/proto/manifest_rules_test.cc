@@ -128,7 +128,9 @@ TEST(ManifestRulesTest, EachBrokenRuleNamesItsField) {
 }
 
 TEST(ManifestRulesTest, EachBrokenRuleOfTheNetworkNamesItsField) {
-  const auto port = [](AppManifest& m) -> fleet::v1::PublishedPort& { return *m.mutable_publish(0); };
+  const auto port = [](AppManifest& m) -> fleet::v1::PublishedPort& {
+    return *m.mutable_publish(0);
+  };
   const auto net = [](AppManifest& m) -> fleet::v1::Interface& { return *m.mutable_network(0); };
   const Rule kRules[] = {
       {"network", [](auto& m) { while (m.network_size() < 9) *m.add_network() = m.network(0); }},
@@ -279,7 +281,8 @@ TEST(ManifestRulesTest, EachBrokenRuleOfTheAppsLifeNamesItsField) {
          m.mutable_rollout()->add_waves("5%");
        }},
       {"rollout.max_failed", [](auto& m) { m.mutable_rollout()->set_max_failed("few"); }},
-      {"rollout.max_unavailable.by", [](auto& m) { m.mutable_rollout()->mutable_max_unavailable(); }},
+      {"rollout.max_unavailable.by",
+       [](auto& m) { m.mutable_rollout()->mutable_max_unavailable(); }},
   };
   for (const Rule& rule : kRules) {
     AppManifest manifest = good();

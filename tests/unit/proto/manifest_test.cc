@@ -141,10 +141,12 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
        "bad_manifest manifest.yml:5: unknown key \"memroy\"; did you mean \"memory\"?"},
       {"a wrong type", "  image: a\n  args: --x\n", "manifest.yml:5: args: wants a list"},
       {"no image", "  memory: 16M\n", "the app has no image; write image, images or path"},
-      {"two kinds of image", "  image: a\n  images: {x86_64: b}\n", "manifest.yml:4: image: give one"},
+      {"two kinds of image", "  image: a\n  images: {x86_64: b}\n",
+       "manifest.yml:4: image: give one"},
       {"an image without a file", "  image: {initrd: x}\n", "image: names no file"},
       {"an unknown CPU", "  images: {mips: a}\n", "images.mips: begins with x86_64 or aarch64"},
-      {"an unknown platform", "  images: {x86_64/xen: a}\n", "platform is virtio, hvt, spt or bare"},
+      {"an unknown platform", "  images: {x86_64/xen: a}\n",
+       "platform is virtio, hvt, spt or bare"},
       {"a port that is none", "  image: a\n  publish: [\"53/udp\"]\n",
        "manifest.yml:5: publish[0]: \"53/udp\" is no port"},
       {"a crash loop that is none", "  image: a\n  restart: {crash_loop: often}\n",
@@ -160,8 +162,10 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
       {"an unknown way to run", "  image: a\n  run: jail\n", "run: \"jail\" is not known here"},
       {"too little memory", "  image: a\n  memory: 1M\n",
        "manifest.yml:5: memory: 1M is out of range; 2M to"},
-      {"beside on a host bridge", "  image: a\n  network: [{bridge: br0}]\n"
-       "  update: {handover: beside}\n", "manifest.yml:6: update.handover: beside needs"},
+      {"beside on a host bridge",
+       "  image: a\n  network: [{bridge: br0}]\n"
+       "  update: {handover: beside}\n",
+       "manifest.yml:6: update.handover: beside needs"},
       {"an app twice", "  image: a\n- name: web\n  image: b\n", "name: is there twice"},
   };
   for (const Case& test : kCases) {

@@ -389,7 +389,8 @@ TEST_F(TlsTest, OldVersionsAreRefusedAndTheCurrentOneIsNot) {
     const std::string port = std::to_string(listener.acceptor.local_endpoint().port());
     std::optional<Result<TlsStream>> out;
     int client_result = 1;
-    std::thread other([&client_result, &port, minor] { client_result = offer_version(port, minor); });
+    std::thread other(
+        [&client_result, &port, minor] { client_result = offer_version(port, minor); });
     proto::TaskGroup group(loop_);
     group.spawn("server", accept_one(listener, server(server_options(ClientCertificate::none)),
                                      Deadline::after(clock_, 10000), out));
