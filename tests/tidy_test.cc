@@ -201,9 +201,12 @@ TEST(Tidy, BannedWordsHaveAReplacement) {
       for (const Ban& ban : kBans) {
         const std::size_t at = line.text.find(ban.text);
         if (at == std::string::npos) continue;
+        const auto in_word = [&line](std::size_t place_in_line) {
+          const char c = place_in_line < line.text.size() ? line.text[place_in_line] : ' ';
+          return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+        };
         const bool longer_word =
-            at > 0 && (std::isalnum(static_cast<unsigned char>(line.text[at - 1])) != 0 ||
-                       line.text[at - 1] == '_');
+            (at > 0 && in_word(at - 1)) || (in_word(at) && in_word(at + ban.text.size()));
         EXPECT_TRUE(longer_word) << place(line) << ": " << ban.text << "; use " << ban.instead;
       }
     }
