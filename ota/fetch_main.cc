@@ -169,14 +169,13 @@ Code code_of_curl(CURLcode result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT: return Code::unreachable;
     case CURLE_OPERATION_TIMEDOUT: return Code::timeout;
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR: return Code::unauthenticated;
     case CURLE_OUT_OF_MEMORY: return Code::no_memory;
-    default: return Code::closed;
+    default: return Code::closed;  // a handshake that was cut too: refusals are told by their words
   }
 }
 

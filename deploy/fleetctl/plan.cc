@@ -115,6 +115,8 @@ proto::Result<std::string> platform_on(const AppManifest& manifest, const Device
   facts.memory_free_bytes = known ? inventory.memory_free_bytes()
                                   : std::numeric_limits<std::uint64_t>::max();
   TRY_VOID(boards::check_fit(manifest, board, facts));
+  // Enrolled and never connected: its probe has not been heard of.
+  if (inventory.monitors_size() == 0 && !device.online()) return std::string();
   std::vector<boards::RankedMonitor> monitors;
   for (const auto& monitor : inventory.monitors()) {
     monitors.push_back({kind_of(monitor.name()), monitor.usable(), monitor.name(),

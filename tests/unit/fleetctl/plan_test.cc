@@ -114,6 +114,12 @@ TEST(Plan, ADeviceThatNeverSaidWhatItIsIsNotRefusedHere) {
   fleet::v1::DeviceList devices;
   devices.add_devices()->set_name("new");
   EXPECT_EQ(fit_of(draft.manifest, devices).fitting, 1u);
+  // Enrolled, so its CPU is known, but its probe was never heard of.
+  auto& device = *devices.mutable_devices(0);
+  device.mutable_inventory()->set_arch(fleet::v1::X86_64);
+  EXPECT_EQ(fit_of(draft.manifest, devices).fitting, 1u);
+  device.set_online(true);
+  EXPECT_EQ(fit_of(draft.manifest, devices).fitting, 0u) << "it says that it has none";
 }
 
 TEST(Plan, JsonIsOneDocument) {

@@ -22,7 +22,7 @@ fleet::v1::AppManifest dns_manifest() {
 }
 
 Rollout first_push() {
-  Rollout rollout = rollout_of(fleet::v1::ROLLOUT_SUCCEEDED, 1100);
+  Rollout rollout = rollout_of(fleet::v1::ROLLOUT_SUCCEEDED, 11100);
   add_healthy(rollout, "edge-1", "spt", 290, "dns 3/3 in 4 ms", "192.0.2.11");
   add_healthy(rollout, "edge-2", "spt", 310, "dns 3/3 in 5 ms", "192.0.2.12");
   add_healthy(rollout, "edge-3", "hvt", 440, "dns 3/3 in 9 ms", "192.0.2.13");
@@ -48,7 +48,7 @@ TEST(Verdict, AFirstPushReadsLikeTheTranscript) {
                    "✔ edge-3  healthy  1        hvt      0.44s  dns 3/3 in 9 ms, 192.0.2.13:53"}));
   const auto manifest = dns_manifest();
   EXPECT_EQ(verdict_lines({rollout, &manifest, "", false}),
-            (Lines{"OK  dns 1 is live on 3 of 3 devices (1.1s)",
+            (Lines{"OK  dns 1 is live on 3 of 3 devices (11.1s)",
                    "    dig @192.0.2.11 www.example.test     fleetctl logs dns -f"}));
   EXPECT_EQ(exit_code_of(rollout, true), ExitCode::ok);
 }
@@ -97,8 +97,8 @@ TEST(Verdict, OfflineDevicesAreSaidAndDoNotFail) {
   rollout.mutable_devices(2)->set_online(false);
   rollout.mutable_devices(2)->set_state(fleet::v1::WAITING);
   EXPECT_EQ(verdict_lines({rollout, nullptr, "", false}).front(),
-            "OK  dns 1 is live on 2 of 2 reachable devices (1.1s); 1 offline");
-  EXPECT_EQ(device_table(rollout, 0).back().substr(0, 26), "○ edge-3  offline  1      ");
+            "OK  dns 1 is live on 2 of 2 reachable devices (11.1s); 1 offline");
+  EXPECT_EQ(device_table(rollout, 0).back().substr(0, 24), "○ edge-3  offline  1  ");
   EXPECT_EQ(exit_code_of(rollout, false), ExitCode::ok);
   EXPECT_EQ(exit_code_of(rollout, true), ExitCode::rollout_failed);
 }
@@ -108,10 +108,10 @@ TEST(Verdict, OrdersHaveTheirOwnWords) {
   rollout.set_kind(fleet::v1::KIND_STOP);
   for (auto& device : *rollout.mutable_devices()) device.set_state(fleet::v1::STOPPED);
   EXPECT_EQ(verdict_lines({rollout, nullptr, "", false}),
-            Lines{"OK  dns is stopped on 3 of 3 devices (1.1s)"});
+            Lines{"OK  dns is stopped on 3 of 3 devices (11.1s)"});
   rollout.set_kind(fleet::v1::KIND_DELETE);
   EXPECT_EQ(verdict_lines({rollout, nullptr, "", false}),
-            Lines{"OK  dns is deleted from 3 of 3 devices (1.1s)"});
+            Lines{"OK  dns is deleted from 3 of 3 devices (11.1s)"});
 }
 
 TEST(Verdict, AbortedAndSupersededAreFailuresForScripts) {
