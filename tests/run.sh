@@ -2,7 +2,7 @@
 # Builds what is shipped and passes the tests of the house style and of the whole: real programs,
 # TLS, namespaces and guests. `--all` is the long run: the unit tests with the sanitizers, the cross
 # build for ARM64, the thread sanitizer, every fuzz target for a minute. Needs root.
-#   tests/run.sh [--all] [--only tidy|e2e|unit|arm64|tsan|fuzz] [--jobs N]
+#   tests/run.sh [--all] [--only tidy|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,9 +44,10 @@ suite() {  # suite PRESET CTEST-ARGS...
 part install deploy/install-deps.sh
 part build build release
 ((failed)) && { echo "0 passed, 1 failed"; exit 1; }
-if wanted tidy; then part tidy suite release -LE e2e; fi
+if wanted tidy; then part tidy suite release -LE 'e2e|slow'; fi
 if wanted e2e; then part e2e suite release -L e2e; fi
 long() { [[ $only == "$1" ]] || { ((all)) && [[ -z $only ]]; }; }
+if long faults; then part faults suite release -L slow; fi
 if long unit; then
   part unit-build build dev
   part unit suite dev -LE e2e --parallel "$jobs"
