@@ -1,0 +1,259 @@
+// The routes without a network: who may ask what, and which status tells what is wrong.
+#include "controller/api.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include "proto/json.h"
+#include "tests/unit/controller/world.h"
+
+namespace controller {
+namespace {
+
+proto::awaitable<void> run_handler(Handler& handler, Request request, Response& out) {
+  out = co_await handler.handle(std::move(request));
+}
+
+proto::awaitable<void> run_upload(Handler& handler, Request head, std::string bytes,
+                                  std::size_t cut_bytes, Response& out) {
+  UploadStart start = co_await handler.start_upload(std::move(head));
+  if (!start.upload) {
+    out = std::move(start.refusal);
+    co_return;
+  }
+  const auto span = std::as_bytes(std::span(bytes)).subspan(0, bytes.size() - cut_bytes);
+  const Status written = start.upload->write(span);
+  if (!written) {
+    out = error_response(written.error());
+    co_return;
+  }
+  if (cut_bytes > 0) co_return;  // the client went away
+  out = co_await start.upload->finish();
+}
+
+struct ApiTest : ::testing::Test {
+  World world;
+  boost::asio::io_context loop{1};
+  proto::BlockingPool hashing{"hashing", proto::BlockingPool::Mode::in_line};
+  std::unique_ptr<ota::RealDisk> console_disk;
+  std::unique_ptr<Consoles> consoles;
+  std::unique_ptr<Sessions> sessions;
+  std::unique_ptr<OperatorApi> operators;
+  std::unique_ptr<DeviceApi> devices;
+
+  ApiTest() {
+    auto disk = ota::RealDisk::open(world.directory / "controller/consoles");
+    FLEET_ASSERT(disk.has_value());
+    console_disk = std::move(*disk);
+    consoles = std::make_unique<Consoles>(*console_disk, world.clock);
+    sessions = std::make_unique<Sessions>(loop, world.clock, *world.store, *world.fleet,
+                                          *consoles, *world.enrolment);
+    const Parts parts{*world.store,     *world.events, *world.fleet, *consoles,
+                      *world.metadata,  *world.enrolment, *sessions, *world.pushes,
+                      *world.blobs,     hashing,       world.clock,  0};
+    operators = std::make_unique<OperatorApi>(parts);
+    devices = std::make_unique<DeviceApi>(parts);
+    for (const char* role : {"viewer", "deployer", "admin"}) {
+      EXPECT_TRUE(world.store->add_api_token(ota::hash_token(role).hex(), {role, role}, 0));
+    }
+  }
+
+  void run(proto::awaitable<void> task) {
+    proto::TaskGroup tasks(loop);
+    tasks.spawn("test", std::move(task));
+    loop.restart();
+    proto::run_loop(loop);
+    ASSERT_EQ(tasks.size(), 0u) << "the handler waits for something";
+  }
+  static Request request(const std::string& method, const std::string& path,
+                         const std::string& token, const std::string& body = "") {
+    Request out;
+    out.method = method;
+    out.path = path;
+    out.bearer = token;
+    out.body = body;
+    return out;
+  }
+  Response ask(Request head) {
+    Response out;
+    run(run_handler(*operators, std::move(head), out));
+    return out;
+  }
+  Response ask(const std::string& method, const std::string& path, const std::string& token,
+               const std::string& body = "") {
+    return ask(request(method, path, token, body));
+  }
+  Response upload(const std::string& name, const std::string& bytes, std::size_t cut_bytes = 0,
+                  const std::string& token = "deployer") {
+    Request head = request("PUT", "/v1/blobs/" + name, token);
+    head.content_length = bytes.size();
+    head.has_content_length = true;
+    Response out;
+    out.status = 0;
+    run(run_upload(*operators, std::move(head), bytes, cut_bytes, out));
+    return out;
+  }
+};
+
+TEST_F(ApiTest, WithoutAKnownTokenNothingIsTold) {
+  for (const char* token : {"", "wrong"}) {
+    EXPECT_EQ(ask("GET", "/v1/devices", token).status, 401) << token;
+    EXPECT_EQ(ask("GET", "/v1/nothing", token).status, 401) << token;
+    EXPECT_EQ(upload(ota::sha256("x").hex(), "x", 0, token).status, 401) << token;
+  }
+}
+
+TEST_F(ApiTest, HealthAndTheDashboardNeedNoToken) {
+  EXPECT_EQ(ask("GET", "/healthz", "").status, 200);
+  const Response page = ask("GET", "/", "");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  EXPECT_NE(page.headers.at("Content-Security-Policy").find("default-src 'none'"),
+            std::string::npos);
+  EXPECT_EQ(ask("GET", "/app.js", "").status, 200);
+}
+
+TEST_F(ApiTest, ARoleCanDoNoMoreThanItsOwn) {
+  struct Case {
+    const char* method;
+    const char* path;
+    const char* least;
+  };
+  const Case cases[] = {{"GET", "/v1/devices", "viewer"},
+                        {"POST", "/v1/pushes", "deployer"},
+                        {"POST", "/v1/orders", "deployer"},
+                        {"POST", "/v1/metadata", "admin"},
+                        {"POST", "/v1/enroll-tokens", "admin"},
+                        {"DELETE", "/v1/devices/edge-1", "admin"}};
+  const std::vector<std::string> roles = {"viewer", "deployer", "admin"};
+  for (const Case& each : cases) {
+    bool allowed = false;
+    for (const std::string& role : roles) {
+      allowed = allowed || role == each.least;
+      const int status = ask(each.method, each.path, role, "{}").status;
+      EXPECT_EQ(status == 403, !allowed) << each.method << " " << each.path << " by " << role;
+    }
+  }
+  EXPECT_EQ(upload(ota::sha256("x").hex(), "x", 0, "viewer").status, 403);
+}
+
+TEST_F(ApiTest, StatusSaysWhatKindOfWrong) {
+  EXPECT_EQ(ask("GET", "/v1/nothing", "viewer").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/devices/nobody", "viewer").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/rollouts/r-9", "viewer").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/rollouts/9", "viewer").status, 400);
+  EXPECT_EQ(ask("PUT", "/v1/devices", "viewer").status, 405);
+  EXPECT_EQ(ask("POST", "/v1/pushes", "admin", "no json").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/pushes", "admin", R"({"no_such_field": 1})").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/metadata/timestamp.json", "viewer").status, 404);
+  EXPECT_EQ(ask("POST", "/v1/metadata", "admin", R"({"role":"snapshot","json":"{}"})").status, 400);
+}
+
+TEST_F(ApiTest, ABlobIsThereOnceItsBytesMatch) {
+  const std::string bytes = "the bytes of an image";
+  const std::string name = ota::sha256(bytes).hex();
+  EXPECT_EQ(ask("GET", "/v1/blobs/" + name, "viewer").status, 404);
+  EXPECT_EQ(upload(name, bytes).status, 201);
+  EXPECT_EQ(upload(name, bytes).status, 200) << "again changes nothing";
+  const Response found = ask("HEAD", "/v1/blobs/" + name, "viewer");
+  ASSERT_TRUE(found.file.has_value());
+  EXPECT_EQ(found.file->size_bytes, bytes.size());
+}
+
+TEST_F(ApiTest, ABlobWithAnotherDigestIsRefused) {
+  const std::string name = ota::sha256("other").hex();
+  EXPECT_EQ(upload(name, "bytes").status, 422);
+  EXPECT_EQ(ask("GET", "/v1/blobs/" + name, "viewer").status, 404);
+  EXPECT_EQ(upload("no-digest", "bytes").status, 400);
+}
+
+TEST_F(ApiTest, AnUploadThatIsCutLeavesNoBlobAndCanBeRepeated) {
+  const std::string bytes(100000, 'x');
+  const std::string name = ota::sha256(bytes).hex();
+  EXPECT_EQ(upload(name, bytes, 1).status, 0) << "nobody to answer";
+  EXPECT_EQ(ask("GET", "/v1/blobs/" + name, "viewer").status, 404);
+  EXPECT_EQ(upload(name, bytes).status, 201);
+}
+
+TEST_F(ApiTest, AnUploadOfUnknownLengthIsRefused) {
+  Request head = request("PUT", "/v1/blobs/" + ota::sha256("x").hex(), "deployer");
+  Response out;
+  run(run_upload(*operators, std::move(head), "x", 0, out));
+  EXPECT_EQ(out.status, 400);
+}
+
+TEST_F(ApiTest, AStrangersBodyIsSmall) {
+  EXPECT_EQ(operators->body_max_bytes(request("POST", "/v1/pushes", "wrong")), kUnknownBodyBytes);
+  EXPECT_EQ(operators->body_max_bytes(request("POST", "/v1/pushes", "deployer")),
+            proto::kMaxHttpJsonBytes);
+  EXPECT_EQ(devices->body_max_bytes(Request()), kUnknownBodyBytes);
+}
+
+TEST_F(ApiTest, APushToNobodySaysWhatIsNear) {
+  world.set_up_trust();
+  world.enroll("edge-1");
+  const auto body = proto::to_json(world.next_push("egde"));
+  const Response refused = ask("POST", "/v1/pushes", "deployer", *body);
+  EXPECT_EQ(refused.status, 422);
+  const auto error = proto::from_json<v1::ApiError>(refused.body);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->nearest(0), "edge");
+}
+
+TEST_F(ApiTest, APushIsShownAsItsRollout) {
+  world.set_up_trust();
+  world.enroll("edge-1");
+  const auto body = proto::to_json(world.next_push("edge"));
+  Request head = request("POST", "/v1/pushes", "deployer", *body);
+  head.idempotency_key = "the-key-of-it";
+  const Response begun = ask(head);
+  ASSERT_EQ(begun.status, 201) << begun.body;
+  const auto rollout = proto::from_json<v1::Rollout>(begun.body);
+  ASSERT_TRUE(rollout.has_value());
+  EXPECT_EQ(rollout->id(), "r-1");
+  EXPECT_EQ(rollout->by(), "deployer");
+  ASSERT_EQ(rollout->devices_size(), 1);
+  EXPECT_GT(rollout->last_event(), 0u);
+  EXPECT_EQ(ask(head).body, begun.body) << "asked again it is the same";
+  EXPECT_EQ(ask("GET", "/v1/rollouts/r-1", "viewer").status, 200);
+  const auto apps = proto::from_json<v1::AppList>(ask("GET", "/v1/apps", "viewer").body);
+  EXPECT_EQ(apps->apps(0).newest_release(), 1u);
+  const auto releases =
+      proto::from_json<v1::ReleaseList>(ask("GET", "/v1/apps/dns/releases", "viewer").body);
+  ASSERT_EQ(releases->releases_size(), 1);
+  EXPECT_TRUE(releases->releases(0).listed());
+  EXPECT_EQ(ask("POST", "/v1/rollouts/r-1/abort", "deployer").status, 200);
+  EXPECT_EQ(ask("POST", "/v1/rollouts/r-1/abort", "deployer").status, 409);
+}
+
+TEST_F(ApiTest, ADeviceWithoutACertificateMayEnrolAndNothingElse) {
+  Response out;
+  run(run_handler(*devices, request("GET", "/device/v1/metadata/timestamp.json", ""), out));
+  EXPECT_EQ(out.status, 401);
+  run(run_handler(*devices, request("POST", "/device/v1/enroll", "", "{}"), out));
+  EXPECT_EQ(out.status, 400) << out.body;
+  EXPECT_EQ(devices->may_link(Request()).error().code, proto::Code::unauthenticated);
+}
+
+TEST_F(ApiTest, ARevokedOrUnknownOrExpiredDeviceIsRefused) {
+  world.set_up_trust();
+  Request head = request("GET", "/device/v1/metadata/timestamp.json", "");
+  head.peer.has_certificate = true;
+  head.peer.certificate.common_name = world.enroll("edge-1");
+  Response out;
+  run(run_handler(*devices, head, out));
+  EXPECT_EQ(out.status, 200);
+  head.peer.expired = true;
+  run(run_handler(*devices, head, out));
+  EXPECT_EQ(out.status, 401);
+  EXPECT_TRUE(devices->may_link(head).has_value()) << "for Renew";
+  head.peer.expired = false;
+  EXPECT_EQ(ask("DELETE", "/v1/devices/edge-1", "admin").status, 204);
+  run(run_handler(*devices, head, out));
+  EXPECT_EQ(out.status, 403);
+  head.peer.certificate.common_name = "somebody";
+  run(run_handler(*devices, head, out));
+  EXPECT_EQ(out.status, 401);
+}
+
+}  // namespace
+}  // namespace controller

@@ -1,0 +1,71 @@
+// A controller without network: all its parts on a directory of its own, with a clock that moves
+// when a test says so, and an operator who holds the signing keys.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/data_dir.h"
+#include "controller/enrolment.h"
+#include "controller/events.h"
+#include "controller/fleet.h"
+#include "controller/metadata.h"
+#include "controller/push.h"
+#include "controller/store.h"
+#include "ota/blobs.h"
+#include "tests/unit/ota/temp_dir.h"
+#include "tests/unit/proto/manual_clock.h"
+
+namespace controller {
+
+struct World {
+  World();
+  /// Closes everything and opens it again, as after kill -9.
+  void restart();
+
+  // The operator.
+  void set_up_trust();
+  /// Uploads image and manifest of the next release of dns, signs its role, and gives the request.
+  v1::PushRequest next_push(const std::string& selector, const std::string& image = "image");
+  Result<rollout::Rollout> push(const v1::PushRequest& request, const std::string& key = "");
+  Result<rollout::Rollout> order(v1::OrderKind kind, const std::string& selector);
+
+  // Devices.
+  /// Enrols a device in group edge, with a token of its own. out: its id
+  std::string enroll(const std::string& name, const std::string& group = "edge");
+  v1::EnrollToken token(std::uint32_t uses = 1, const std::string& group = "edge");
+  void online(const std::string& name);
+  void offline(const std::string& name);
+  /// The newest wish of the device for dns.
+  std::optional<v1::DesiredApp> wish(const std::string& name);
+  std::int64_t generation(const std::string& name);
+  /// Reports a state of the newest wish; `live` is what runs after it.
+  Status report(const std::string& name, v1::DeviceState state, std::uint64_t live);
+  std::string id_of(const std::string& name);
+  rollout::Rollout rollout(std::int64_t number);
+  v1::DeviceState state(std::int64_t number, const std::string& name);
+
+  TempDir directory;
+  proto_test::ManualClock clock;
+  ota::SigningKey root_key = ota::SigningKey::generate();
+  ota::SigningKey targets_key = ota::SigningKey::generate();
+  ota::SigningKey app_key = ota::SigningKey::generate();
+  std::optional<ota::Targets> role;  // the newest that was signed
+  std::uint64_t sequence = 0;
+  std::vector<std::string> nearest;  // of the last refused selector
+
+  std::optional<DataDir> data;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<ota::Blobs> blobs;
+  std::unique_ptr<Events> events;
+  std::unique_ptr<Fleet> fleet;
+  std::unique_ptr<Metadata> metadata;
+  std::unique_ptr<Enrolment> enrolment;
+  std::unique_ptr<Pushes> pushes;
+};
+
+}  // namespace controller
