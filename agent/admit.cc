@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/trust.h"
+#include "boards/board.h"
 #include "proto/manifest.h"
 #include "proto/units.h"
 
@@ -14,23 +15,6 @@ using proto::Code;
 using proto::Error;
 using proto::Result;
 using proto::Status;
-
-// Which monitors run which platform's images.
-bool takes(fleet::v1::MonitorKind kind, fleet::v1::Platform platform) {
-  switch (platform) {
-    case fleet::v1::HVT: return kind == fleet::v1::MONITOR_HVT;
-    case fleet::v1::SPT: return kind == fleet::v1::MONITOR_SPT;
-    case fleet::v1::VIRTIO:
-      return kind == fleet::v1::MONITOR_QEMU || kind == fleet::v1::MONITOR_FIRECRACKER;
-    default: return false;
-  }
-}
-
-bool wanted(const AppManifest& manifest, fleet::v1::MonitorKind kind) {
-  if (manifest.monitors().empty()) return true;
-  return std::find(manifest.monitors().begin(), manifest.monitors().end(), kind) !=
-         manifest.monitors().end();
-}
 
 bool all_held(const fleet::v1::Image& image, const std::vector<ota::BlobRef>* have) {
   if (have == nullptr) return true;
@@ -98,31 +82,20 @@ Status pick_handover(const AppManifest& manifest, const DeviceFacts& facts, Plan
 Result<ImageChoice> pick_image(const AppManifest& manifest, fleet::v1::Arch arch,
                                const std::vector<MonitorChoice>& monitors,
                                const std::vector<ota::BlobRef>* have) {
-  std::string unusable;
-  for (std::size_t m = 0; m < monitors.size(); ++m) {
-    for (int i = 0; i < manifest.images_size(); ++i) {
-      const fleet::v1::Image& image = manifest.images(i);
-      if (image.arch() != arch || !all_held(image, have)) continue;
-      if (!takes(monitors[m].kind, image.platform()) || !wanted(manifest, monitors[m].kind)) {
-        continue;
-      }
-      if (monitors[m].monitor != nullptr) return ImageChoice{i, m};
-      unusable = monitors[m].label + ": " + monitors[m].evidence;
-    }
+  std::vector<boards::RankedMonitor> ranked;
+  for (const MonitorChoice& choice : monitors) {
+    ranked.push_back({choice.kind, choice.monitor != nullptr, choice.label, choice.evidence});
   }
-  if (!unusable.empty()) {
-    return Error{Code::monitor_missing, "no monitor here can run it; " + unusable,
-                 manifest.name()};
+  AppManifest held = manifest;
+  held.clear_images();
+  std::vector<int> places;
+  for (int i = 0; i < manifest.images_size(); ++i) {
+    if (!all_held(manifest.images(i), have)) continue;
+    *held.add_images() = manifest.images(i);
+    places.push_back(i);
   }
-  for (const fleet::v1::Image& image : manifest.images()) {
-    if (image.arch() != arch) continue;
-    return Error{Code::no_monitor,
-                 manifest.name() + ": no monitor of this device takes any of its images",
-                 manifest.name()};
-  }
-  return Error{Code::wrong_arch,
-               manifest.name() + " has no image for this device's CPU; push one for it",
-               manifest.name()};
+  TRY(const boards::ImagePick pick, boards::pick_image(held, arch, ranked));
+  return ImageChoice{places.at(static_cast<std::size_t>(pick.image_index)), pick.monitor_index};
 }
 
 Status check_text(const AppManifest& manifest) {
@@ -166,14 +139,9 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   plan.monitor_index = choice.monitor_index;
   if (facts.memory_max_mib > 0 && manifest.memory_bytes() / proto::kMiB > facts.memory_max_mib) {
     return Error{Code::no_memory,
-                 manifest.name() + " asks for " +
-                     proto::format_size_bytes(manifest.memory_bytes()) + "; launcher.conf allows " +
-                     std::to_string(facts.memory_max_mib) + " MiB per instance",
-                 manifest.name()};
-  }
-  if (manifest.needs().memory_free_bytes() > facts.memory_free_bytes) {
-    return short_of_memory(manifest, manifest.needs().memory_free_bytes(),
-                           facts.memory_free_bytes);
+                 manifest.name() + " asks for " + proto::format_size_bytes(manifest.memory_bytes()) +
+                     "; launcher.conf allows " + std::to_string(facts.memory_max_mib) +
+                     " MiB per instance", manifest.name()};
   }
   TRY_VOID(pick_handover(manifest, facts, plan));
   TRY(const auto ports, port_mappings(manifest));

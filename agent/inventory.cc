@@ -7,6 +7,7 @@
 #include <sys/timex.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -14,6 +15,7 @@
 
 #include "agent/monitors/probe.h"
 #include "agent/monitors/qemu.h"
+#include "boards/board.h"
 #include "images/inspect.h"
 
 namespace agent {
@@ -65,7 +67,8 @@ void add_addresses(fleet::v1::Inventory& out) {
 
 class RealMachine final : public Machine {
  public:
-  explicit RealMachine(MachineOptions options) : options_(std::move(options)) {
+  RealMachine(MachineOptions options, boards::Board board)
+      : options_(std::move(options)), board_(std::move(board)) {
     boot_id_ = read_text("/proc/sys/kernel/random/boot_id").substr(0, 36);
   }
 
@@ -79,7 +82,8 @@ class RealMachine final : public Machine {
   }
 
   Result<std::uint64_t> memory_free_bytes() override {
-    return parse_meminfo(read_text("/proc/meminfo"), "MemAvailable:");
+    TRY(const std::uint64_t free, parse_meminfo(read_text("/proc/meminfo"), "MemAvailable:"));
+    return free - std::min(free, board_.memory_reserve_bytes);
   }
 
   Result<std::vector<HostSocket>> host_sockets() override { return agent::host_sockets(); }
@@ -87,7 +91,7 @@ class RealMachine final : public Machine {
   fleet::v1::Inventory inventory() override {
     fleet::v1::Inventory out;
     out.set_arch(this_arch());
-    out.set_board(board_);
+    out.set_board(board_.name);
     const std::string memory = read_text("/proc/meminfo");
     const auto total = parse_meminfo(memory, "MemTotal:");
     const auto free = parse_meminfo(memory, "MemAvailable:");
@@ -109,16 +113,13 @@ class RealMachine final : public Machine {
  private:
   MachineOptions options_;
   std::string boot_id_;
-  std::string board_ = "generic";
+  boards::Board board_;
 };
 
 Status RealMachine::check_fit(const fleet::v1::AppManifest& manifest) {
-  const fleet::v1::Needs& needs = manifest.needs();
-  if (needs.arch() != fleet::v1::ARCH_UNSPECIFIED && needs.arch() != this_arch()) {
-    return Error{Code::no_fit, manifest.name() + " needs another CPU (needs.arch)",
-                 manifest.name()};
-  }
-  return {};
+  boards::FitFacts facts;
+  TRY(facts.memory_free_bytes, parse_meminfo(read_text("/proc/meminfo"), "MemAvailable:"));
+  return boards::check_fit(manifest, board_, facts);
 }
 
 // The manifest's label wins over what the bytes look like (FORMATS 1a); the bytes say how to boot.
@@ -192,7 +193,16 @@ Result<std::uint64_t> parse_meminfo(std::string_view text, std::string_view key)
 }
 
 Result<std::unique_ptr<Machine>> make_machine(MachineOptions options) {
-  return std::unique_ptr<Machine>(std::make_unique<RealMachine>(std::move(options)));
+  boards::Board board = boards::generic_board(this_arch());
+  if (!options.board_file.empty()) {
+    TRY(board, boards::load_board(options.board_file));
+  }
+  if (board.arch != this_arch()) {
+    return Error{Code::bad_argument, "board " + board.name + " is of another CPU than this one",
+                 ""};
+  }
+  return std::unique_ptr<Machine>(
+      std::make_unique<RealMachine>(std::move(options), std::move(board)));
 }
 
 }  // namespace agent

@@ -11,7 +11,7 @@
 namespace agent {
 
 struct MachineOptions {
-  std::string board_file;       // "" = the board that the machine says it is
+  std::string board_file;       // "" = ARCH-generic
   std::string launcher_socket;  // for the probe, on a connection of its own
 };
 
