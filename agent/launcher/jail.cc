@@ -57,10 +57,7 @@ const char* set_limit(__rlimit_resource what, rlim_t value, const char* name) {
 }
 
 const char* set_limits(const JailSpec& spec) {
-  constexpr rlim_t kMib = 1024 * 1024;
-  const rlim_t space = (rlim_t{spec.memory_max_mib} + kAddressSpaceExtraMib) * kMib;
-  const std::array<const char*, 6> results = {
-      spec.limit_memory ? set_limit(RLIMIT_AS, space, "limit of memory") : nullptr,
+  const std::array<const char*, 5> results = {
       set_limit(RLIMIT_CORE, 0, "limit of core files"),
       set_limit(RLIMIT_NOFILE, 256, "limit of files"),
       set_limit(RLIMIT_NPROC, 64, "limit of threads"),
@@ -75,6 +72,14 @@ const char* set_limits(const JailSpec& spec) {
   const Fd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   if (score && ::write(score.get(), "500", 3) != 3) return "out-of-memory score";
   return nullptr;
+}
+
+/// The last thing before exec: it is meant for the monitor, not for what is mapped here.
+const char* set_memory_limit(const JailSpec& spec) {
+  constexpr rlim_t kMib = 1024 * 1024;
+  if (!spec.limit_memory) return nullptr;
+  const rlim_t space = (rlim_t{spec.memory_max_mib} + kAddressSpaceExtraMib) * kMib;
+  return set_limit(RLIMIT_AS, space, "limit of memory");
 }
 
 /// Leaves exactly 0, 1, 2, the files, the taps and our two pipes.
@@ -168,6 +173,7 @@ const char* run_jailed(const JailSpec& spec) {
   // One malloc arena: each further one reserves 64 MiB of the address space that is limited.
   const char* environment[] = {"PATH=/usr/bin", "LANG=C", "HOME=/", "MALLOC_ARENA_MAX=1", nullptr};
   if (const char* failed = apply_filter()) return failed;
+  if (const char* failed = set_memory_limit(spec)) return failed;
   ::execve(spec.program.c_str(), arguments.data(), const_cast<char**>(environment));
   return "exec";
 }
