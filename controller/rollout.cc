@@ -8,12 +8,12 @@ namespace controller::rollout {
 namespace {
 
 // The bucket of RolloutCounts that a row is counted in. Each row is in exactly one.
-std::uint32_t add(v1::RolloutCounts& counts, v1::RolloutKind kind, const v1::RolloutDevice& row,
-                  std::uint32_t one) {
+void add(v1::RolloutCounts& counts, v1::RolloutKind kind, const v1::RolloutDevice& row,
+         std::uint32_t one) {
   const v1::DeviceState state = row.state();
   if (is_success(kind, state)) {
     counts.set_healthy(counts.healthy() + one);
-    return counts.healthy();
+    return;
   }
   switch (state) {
     case v1::WAITING:
@@ -36,10 +36,14 @@ std::uint32_t add(v1::RolloutCounts& counts, v1::RolloutKind kind, const v1::Rol
       counts.set_superseded(counts.superseded() + one);
       break;
     default:
-      counts.set_busy(counts.busy() + one);
+      // An end that this kind of rollout did not want: stopped, when it should be healthy.
+      if (has_ended(state)) {
+        counts.set_failed(counts.failed() + one);
+      } else {
+        counts.set_busy(counts.busy() + one);
+      }
       break;
   }
-  return 0;
 }
 
 void count(Rollout& rollout, const v1::RolloutDevice& row) {
