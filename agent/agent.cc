@@ -27,6 +27,8 @@ Agent::Agent(Ports& ports, State& state, std::int64_t build_time_s)
     : device_(ports, state, build_time_s),
       link_(*this, device_),
       stopped_(ports.clock),
+      app_tasks_(ports.loop),
+      link_tasks_(ports.loop),
       tasks_(ports.loop) {}
 
 Agent::~Agent() = default;
@@ -35,7 +37,7 @@ App& Agent::app(const std::string& name) {
   auto& slot = apps_[name];
   if (slot == nullptr) {
     slot = std::make_unique<App>(device_, name);
-    if (begun_) tasks_.spawn("app " + name, run_app(*slot));
+    if (begun_) app_tasks_.spawn("app " + name, run_app(*slot));
   }
   return *slot;
 }
@@ -146,7 +148,7 @@ void Agent::begin_apps() {
   for (const std::string& name : names) app(name);
   device_.ready = true;
   begun_ = true;
-  for (const auto& [name, one] : apps_) tasks_.spawn("app " + name, run_app(*one));
+  for (const auto& [name, one] : apps_) app_tasks_.spawn("app " + name, run_app(*one));
 }
 
 // The launcher pushes what ends and prints; a new launcher means: nothing is published there.
@@ -214,15 +216,19 @@ proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
   if (!device_.stopping) {
     begin_apps();
     tasks_.spawn("launcher events", watch_launcher());
-    tasks_.spawn("link", link_.run());
+    link_tasks_.spawn("link", link_.run());
     tasks_.spawn("time", mark_time());
     on_ready();
   }
   while (!device_.stopping) co_await stopped_.wait(Deadline::never());
   tasks_.close();
+  app_tasks_.close();
+  link_tasks_.close();
   guests_changed();
-  device_.outbox_changed.notify();
+  if (!link_.hang_up()) link_tasks_.cancel();
   tasks_.cancel();
+  co_await app_tasks_.join();
+  co_await link_tasks_.join();
   co_await tasks_.join();
 }
 

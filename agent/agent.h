@@ -55,6 +55,10 @@ class Agent {
   std::uint64_t generation_ = 0;
   bool begun_ = false;
   proto::Notifier stopped_;
+  // Three, because they end in three ways: apps own groups of their own and are asked to end, the
+  // link too while it speaks, the rest is cancelled.
+  proto::TaskGroup app_tasks_;
+  proto::TaskGroup link_tasks_;
   proto::TaskGroup tasks_;
 };
 

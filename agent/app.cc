@@ -159,7 +159,16 @@ fleet::v1::Report App::to_report(const ReportDraft& draft, const ota::AppSlots& 
   return report;
 }
 
-fleet::v1::AppStatus App::status() const { return status_of(slots, busy.value_or(row.state)); }
+fleet::v1::AppStatus App::status() const {
+  fleet::v1::DeviceState now = row.state;  // without a live release: how the last wish ended
+  if (slots.live && !wanted_running()) {
+    now = fleet::v1::STOPPED;
+  } else if (slots.live) {
+    const bool healthy = live && !live->ended() && judge && judge->healthy();
+    now = healthy ? fleet::v1::HEALTHY : fleet::v1::TRIAL;
+  }
+  return status_of(slots, busy.value_or(now));
+}
 
 fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceState state) const {
   fleet::v1::AppStatus out;

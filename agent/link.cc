@@ -52,7 +52,9 @@ proto::awaitable<void> Link::run() {
     if (device_.stopping) break;
     if (channel) {
       const std::int64_t began_ms = device_.ports.clock.now_ms();
+      channel_ = channel->get();
       co_await speak(**channel);
+      channel_ = nullptr;
       device_.link_up = false;
       // A link that lasted is no failure; one that ends at once backs off like none.
       const bool lasted = device_.ports.clock.now_ms() - began_ms > kConnectMs;
@@ -68,6 +70,12 @@ proto::awaitable<void> Link::run() {
     retry_floor_ms_ = 0;
     co_await proto::sleep_ms(device_.ports.clock, wait_ms);
   }
+}
+
+bool Link::hang_up() {
+  if (channel_ == nullptr) return false;
+  channel_->abort();
+  return true;
 }
 
 proto::awaitable<void> Link::speak(proto::Channel& channel) {

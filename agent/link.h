@@ -35,6 +35,9 @@ class Link {
 
   /// Connects, speaks and connects again, until the agent stops.
   proto::awaitable<void> run();
+  /// Ends the conversation under way; run() then sees that the agent stops. False if there is none:
+  /// then run() may be cancelled.
+  bool hang_up();
 
  private:
   struct Follow {
@@ -57,6 +60,7 @@ class Link {
 
   Agent& agent_;
   Device& device_;
+  proto::Channel* channel_ = nullptr;  // while speaking
   std::uint64_t sent_sequence_ = 0;   // on this connection
   std::int64_t retry_floor_ms_ = 0;   // the controller's, from Goodbye
   std::deque<fleet::v1::LogChunk> logs_;

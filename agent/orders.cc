@@ -197,7 +197,9 @@ proto::awaitable<void> run(App& app) {
     co_return co_await fall_back(app);
   }
   if (app.wish.release() == 0) {
-    ReportDraft draft = app.draft(fleet::v1::WAITING, 0);
+    ReportDraft draft = app.draft(fleet::v1::FAILED, 0);
+    draft.why.set_code(fleet::v1::CODE_NOT_FOUND);
+    draft.why.set_text("no release of " + app.name + " is on this device; push one");
     co_return co_await finish(app, std::move(draft));
   }
   if (!is_live(app)) {
@@ -207,7 +209,8 @@ proto::awaitable<void> run(App& app) {
   if (app.wish.restart_count() > app.row.restart_count) {
     co_await restart(app);
   } else {
-    co_await settle(app, "runs already");
+    const bool ran = app.live && !app.live->ended();
+    co_await settle(app, ran ? "runs already" : "started");
   }
 }
 

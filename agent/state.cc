@@ -55,10 +55,11 @@ bool ends_wish(fleet::v1::DeviceState state) {
 }  // namespace
 
 std::string wish_key(const fleet::v1::DesiredApp& wish) {
-  std::string key = wish.attempt() + "/" + std::to_string(wish.release()) + "/" +
-                    std::to_string(static_cast<int>(wish.run())) + "/" +
-                    std::to_string(wish.restart_count()) + "/" + std::to_string(wish.fall_back()) +
-                    (wish.retry_refused() ? "/retry" : "");
+  std::string key = wish.attempt() + "/" + std::to_string(static_cast<int>(wish.run())) + "/" +
+                    std::to_string(wish.restart_count());
+  if (wish.attempt().empty()) {
+    key += "/" + std::to_string(wish.release()) + "/" + std::to_string(wish.fall_back());
+  }
   // A map has no order of its own; one spelling per content is wanted.
   std::vector<std::string> overrides;
   for (const auto& [name, value] : wish.overrides()) {

@@ -24,7 +24,8 @@ struct AppRow {
   fleet::v1::Reason why;                  // of that state
 };
 
-/// What tells one wish of the controller from another.
+/// What tells one wish of the controller from another: its attempt, above all. An attempt that
+/// failed here comes back with the release that runs on, and is no new wish.
 std::string wish_key(const fleet::v1::DesiredApp& wish);
 
 /// More reports than these are not kept without a link: the oldest that do not end a wish go first.

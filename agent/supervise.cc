@@ -16,6 +16,7 @@ using proto::Status;
 
 // Between two looks when nothing else is due; an event wakes earlier.
 constexpr std::int64_t kLookMs = 1000;
+constexpr std::int64_t kLeastLookMs = 10;
 constexpr std::int64_t kStartRetryMs = 1000;
 
 // The live slot under watch failed: the other good one takes over.
@@ -233,7 +234,15 @@ proto::awaitable<Deadline> tick(App& app) {
                        {{"app", app.name}, {"why", published.error().what}});
     }
   }
-  co_return wake;
+  // What was due and could not be done is tried again soon, never at once.
+  co_return Deadline{std::max(wake.at_ms, clock.now_ms() + kLeastLookMs)};
+}
+
+proto::awaitable<void> keep_live(App& app, const bool& until) {
+  while (!until && !app.device.stopping) {
+    const Deadline wake = co_await tick(app);
+    if (!until && !app.device.stopping) co_await app.changed.wait(wake);
+  }
 }
 
 proto::awaitable<Status> adopt(App& app) {

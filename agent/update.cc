@@ -18,6 +18,7 @@ constexpr std::int64_t kCommitRetryMs = 1000;
 proto::awaitable<void> give_up(Update& update, Error error) {
   App& app = update.app;
   update.end_step();
+  co_await update.end_keeping();
   app.device.let_go(app.name);
   if (app.device.stopping || error.code == Code::cancelled) co_return;
   const bool superseded = error.code == Code::superseded;
@@ -97,6 +98,7 @@ proto::awaitable<void> run_steps(Update& update) {
     done = co_await stage(update);
     if (!done) co_return co_await give_up(update, done.error());
     // Beyond this point (P2) the candidate survives a power cut; no slot was touched.
+    co_await update.end_keeping();
 
     // arm: the candidate takes the spare slot on trial.
     update.begin("arm");
@@ -104,6 +106,7 @@ proto::awaitable<void> run_steps(Update& update) {
     if (!done) co_return co_await give_up(update, done.error());
     // Beyond this point (P3) the attempt ends by confirm or revert, also after a power cut.
   } else {
+    co_await update.end_keeping();
     done = co_await resume(update);
     if (!done) co_return co_await revert(update, done.error());
   }
@@ -140,10 +143,13 @@ proto::awaitable<void> run_update(App& app) {
   app.busy = app.slots.trial() ? fleet::v1::TRIAL : fleet::v1::WAITING;
   const std::string key = update.key;
   auto given_up = [&app, key] { return app.superseded(key); };
+  update.keep_live_meanwhile();
   const bool turn = co_await app.device.take_turn(given_up);
   if (turn) {
     co_await run_steps(update);
     app.device.end_turn();
+  } else {
+    co_await update.end_keeping();
   }
   app.device.let_go(app.name);
   app.busy.reset();

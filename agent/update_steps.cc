@@ -105,7 +105,11 @@ Result<DeviceFacts> device_facts(App& app) {
 }
 
 Update::Update(App& of)
-    : app(of), wish(of.wish), key(wish_key(of.wish)), began_ms_(of.device.ports.clock.now_ms()) {}
+    : app(of),
+      wish(of.wish),
+      key(wish_key(of.wish)),
+      began_ms_(of.device.ports.clock.now_ms()),
+      keeper_(of.device.ports.loop) {}
 
 Update::~Update() { app.fetch = nullptr; }
 
@@ -155,8 +159,17 @@ proto::awaitable<Status> Update::wait_to_retry(Error error) {
                                      {"wait_ms", retry_wait_ms_}});
   const Deadline until = Deadline::after(clock, retry_wait_ms_);
   while (!until.passed(clock) && still_wanted()) co_await app.changed.wait(until);
+  app.fetch = nullptr;
   session_.reset();
   co_return still_wanted();
+}
+
+void Update::keep_live_meanwhile() { keeper_.spawn("keep live", keep_live(app, keeping_ended_)); }
+
+proto::awaitable<void> Update::end_keeping() {
+  keeping_ended_ = true;
+  app.changed.notify();
+  co_await keeper_.join();
 }
 
 ota::Fetch& Update::session() {
@@ -177,7 +190,9 @@ proto::awaitable<Status> admit(Update& update) {
   CO_TRY_VOID(app.device.ports.machine.check_fit(update.manifest));
   CO_TRY(const DeviceFacts facts, device_facts(app));
   CO_TRY(update.plan, plan_release(update.manifest, facts));
-  app.device.hold(app.name, update.plan.blobs);
+  std::vector<ota::BlobRef> held = update.plan.blobs;
+  held.push_back(update.verified.manifest_ref);
+  app.device.hold(app.name, std::move(held));
 
   // Whether it all fits is known before the first byte.
   CO_TRY(Missing missing, co_await find_missing(app, update.plan.blobs));

@@ -40,6 +40,9 @@ class Update {
   proto::Status still_wanted() const;
   /// Waits before another try after `error`; gives the error back when there shall be none.
   proto::awaitable<proto::Status> wait_to_retry(proto::Error error);
+  /// Has the live release looked after beside the steps that may take long, until end_keeping().
+  void keep_live_meanwhile();
+  proto::awaitable<void> end_keeping();
   /// A fetch session of this attempt, ended when a newer wish comes.
   ota::Fetch& session();
 
@@ -49,6 +52,8 @@ class Update {
   std::int64_t step_began_ms_ = 0;
   std::int64_t began_ms_;
   std::int64_t retry_wait_ms_ = 0;
+  proto::TaskGroup keeper_;
+  bool keeping_ended_ = false;
 };
 
 /// What of the device counts for this app now. errors io
