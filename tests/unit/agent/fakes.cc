@@ -292,9 +292,14 @@ class TestDevice::FakeProber final : public agent::Prober {
 
 class TestDevice::FakeLink final : public agent::LinkPort {
  public:
+  explicit FakeLink(std::unique_ptr<proto::Channel>& next) : next_(next) {}
   proto::awaitable<Result<std::unique_ptr<proto::Channel>>> connect(proto::Deadline) override {
+    if (next_ != nullptr) co_return std::move(next_);
     co_return Error{Code::unreachable, "no controller", ""};
   }
+
+ private:
+  std::unique_ptr<proto::Channel>& next_;
 };
 
 class TestDevice::FakeCredentials final : public agent::Credentials {
@@ -335,7 +340,7 @@ void TestDevice::wire_up(Repository& repository) {
   real_disk_ = std::move(*opened);
   disk = std::make_unique<FullDisk>(*real_disk_);
   prober_ = std::make_unique<FakeProber>(clock, launcher);
-  link_ = std::make_unique<FakeLink>();
+  link_ = std::make_unique<FakeLink>(next_link);
   credentials_ = std::make_unique<FakeCredentials>();
   fetches_ = std::make_unique<FakeFetchPort>(repository, wire);
 }

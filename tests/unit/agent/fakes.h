@@ -183,6 +183,7 @@ class TestDevice {
   std::unique_ptr<agent::State> state;
   std::unique_ptr<agent::Agent> agent;
   std::function<void()> after_each_event;
+  std::unique_ptr<proto::Channel> next_link;  // what the next try to connect gets
 
  private:
   class FakeProber;

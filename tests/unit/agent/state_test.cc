@@ -78,7 +78,12 @@ TEST(State, TwoWishesDifferByWhatTheyAskForAndNotByHowTheyAreStored) {
   (*two.mutable_overrides())["y"] = "3";
   EXPECT_NE(agent::wish_key(one), agent::wish_key(two));
   two = one;
-  two.set_fall_back(1);
+  two.set_release(7);  // a failed attempt comes back with what runs on
+  EXPECT_EQ(agent::wish_key(one), agent::wish_key(two));
+  two.set_attempt("b");
+  EXPECT_NE(agent::wish_key(one), agent::wish_key(two));
+  one.clear_attempt();
+  two.clear_attempt();
   EXPECT_NE(agent::wish_key(one), agent::wish_key(two));
 }
 

@@ -132,6 +132,11 @@ TEST_F(UpdateTest, AGuestThatNeverAnswersRevertsAtTheDeadline) {
   EXPECT_NE(report.why().text().find("no answer: dns www.example.test A, 0 of"),
             std::string::npos);
   EXPECT_EQ(report.detail(), "runs dns 1");
+  // The controller now wants what runs on, under the same attempt: that is no news.
+  const std::size_t before = device.reports().size();
+  push(1, "a2");
+  device.run_for(5000);
+  EXPECT_EQ(device.reports().size(), before);
   device.run_for(15'000);
   EXPECT_TRUE(device.launcher.serves());
   EXPECT_EQ(running(), 1u);
