@@ -245,7 +245,7 @@ fleet::v1::Reason App::reason(const Guest& guest, Code code, std::string_view te
   }
   if (guest.lost && code == Code::unset) {
     code = Code::launcher;
-    text = "the launcher lost the instance";
+    text = "fleet-launcher ended and took the guest along; see journalctl -u fleet-launcher";
   }
   if (code == Code::unset) code = Code::monitor_fault;
   why.set_code(static_cast<fleet::v1::Code>(code));

@@ -111,14 +111,17 @@ proto::awaitable<void> run_steps(Update& update) {
     if (!done) co_return co_await revert(update, done.error());
   }
 
-  // start: one try is taken away first; then the guest starts from bytes hashed once more.
-  update.begin("start");
-  done = co_await start_trial(update);
-  if (!done) co_return co_await revert(update, done.error());
+  do {
+    // start: one try is taken away first; then the guest starts from bytes hashed once more.
+    update.begin("start");
+    done = co_await start_trial(update);
+    if (!done) co_return co_await revert(update, done.error());
 
-  // probe: until it was healthy often enough in a row, or ended, or the deadline came.
-  update.begin("probe");
-  done = co_await probe_trial(update);
+    // probe: until it was healthy often enough in a row, or ended, or the deadline came.
+    update.begin("probe");
+    done = co_await probe_trial(update);
+    // A launcher that died took the guest along: no fault of the release.
+  } while (!done && may_start_again(update));
   if (!done) co_return co_await revert(update, done.error());
 
   // confirm: the slot is good and live, and under watch.

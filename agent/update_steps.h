@@ -67,6 +67,8 @@ proto::Status arm(Update& update);
 proto::awaitable<proto::Status> resume(Update& update);
 proto::awaitable<proto::Status> start_trial(Update& update);
 proto::awaitable<proto::Status> probe_trial(Update& update);
+/// After a trial that failed: true when its guest went with the launcher and a try is left.
+bool may_start_again(Update& update);
 proto::awaitable<proto::Status> confirm(Update& update);
 void switch_over(Update& update);
 void drain(Update& update);

@@ -166,6 +166,19 @@ proto::awaitable<Status> probe_trial(Update& update) {
   co_return outcome;
 }
 
+bool may_start_again(Update& update) {
+  const App& app = update.app;
+  const auto slot = app.slots.trial();
+  const bool lost = slot && app.trial && app.trial->lost;
+  if (!lost || app.slots.slot(*slot).tries_left == 0 || !update.still_wanted()) return false;
+  proto::log_warning("trial.lost", {{"app", app.name},
+                                    {"instance", app.trial->id},
+                                    {"tries_left", app.slots.slot(*slot).tries_left}});
+  update.why.Clear();
+  update.end_step();
+  return true;
+}
+
 namespace {
 
 ReportDraft healthy_draft(Update& update) {

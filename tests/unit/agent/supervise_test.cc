@@ -241,6 +241,33 @@ TEST_F(SuperviseTest, PowerCutsInATrialUseItsTriesUp) {
   EXPECT_EQ(device.live_release("dns"), 1u);
 }
 
+TEST_F(SuperviseTest, ATrialWhoseLauncherDiesIsStartedAgainAndCostsATry) {
+  device.install(1, "a1");
+  device.scripts[2].answers_after_ms = 3000;
+  repository.add(make_manifest("dns", 2), "image 2");
+  device.want(TestDevice::wish("dns", 2, "a2"));
+  const auto both_run = [&] { return running() == 2; };
+  ASSERT_TRUE(device.run_until(both_run));
+  device.guests = {};
+  device.guests.boot_ms = 2;
+  EXPECT_EQ(verdict("a2").state(), fleet::v1::HEALTHY);
+  EXPECT_TRUE(device.launcher.serves());
+
+  device.scripts[3].answers_after_ms = 3000;
+  repository.add(make_manifest("dns", 3), "image 3");
+  device.want(TestDevice::wish("dns", 3, "a3"));
+  for (std::uint64_t boot = 3; boot < 5; ++boot) {
+    ASSERT_TRUE(device.run_until(both_run));
+    device.guests = {};
+    device.guests.boot_ms = boot;
+    device.run_for(1500);
+  }
+  const auto report = verdict("a3");
+  EXPECT_EQ(report.state(), fleet::v1::REVERTED) << "two tries, two deaths";
+  EXPECT_EQ(report.why().code(), fleet::v1::CODE_LAUNCHER);
+  EXPECT_TRUE(device.run_until([&] { return device.launcher.serves(); }, 5000));
+}
+
 TEST_F(SuperviseTest, ARepeatedOrLowerGenerationChangesNothing) {
   device.install(1, "a1");
   const std::size_t before = device.reports().size();
