@@ -5,6 +5,7 @@
 #
 #   LAB       prefix of the namespaces, default "fleet"     LAB_BIN   folder of the programs
 #   LAB_DIR   working folder (made by lab_up)               LAB_PORT  operator port on 127.0.0.1
+#   LAB_CONF  more lines for the launchers' conf
 
 LAB=${LAB:-fleet}
 LAB_PORT=${LAB_PORT:-8443}
@@ -92,6 +93,7 @@ lab_device() {
   cat >"$dir/launcher.conf" <<CONF
 agent_uid = $LAB_AGENT_UID
 socket = $dir/run/launcher.sock
+${LAB_CONF:-}
 CONF
   chmod 0644 "$dir/launcher.conf"
 }

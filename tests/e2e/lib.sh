@@ -26,9 +26,39 @@ expect() {
   grep -qE -- "$text" <<<"$said" || die "$* did not say '$text': $said"
   ok "$* -> $want, $text"
 }
-# healthy DEVICE RELEASE: dns answers there, and the controller knows that release as live.
+# live DEVICE RELEASE: the controller knows that release of dns as live there.
 live() { [[ $(fleetctl ps --json | jq -r --arg d "$1" '[.. | objects | select(.app? == "dns" and (.device? == $d or .name? == $d)) | .live_release // .release] | first') == "$2" ]]; }
+# all_live RELEASE N: on edge-1 to edge-N.
+all_live() { local n; for ((n = 1; n <= $2; n++)); do live "edge-$n" "$1" || return 1; done; }
 answers() { lab_client dig +short +time=1 +tries=1 "@192.0.2.$((10 + $1))" www.example.test | grep -qx 192.0.2.80; }
+# change NAME: one more name in the zone, so that the next push is another release.
+change() { printf '%s A 192.0.2.90\n' "$1" >>zones/example.test.zone; }
+newest_rollout() { fleetctl rollouts --json | jq -r '.rollouts[0].id'; }
+newest_release() { fleetctl releases dns --json | jq -r '[.releases[].number | tonumber] | max'; }
+# reported DEVICE STATE CODE TEXT: what the newest rollout says of that device (CODE and TEXT: patterns).
+reported() {
+  local said
+  said=$(fleetctl rollout show "$(newest_rollout)" --json |
+    jq -r --arg d "$1" '.devices[] | select(.device == $d) | "\(.state) \(.why.code // "") \(.why.text // "") \(.detail // "")"')
+  grep -qE -- "^$2 $3 .*$4" <<<"$said" || die "$1 reports '$said', expected $2 $3 $4"
+  ok "$1 reports $2: $4"
+}
+
+# dies_at WHO SYSCALLS N: that process of the lab is killed as it enters its Nth of these calls.
+tracer=
+dies_at() {
+  local syscalls=$2 all=
+  [[ $1 == agent-* ]] && all=-f  # its threads too; but not what a launcher starts
+  strace $all -qq -o /dev/null -p "${LAB_PIDS[$1]}" -e "trace=$syscalls" \
+    -e "inject=$syscalls:signal=KILL:when=$3" 2>/dev/null &
+  tracer=$!
+  traced() { ! grep -qs 'TracerPid:.0$' /proc/"${LAB_PIDS[$1]}"/task/*/status; }
+  lab_wait 5 traced "$1" || die "strace does not attach to $1"
+}
+let_live() { kill "$tracer" 2>/dev/null || true; wait "$tracer" 2>/dev/null || true; }
+is_dead() { [[ ! -e /proc/${LAB_PIDS[$1]} || $(awk '{print $3}' "/proc/${LAB_PIDS[$1]}/stat") == Z ]]; }
+# ended: no rollout is under way.
+ended() { [[ $(fleetctl rollouts --json | jq -r '.rollouts[0].state') != ROLLOUT_RUNNING ]]; }
 
 # fleet N: controller, operator, N devices online, a copy of the dns app in $LAB_DIR/dns.
 fleet() {

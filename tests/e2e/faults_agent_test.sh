@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# kill -9 of the agent at every write that an update makes durable: its guests answer on meanwhile,
+# and with the next agent the device comes to the new release.
+LAB=fagent LAB_PORT=18471
+LAB_CONF="allow_kvm = no"  # no probe of KVM at each start of an agent
+. "$(dirname "$0")/lib.sh"
+fleet 1
+expect 0 'OK  dns 1 is live on 1 of 1' fleetctl push dns --to edge
+
+release=1
+declare -A steps=()  # what the agent had said last when it died
+for ((n = 1; ; n++)); do
+  change "agent$n"
+  release=$((release + 1))
+  dies_at agent-1 fsync,fdatasync "$n"
+  fleetctl push dns --to edge --detach >/dev/null
+  over() { is_dead agent-1 || live edge-1 "$release"; }
+  lab_wait 30 over || die "the agent neither died nor came to dns $release"
+  is_dead agent-1 || break
+  answers 1 || die "nothing answers after kill -9 of the agent at its durable write $n"
+  steps[$(grep -E "release=$release|desired" "$LAB_DIR/edge-1/agent.log" | grep -oE 'state=[A-Z]+|desired' | tail -1)]=$n
+  lab_stop agent-1
+  lab_agent_start 1
+  lab_wait 30 live edge-1 "$release" || die "dns $release did not arrive after a kill at durable write $n"
+  lab_wait 5 answers 1 || die "dns $release does not answer"
+done
+let_live
+for step in OFFERED FETCHING STAGED TRIAL HEALTHY; do
+  [[ -n ${steps[state=$step]:-} ]] || die "no kill hit an agent that had said $step: ${!steps[*]}"
+done
+ok "the agent killed at each of the first $((n - 1)) durable writes of an update (${!steps[*]})"
+expect 0 'live on 1 of 1' fleetctl push dns --to edge
+echo "$passed passed, 0 failed"
