@@ -40,21 +40,26 @@ const char* word_of(Role role) {
 std::string type_of(std::string_view name) {
   if (name.ends_with(".html")) return "text/html; charset=utf-8";
   if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  if (name.ends_with(".svg")) return "image/svg+xml";
   return "text/javascript; charset=utf-8";
 }
 
-// The dashboard's files need no token; what they show does.
+// The dashboard's files need no token; what they show does. The address of a rollout, as fleetctl
+// prints it, is the same page.
 std::optional<Response> dashboard(const std::string& path) {
-  const std::string name = path == "/" ? "index.html" : path.substr(1);
+  const bool is_page = path == "/" || path.rfind("/rollouts/", 0) == 0;
+  const std::string name = is_page ? "index.html" : path.substr(1);
   for (std::size_t i = 0; i < kDashboardFiles_count; ++i) {
     if (name != kDashboardFiles[i].name) continue;
     Response response;
     response.body = std::string(kDashboardFiles[i].text());
     response.content_type = type_of(name);
     response.headers["Content-Security-Policy"] =
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'";
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin";
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin";
     response.headers["Referrer-Policy"] = "no-referrer";
     return response;
   }

@@ -1,220 +1,249 @@
 // The first dashboard: one read-only page, live by server-sent events. The token comes from the
-// address's fragment (which no server sees) or the form, and stays in this tab.
+// address's fragment, which no server sees and which is taken out of the address at once, or from
+// the form; it stays in this tab until the tab is closed or the person logs out.
+import { element, make, renew } from "./dom.js";
+import { clock, isRunning } from "./words.js";
+import * as lists from "./lists.js";
+import * as needs from "./needs.js";
+import { drawRollout, drawRollouts } from "./rollouts.js";
 
-const element = (id) => document.getElementById(id);
-let token = new URLSearchParams(location.hash.slice(1)).get("token") ?? sessionStorage.getItem("token");
-if (location.hash) history.replaceState(null, "", location.pathname);
+const kEventsShown = 60;
+const kSilenceMs = 40000; // the server says something every 15 s
+const kRefreshMs = 10000; // what devices measure comes without an event
+const kDrawPauseMs = 200;
 
-// State words of API, CLI and here alike: the shape, the colour's meaning, the word.
-const STATES = {
-  WAITING: ["○", "gone", "waiting"], OFFERED: ["◐", "working", "offered"],
-  FETCHING: ["◐", "working", "fetching"], STAGED: ["◐", "working", "staged"],
-  TRIAL: ["◐", "working", "trial"], HEALTHY: ["●", "good", "healthy"],
-  REVERTED: ["✘", "bad", "reverted"], FAILED: ["✘", "bad", "failed"],
-  SUPERSEDED: ["○", "gone", "superseded"], HELD: ["▲", "look", "held"],
-  STOPPED: ["○", "gone", "stopped"], REMOVED: ["○", "gone", "removed"],
-};
-const ROLLOUTS = {
-  ROLLOUT_RUNNING: ["◐", "working", "running"], ROLLOUT_SUCCEEDED: ["●", "good", "succeeded"],
-  ROLLOUT_FAILED: ["✘", "bad", "failed"], ROLLOUT_ABORTED: ["✘", "bad", "aborted"],
-  ROLLOUT_SUPERSEDED: ["○", "gone", "superseded"],
-};
+const asked = /^\/rollouts\/(r-\d+)$/.exec(location.pathname)?.[1];
+let token = takeToken() ?? sessionStorage.getItem("token");
 
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.filter((child) => child !== undefined && child !== null));
-  return node;
-}
-const mark = ([shape, meaning, word]) => make("span", { class: meaning }, `${shape} ${word}`);
-const state = (name) => mark(STATES[name] ?? ["○", "gone", (name ?? "unknown").toLowerCase()]);
-const mebibytes = (bytes) => {
-  const mib = Number(bytes ?? 0) / 2 ** 20;
-  return mib >= 1024 ? `${(mib / 1024).toFixed(1)} GiB` : `${mib.toFixed(0)} MiB`;
-};
-const clock = (ms) => new Date(Number(ms)).toLocaleTimeString([], { hour12: false });
-function age(ms) {
-  const seconds = Math.max(0, Math.round((Date.now() - Number(ms)) / 1000));
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 86400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86400)}d`;
-}
-function table(titles, rows) {
-  const head = make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title)));
-  const body = rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell ?? ""))));
-  return make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
-}
-function empty(text, ...lines) {
-  return make("div", { class: "empty" }, make("p", { class: "soft" }, text),
-    ...lines.map((line) => make("code", {}, line)));
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) history.replaceState(null, "", location.pathname + location.search);
+  return given;
 }
 
-async function get(path) {
-  const answer = await fetch(path, { headers: { authorization: `Bearer ${token}` } });
-  if (answer.status === 401 || answer.status === 403) throw new Error("refused");
+class Refused extends Error {}
+
+async function ask(path, options = {}) {
+  const headers = { authorization: `Bearer ${token}`, ...options.headers };
+  const answer = await fetch(path, { ...options, headers, credentials: "omit" });
+  if (answer.status === 401 || answer.status === 403) throw new Refused();
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
+  return answer;
+}
+const get = async (path) => (await ask(path, { signal: AbortSignal.timeout(15000) })).json();
+
+// --- the state of the fleet
+
+const ended = new Map(); // rollouts that are over, with their devices: asked for once per outcome
+
+async function detailsOf(rollout) {
+  const outcome = JSON.stringify([rollout.state, rollout.ended_ms, rollout.counts]);
+  const kept = ended.get(rollout.id);
+  if (kept?.outcome === outcome) return kept.full;
+  const full = await get(`/v1/rollouts/${encodeURIComponent(rollout.id)}`);
+  if (!isRunning(full)) ended.set(rollout.id, { outcome, full });
+  return full;
 }
 
-function slotCell(app) {
-  const slot = (name, value) => {
-    const live = app.live_slot === name ? " ◀" : "";
-    const word = { EMPTY: "empty", ON_TRIAL: "trial", GOOD: "good", BAD: "bad" }[value?.state] ?? "empty";
-    return `${name} ${word}${value?.release && value.release !== "0" ? ` ${value.release}` : ""}${live}`;
-  };
-  return make("span", { class: "soft" }, `${slot("A", app.a)} · ${slot("B", app.b)}`);
-}
-
-function drawDevices(devices) {
-  if (devices.length === 0) {
-    return empty("No device yet. On your machine, then on the device:",
-      "fleetctl enroll-token --group edge -o edge.boot",
-      "sudo fleet-agent enroll --bootstrap edge.boot", "sudo systemctl enable --now fleet-agent");
+async function readFleet() {
+  const [{ devices = [] }, { apps = [] }, { rollouts = [] }] = await Promise.all([
+    get("/v1/devices"),
+    get("/v1/apps"),
+    get("/v1/rollouts"),
+  ]);
+  const fleet = { devices, apps, rollouts, details: new Map(), releases: new Map() };
+  const wanted = new Set([
+    ...rollouts.filter(isRunning),
+    ...rollouts.slice(0, 1),
+    ...needs.badRollouts(fleet),
+  ]);
+  await Promise.all([
+    ...[...wanted].map(async (rollout) => fleet.details.set(rollout.id, await detailsOf(rollout))),
+    ...apps.map(async (app) =>
+      fleet.releases.set(
+        app.name,
+        (await get(`/v1/apps/${encodeURIComponent(app.name)}/releases`)).releases ?? [],
+      ),
+    ),
+  ]);
+  if (asked && !fleet.details.has(asked)) {
+    fleet.details.set(
+      asked,
+      await detailsOf(rollouts.find(({ id }) => id === asked) ?? { id: asked }),
+    );
   }
-  const rows = devices.flatMap((device) => {
-    const here = device.online ? mark(["●", "good", "online"]) : mark(["○", "gone", `offline, seen ${age(device.seen_ms)} ago`]);
-    const apps = device.apps?.length ? device.apps : [null];
-    return apps.map((app, index) => [
-      index === 0 ? make("strong", {}, device.name) : "", index === 0 ? here : "",
-      index === 0 ? (device.groups ?? []).join(", ") : "",
-      app ? `${app.app} ${app.live_release ?? ""}` : make("span", { class: "soft" }, "no app"),
-      app ? state(app.state) : "", app ? slotCell(app) : "",
-      app?.instance?.monitor ?? "", (app?.ports ?? []).join(", "),
-      index === 0 ? mebibytes(device.inventory?.memory_free_bytes) : "",
-    ]);
-  });
-  return table(["Name", "State", "Group", "App", "", "Slots", "Monitor", "Ports", "Memory free"], rows);
+  return fleet;
 }
 
-function drawRollout(rollout) {
-  const counts = rollout.counts ?? {};
-  const total = Math.max(1, counts.devices ?? 0);
-  const parts = [["good", counts.healthy], ["working", counts.busy],
-    ["bad", (counts.reverted ?? 0) + (counts.failed ?? 0)], ["gone", counts.offline]];
-  const words = `${counts.healthy ?? 0} ● · ${counts.busy ?? 0} ◐ · ${(counts.reverted ?? 0) + (counts.failed ?? 0)} ✘ · ${counts.offline ?? 0} ○ of ${counts.devices ?? 0}`;
-  const bar = make("div", { class: "bar", role: "img", "aria-label": words });
-  for (const [meaning, count] of parts) {
-    if (!count) continue;
-    const piece = make("i", { class: meaning });
-    piece.style.width = `${(100 * count) / total}%`;
-    bar.append(piece);
-  }
-  const before = Number(rollout.previous_release ?? 0) ? `${rollout.previous_release} → ` : "";
-  const kind = (rollout.kind ?? "").replace("KIND_", "").toLowerCase();
-  return make("div", { class: "rollout" },
-    make("div", { class: "head" }, make("h3", {}, `${rollout.id} ${kind} ${rollout.app} ${before}${rollout.release ?? ""}`),
-      mark(ROLLOUTS[rollout.state] ?? ["○", "gone", "unknown"]),
-      make("span", { class: "soft" }, `to ${rollout.selector} by ${rollout.by ?? ""}, ${age(rollout.created_ms)} ago`)),
-    bar, make("div", {}, words), rollout.verdict ? make("p", { class: "soft" }, rollout.verdict) : null);
+function show(fleet) {
+  const sums = needs.sums(fleet);
+  renew(element("fleet"), needs.drawSums(sums));
+  renew(element("needs"), needs.drawNeeds(fleet));
+  renew(element("running"), drawRollouts(fleet));
+  const last = sums.running === 0 && fleet.rollouts.length > 0;
+  renew(element("h-running"), [new Text(last ? "Last rollout" : "Running now")]);
+  renew(element("devices"), lists.drawDevices(fleet.devices));
+  renew(element("apps"), lists.drawApps(fleet));
+  if (asked) renew(element("asked"), [drawRollout(fleet.details.get(asked))]);
+  element("asked-section").hidden = !asked;
+  document.title = `${sums.failed ? `✘ ${sums.failed} ` : sums.busy ? "◐ " : ""}Unifleet`;
+  element("page").hidden = false;
 }
 
-function drawRollouts(rollouts) {
-  const running = rollouts.filter((rollout) => rollout.state === "ROLLOUT_RUNNING");
-  if (running.length) return running.map(drawRollout);
-  const last = rollouts[0];
-  return last ? [make("p", { class: "soft" }, "Nothing runs. The last one:"), drawRollout(last)]
-    : [empty("No rollout yet. The first is one command:", "fleetctl push dns --to edge")];
-}
+let drawing,
+  dueAgain = false,
+  timer;
 
-async function drawApps(apps) {
-  if (apps.length === 0) return [empty("No app yet. In a folder with a manifest.yml:", "fleetctl push dns --to edge")];
-  const rows = [];
-  for (const app of apps) {
-    const { releases = [] } = await get(`/v1/apps/${encodeURIComponent(app.name)}/releases`);
-    for (const release of releases.slice(0, 6)) {
-      rows.push([make("strong", {}, `${app.name} ${release.number}`),
-        release.number === app.wanted_release ? mark(["●", "good", "wanted"]) : "",
-        `${release.devices ?? 0} devices`, make("code", {}, (release.manifest_sha256 ?? "").slice(0, 8)),
-        make("span", { class: "soft" }, `${release.by ?? ""}, ${age(release.created_ms)} ago`)]);
-    }
-  }
-  return [table(["Release", "", "Runs on", "Digest", "Pushed"], rows)];
-}
-
-let drawing = false, again = false;
+/** Reads and shows the fleet; asked for again meanwhile it does so once more. */
 async function draw() {
-  if (drawing) { again = true; return; }
-  drawing = true;
-  try {
-    const [{ devices = [] }, { apps = [] }, { rollouts = [] }] = await Promise.all(
-      [get("/v1/devices"), get("/v1/apps"), get("/v1/rollouts")]);
-    const online = devices.filter((device) => device.online).length;
-    element("fleet").textContent = `${devices.length} devices · ${online} ● online · ${devices.length - online} ○ offline`;
-    element("devices").replaceChildren(drawDevices(devices));
-    element("running").replaceChildren(...drawRollouts(rollouts));
-    element("apps").replaceChildren(...await drawApps(apps));
-  } finally {
-    drawing = false;
-    if (again) { again = false; draw(); }
+  if (drawing) {
+    dueAgain = true;
+    return drawing;
   }
+  drawing = (async () => {
+    do {
+      dueAgain = false;
+      show(await readFleet());
+    } while (dueAgain);
+  })().finally(() => {
+    drawing = undefined;
+  });
+  return drawing;
 }
 
-function addEvent(event) {
-  element("events").prepend(make("li", {}, make("time", {}, clock(event.time_ms)), make("span", {}, event.text || event.kind)));
-  while (element("events").children.length > 40) element("events").lastChild.remove();
+function drawSoon() {
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    draw().catch(fail);
+  }, kDrawPauseMs);
 }
+
+// --- what happens
+
+const announce = (text) => {
+  element("said").textContent = text;
+};
+
+function take(event, isNew) {
+  const list = element("events");
+  list.prepend(lists.drawEvent(event));
+  while (list.children.length > kEventsShown) list.lastChild.remove();
+  const matters =
+    event.kind?.startsWith("rollout.") ||
+    event.kind === "device.offline" ||
+    event.kind === "device.online";
+  if (isNew && matters) announce(event.text ?? "");
+  drawSoon();
+}
+
+let staleSince,
+  lastId = "",
+  connection;
 
 function setLive(meaning, text) {
-  element("live").className = meaning;
-  element("live").textContent = text;
+  const live = element("live");
+  live.className = meaning;
+  if (live.textContent !== text) live.textContent = text;
+  document.body.classList.toggle("stale", meaning === "look");
 }
 
-let lastId = "";
+// An answer that failed while the stream lives: end the stream, so that one place tries again.
+function fail(error) {
+  connection?.abort(error);
+}
+
 async function follow() {
-  const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
-  if (lastId) headers["last-event-id"] = lastId;
-  const answer = await fetch("/v1/events?recent=40", { headers });
-  if (!answer.ok) throw new Error(answer.status === 401 ? "refused" : `events: ${answer.status}`);
+  connection = new AbortController();
+  const { signal } = connection;
+  const headers = { accept: "text/event-stream", ...(lastId && { "last-event-id": lastId }) };
+  const answer = await ask(`/v1/events?recent=${kEventsShown}`, { headers, signal });
+  staleSince = undefined;
   setLive("good", "● live");
+  const since = Date.now();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let buffer = "", timer;
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    buffer += value;
-    const blocks = buffer.split("\n\n");
-    buffer = blocks.pop();
-    for (const block of blocks) {
-      const lines = block.split("\n");
-      const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("\n");
-      const id = lines.find((line) => line.startsWith("id:"));
-      if (id) lastId = id.slice(3).trim();
-      if (!data) continue;
-      addEvent(JSON.parse(data));
-      clearTimeout(timer);
-      timer = setTimeout(draw, 80);
+  let rest = "",
+    watch;
+  try {
+    for (;;) {
+      clearTimeout(watch);
+      watch = setTimeout(() => connection.abort(new Error("silence")), kSilenceMs);
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const field = (name) =>
+          block
+            .split("\n")
+            .filter((line) => line.startsWith(`${name}: `))
+            .map((line) => line.slice(name.length + 2))
+            .join("\n");
+        if (field("id")) lastId = field("id");
+        if (!field("data")) continue;
+        const event = JSON.parse(field("data"));
+        take(event, Number(event.time_ms) > since);
+      }
     }
+  } finally {
+    clearTimeout(watch);
   }
 }
 
-function askToken(refused) {
-  element("page").hidden = true;
+// --- from the token to the page, again and again
+
+function askToken(text) {
+  sessionStorage.removeItem("token");
+  document.title = "Unifleet";
+  for (const id of ["page", "who"]) element(id).hidden = true;
   element("login").hidden = false;
-  element("refused").textContent = refused ? "That token is not known here." : "";
+  element("refused").textContent = text;
   setLive("gone", "○ not logged in");
+  element("token").focus();
 }
 
 async function run() {
   element("login").hidden = true;
-  for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
+  let wait_ms = 500;
+  for (;;) {
     try {
-      await draw();
+      const who = await get("/v1/whoami");
+      element("name").textContent = `${who.name} (${who.role})`;
+      element("who").hidden = false;
       sessionStorage.setItem("token", token);
-      element("page").hidden = false;
+      await draw();
+      wait_ms = 500;
       await follow();
-      wait = 500;
     } catch (error) {
-      if (error.message === "refused") { sessionStorage.removeItem("token"); askToken(true); return; }
+      if (error instanceof Refused) return askToken("That token is not known here.");
     }
-    setLive("look", `▲ stale since ${clock(Date.now())}`);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    staleSince ??= Date.now();
+    setLive("look", `▲ stale since ${clock(staleSince)}`);
+    await new Promise((resolve) => setTimeout(resolve, wait_ms));
+    wait_ms = Math.min(wait_ms * 2, 4000);
   }
 }
 
 element("login").addEventListener("submit", (event) => {
   event.preventDefault();
   token = element("token").value.trim();
+  element("token").value = "";
   run();
 });
-setInterval(() => { if (!element("page").hidden) draw().catch(() => {}); }, 10000);
-if (token) run(); else askToken(false);
+element("leave").addEventListener("click", () => {
+  sessionStorage.removeItem("token");
+  location.reload();
+});
+addEventListener("hashchange", () => {
+  const given = takeToken();
+  if (!given) return;
+  sessionStorage.setItem("token", given);
+  location.reload();
+});
+setInterval(() => {
+  if (!element("page").hidden && !document.hidden && !staleSince) drawSoon();
+}, kRefreshMs);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && !staleSince && token) drawSoon();
+});
+if (token) run();
+else askToken("");

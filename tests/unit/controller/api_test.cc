@@ -2,6 +2,8 @@
 #include "controller/api.h"
 
 #include <boost/asio/io_context.hpp>
+#include <regex>
+#include <set>
 
 #include "proto/json.h"
 #include "tests/unit/controller/world.h"
@@ -28,6 +30,11 @@ proto::awaitable<void> run_upload(Handler& handler, Request head, std::string by
   }
   if (cut_bytes > 0) co_return;  // the client went away
   out = co_await start.upload->finish();
+}
+
+proto::awaitable<void> next_piece(Feed& feed, proto::Clock& clock, std::string& out) {
+  const auto piece = co_await feed.next(proto::Deadline::after(clock, 1));
+  out = piece ? *piece : piece.error().what;
 }
 
 struct ApiTest : ::testing::Test {
@@ -107,9 +114,72 @@ TEST_F(ApiTest, HealthAndTheDashboardNeedNoToken) {
   const Response page = ask("GET", "/", "");
   EXPECT_EQ(page.status, 200);
   EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
-  EXPECT_NE(page.headers.at("Content-Security-Policy").find("default-src 'none'"),
-            std::string::npos);
-  EXPECT_EQ(ask("GET", "/app.js", "").status, 200);
+  EXPECT_EQ(ask("GET", "/rollouts/r-1", "").body, page.body) << "the address that fleetctl prints";
+  EXPECT_EQ(ask("GET", "/index.htm", "").status, 401);
+}
+
+// The page of foreign text: whatever gets into it, the browser runs and fetches nothing else.
+TEST_F(ApiTest, TheDashboardsPolicyAllowsOnlyItsOwnFiles) {
+  for (const char* path : {"/", "/rollouts/r-1", "/app.js", "/style.css", "/icon.svg"}) {
+    const Response file = ask("GET", path, "");
+    ASSERT_EQ(file.status, 200) << path;
+    const std::string& policy = file.headers.at("Content-Security-Policy");
+    for (const char* part : {"default-src 'none'", "script-src 'self';", "style-src 'self';",
+                             "connect-src 'self';", "frame-ancestors 'none'", "base-uri 'none'",
+                             "form-action 'none'", "require-trusted-types-for 'script'"}) {
+      EXPECT_NE(policy.find(part), std::string::npos) << path << ": " << part;
+    }
+    EXPECT_EQ(policy.find("unsafe"), std::string::npos) << path;
+    EXPECT_EQ(file.headers.at("Referrer-Policy"), "no-referrer") << path;
+  }
+}
+
+// The page, then each script and style that it names, by absolute address or "./name".
+TEST_F(ApiTest, EveryFileThatTheDashboardNamesIsServedAndNoOther) {
+  const std::regex names(R"re((?:(?:src|href)="|from "\.)(/[^"]*)")re");
+  std::vector<std::string> todo = {"/"};
+  std::set<std::string> seen;
+  while (!todo.empty()) {
+    const std::string path = todo.back();
+    todo.pop_back();
+    if (!seen.insert(path).second) continue;
+    const Response file = ask("GET", path, "");
+    ASSERT_EQ(file.status, 200) << path;
+    for (const char* word : {"http://", "https://", "innerHTML", "onclick=", "style=\"", "eval("}) {
+      const bool is_svg = file.content_type == "image/svg+xml";  // its namespace is an address
+      EXPECT_TRUE(is_svg || file.body.find(word) == std::string::npos) << path << ": " << word;
+    }
+    const std::sregex_iterator end;
+    for (std::sregex_iterator at(file.body.begin(), file.body.end(), names); at != end; ++at) {
+      todo.push_back((*at)[1]);
+    }
+  }
+  EXPECT_EQ(seen.count("/app.js") + seen.count("/style.css") + seen.count("/dom.js"), 3u);
+  EXPECT_EQ(ask("GET", "/app.js", "").content_type, "text/javascript; charset=utf-8");
+  EXPECT_EQ(ask("GET", "/icon.svg", "").content_type, "image/svg+xml");
+}
+
+TEST_F(ApiTest, EventsBeginWithTheNewestAndGoOnWhereAFollowerWas) {
+  world.set_up_trust();
+  world.enroll("edge-1");
+  const auto id = world.enroll("edge-2");
+  EXPECT_EQ(ask("GET", "/v1/events", "").status, 401);
+  Request head = request("GET", "/v1/events", "viewer");
+  head.query["recent"] = "1";
+  const Response newest = ask(head);
+  EXPECT_EQ(newest.content_type, "text/event-stream");
+  ASSERT_TRUE(newest.feed);
+  std::string text;
+  run(next_piece(*newest.feed, world.clock, text));
+  EXPECT_EQ(text.find("edge-1"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"text\":\"edge-2 joined"), std::string::npos) << text;
+  ASSERT_EQ(text.rfind("id: ", 0), 0u);
+  head.last_event_id = text.substr(4, text.find('\n') - 4);
+  ASSERT_TRUE(world.fleet->came_online(id, "edge-2"));
+  const Response rest = ask(head);
+  run(next_piece(*rest.feed, world.clock, text));
+  EXPECT_EQ(text.find("joined"), std::string::npos) << text;
+  EXPECT_NE(text.find("device.online"), std::string::npos) << text;
 }
 
 TEST_F(ApiTest, ARoleCanDoNoMoreThanItsOwn) {
