@@ -3,6 +3,7 @@
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/json.h"
+#include "proto/log.h"
 
 namespace controller {
 namespace {
@@ -90,8 +91,22 @@ awaitable<Response> list_releases(Call call) {
   co_return answer(*list);
 }
 
+// By this question fleetctl decides what to upload: bytes that were damaged here are not there.
 awaitable<Response> get_blob(Call call) {
-  co_return blob_answer(call.parts.blobs, call.words[0]);
+  ota::Blobs& blobs = call.parts.blobs;
+  const std::string name = call.words[0];
+  auto work = [&blobs, &name]() -> Status {
+    TRY(const ota::Sha256 digest, ota::Sha256::from_hex(name));
+    TRY(const ota::Fd file, blobs.open(digest));
+    TRY(const std::uint64_t size_bytes, ota::size_of(file));
+    const auto whole = blobs.open_verified({digest, size_bytes});
+    if (whole || whole.error().code != proto::Code::bad_digest) return whole ? Status() : whole.error();
+    proto::log_error("blob.damaged", {{"why", whole.error().what}});
+    return Error{proto::Code::not_found, whole.error().what, name};
+  };
+  const Status sound = co_await proto::run_blocking(call.parts.hashing, std::move(work));
+  if (!sound) co_return error_response(sound.error());
+  co_return blob_answer(blobs, name);
 }
 
 awaitable<Response> get_metadata(Call call) {
