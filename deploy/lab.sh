@@ -5,7 +5,7 @@
 #
 #   LAB       prefix of the namespaces, default "fleet"     LAB_BIN   folder of the programs
 #   LAB_DIR   working folder (made by lab_up)               LAB_PORT  operator port on 127.0.0.1
-#   LAB_CONF  more lines for the launchers' conf
+#   LAB_CONF  more lines for the launchers' conf           LAB_AGENT_ENV  NAME=VALUE... for agents
 
 LAB=${LAB:-fleet}
 LAB_PORT=${LAB_PORT:-8443}
@@ -124,7 +124,7 @@ lab_agent_start() {
   local dir=$LAB_DIR/edge-$1
   # Not through lab_as_agent: $! is to be the agent, not a shell around it.
   ip netns exec "$LAB-edge-$1" setpriv --reuid="$LAB_AGENT_UID" --regid="$LAB_AGENT_UID" \
-    --clear-groups fleet-agent run --state-dir "$dir/state" --launcher "$dir/run/launcher.sock" \
+    --clear-groups env ${LAB_AGENT_ENV:-} fleet-agent run --state-dir "$dir/state" --launcher "$dir/run/launcher.sock" \
     </dev/null >>"$dir/agent.log" 2>&1 &
   LAB_PIDS[agent-$1]=$!
 }

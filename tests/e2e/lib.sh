@@ -24,6 +24,7 @@ expect() {
   said=$("$@" 2>&1) || got=$?
   [[ $got == "$want" ]] || die "$* ended with $got, expected $want: $said"
   grep -qE -- "$text" <<<"$said" || die "$* did not say '$text': $said"
+  [[ -z ${SHOW:-} ]] || echo "$said"
   ok "$* -> $want, $text"
 }
 # live DEVICE RELEASE: the controller knows that release of dns as live there.
@@ -31,6 +32,19 @@ live() { [[ $(fleetctl ps --json | jq -r --arg d "$1" '[.. | objects | select(.a
 # all_live RELEASE N: on edge-1 to edge-N.
 all_live() { local n; for ((n = 1; n <= $2; n++)); do live "edge-$n" "$1" || return 1; done; }
 answers() { lab_client dig +short +time=1 +tries=1 "@192.0.2.$((10 + $1))" www.example.test | grep -qx 192.0.2.80; }
+# ask_on N: a client asks device N over and over, from another source port each time; until
+# none_lost N, which wants every question answered.
+ask_on() {
+  while :; do if answers "$1"; then echo ok; else echo lost; fi; sleep 0.05; done >"$LAB_DIR/asked-$1" 2>/dev/null &
+  LAB_PIDS[asker-$1]=$!
+}
+none_lost() {
+  local ok lost
+  lab_stop "asker-$1"
+  ok=$(grep -c ^ok "$LAB_DIR/asked-$1" || true) lost=$(grep -c ^lost "$LAB_DIR/asked-$1" || true)
+  ((ok > 50 && lost == 0)) || die "edge-$1: $ok questions answered, $lost lost"
+  ok "edge-$1 answered all of $ok questions meanwhile, each from a port of its own"
+}
 # change NAME: one more name in the zone, so that the next push is another release.
 change() { printf '%s A 192.0.2.90\n' "$1" >>zones/example.test.zone; }
 newest_rollout() { fleetctl rollouts --json | jq -r '.rollouts[0].id'; }
