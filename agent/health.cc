@@ -154,6 +154,7 @@ proto::awaitable<ProbeResult> NetworkProber::probe(fleet::v1::Health health, Ipv
   result.passed = done.has_value();
   result.took_ms = static_cast<std::uint64_t>(clock_.now_ms() - began_ms);
   result.text = done ? "answered" : done.error().what;
+  result.answered = done || done.error().code == Code::unhealthy;
   co_return result;
 }
 

@@ -29,6 +29,7 @@ Verdict HealthJudge::on_probe(const ProbeResult& probe, std::uint64_t elapsed_ms
     passes_in_a_row_ = 0;
     ++failures_in_a_row_;
     last_failure_ = probe.text;
+    answers_wrongly_ = probe.answered;
     if (!healthy_) return on_time(elapsed_ms);
     if (failures_in_a_row_ < unhealthy_after_) return Verdict::undecided;
     failures_in_a_row_ = 0;  // so that it is said once per run of failures

@@ -16,6 +16,7 @@ struct ProbeResult {
   bool passed = false;
   std::uint64_t took_ms = 0;
   std::string text;  // "dns answered in 4 ms" or why not
+  bool answered = false;  // by the guest, rightly or not
 };
 
 enum class Verdict {
@@ -51,6 +52,8 @@ class HealthJudge {
   const std::deque<ProbeResult>& trace() const { return trace_; }
   /// The text of the last probe that failed, "" if none did.
   const std::string& last_failure() const { return last_failure_; }
+  /// True if the last probe that failed got an answer, and not the one that was wanted.
+  bool answers_wrongly() const { return answers_wrongly_; }
 
  private:
   std::uint64_t start_interval_ms_;
@@ -66,6 +69,7 @@ class HealthJudge {
   std::uint32_t failures_in_a_row_ = 0;
   std::deque<ProbeResult> trace_;
   std::string last_failure_;
+  bool answers_wrongly_ = false;
 };
 
 }  // namespace agent

@@ -108,16 +108,23 @@ Error trial_ended(Update& update) {
   return Error{static_cast<Code>(update.why.code()), update.why.text(), app.name};
 }
 
+// It never became healthy: silent, or with answers that are not the wanted one.
 Error no_answer(Update& update) {
   App& app = update.app;
   const fleet::v1::Health& health = update.manifest.health();
+  const std::string probes = ", " + std::to_string(update.judge->passed()) + " of " +
+                             std::to_string(update.judge->total()) + " probes";
+  if (update.judge->answers_wrongly()) {
+    const std::string what = "wrong answer: " + update.judge->last_failure() + probes;
+    update.why = app.reason(*app.trial, Code::unhealthy, what, &*update.judge);
+    return Error{Code::unhealthy, what, app.name};
+  }
   std::string what = "no answer";
   if (health.type() == fleet::v1::HEALTH_DNS) what += ": dns " + health.query();
   if (health.type() == fleet::v1::HEALTH_HTTP) what += ": http " + health.path();
   if (health.type() == fleet::v1::HEALTH_TCP) what += ": tcp " + std::to_string(health.port());
   if (health.type() == fleet::v1::HEALTH_CONSOLE) what += ": console \"" + health.line() + "\"";
-  what += ", " + std::to_string(update.judge->passed()) + " of " +
-          std::to_string(update.judge->total()) + " probes";
+  what += probes;
   update.why = app.reason(*app.trial, Code::no_answer, what, &*update.judge);
   return Error{Code::no_answer, what, app.name};
 }

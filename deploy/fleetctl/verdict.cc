@@ -87,7 +87,7 @@ std::string cause_line(const Reason& why, const AppManifest* manifest) {
       return "image: the guest ran " + how_it_ran(why, manifest) + " and never " + what;
     }
     case fleet::v1::CODE_UNHEALTHY:
-      return "image: the guest ran " + how_it_ran(why, manifest) + " and stopped answering";
+      return "image: the guest ran " + how_it_ran(why, manifest) + " and failed its health check";
     case fleet::v1::CODE_GUEST_EXIT: return "image: the guest ended by itself" + exit + after;
     case fleet::v1::CODE_GUEST_ABORT: return "image: the guest crashed" + exit + after;
     case fleet::v1::CODE_CRASH_LOOP:

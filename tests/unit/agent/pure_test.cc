@@ -106,6 +106,17 @@ TEST(HealthJudge, SaysNoAnswerOnceWhenTheDeadlinePasses) {
   EXPECT_EQ(judge.on_probe(passed(), 2100), Verdict::undecided);
 }
 
+TEST(HealthJudge, KnowsSilenceFromAWrongAnswer) {
+  HealthJudge judge(tests::make_manifest("dns", 1).health(), 1000);
+  judge.on_probe(failed(), 100);
+  EXPECT_FALSE(judge.answers_wrongly());
+  judge.on_probe({false, 1, "http /: status 404, not 200", true}, 200);
+  EXPECT_TRUE(judge.answers_wrongly());
+  EXPECT_EQ(judge.last_failure(), "http /: status 404, not 200");
+  judge.on_probe(failed(), 300);
+  EXPECT_FALSE(judge.answers_wrongly());
+}
+
 TEST(HealthJudge, IsUnhealthyAfterSoManyFailuresInARowAndKeepsSixtyProbes) {
   HealthJudge judge(tests::make_manifest("dns", 1).health(), 1000);
   for (int i = 0; i < 3; ++i) judge.on_probe(passed(), 10);
