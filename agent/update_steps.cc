@@ -232,6 +232,10 @@ proto::awaitable<Status> fetch_blob(Update& update, ota::BlobRef blob) {
         update.fetched_bytes += done->received_bytes;
       } else {
         fetched = done.error();
+        // What came before the break is kept, and counts.
+        if (partial.refresh() && partial.offset_bytes() > request.offset_bytes) {
+          update.fetched_bytes += partial.offset_bytes() - request.offset_bytes;
+        }
       }
     }
     if (fetched) {

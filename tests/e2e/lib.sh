@@ -58,6 +58,19 @@ reported() {
   ok "$1 reports $2: $4"
 }
 
+# cut_wire: new connections of edge-1 to the controller are cut after 150000 bytes each; heal_wire.
+cut_wire() {
+  lab_client socat TCP-LISTEN:9444,bind=192.0.2.1,reuseaddr,fork TCP:192.0.2.1:8444,readbytes=150000 &
+  LAB_PIDS[relay]=$!
+  ip netns exec "$LAB-edge-1" nft -f - <<'NFT'
+table ip cut {
+  chain out { type nat hook output priority -100; ip daddr 192.0.2.1 tcp dport 8444 dnat to 192.0.2.1:9444; }
+}
+NFT
+}
+heal_wire() { ip netns exec "$LAB-edge-1" nft delete table ip cut; }
+# large_image: the dns image with a tail, three connections of a wire that is cut.
+large_image() { { cat dns.x86_64.virtio; head -c 300000 /dev/urandom; } >large; }
 # dies_at WHO SYSCALLS N: that process of the lab is killed as it enters its Nth of these calls.
 tracer=
 dies_at() {
