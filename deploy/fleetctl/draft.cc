@@ -130,7 +130,7 @@ proto::Status add_image(Draft& draft, const proto::ImageSource& source) {
     TRY(const ota::BlobRef blob, take_file(draft, source.disk, source.place));
     set_blob(*image.mutable_disk(), blob);
   }
-  draft.images.push_back({key, main, *info});
+  draft.images.push_back({key, main, *info, source.initrd});
   return {};
 }
 

@@ -26,6 +26,7 @@ struct DraftImage {
   std::string key;    // "x86_64/spt"
   std::string path;
   images::ImageInfo info;
+  std::string initrd_path;  // "" if there is none
 };
 
 struct Draft {

@@ -31,29 +31,47 @@ std::string platforms_text(const Fit& fit) {
   return join(parts, ", ");
 }
 
+// A line per file: an image's first one says what it is.
+struct ImageRow {
+  std::string key;
+  std::string path;
+  std::string size;
+  std::string rest;
+};
+
+std::vector<ImageRow> image_rows(const Draft& draft) {
+  std::vector<ImageRow> rows;
+  const auto add = [&rows](const std::string& key, const std::string& path,
+                           const fleet::v1::Blob& blob, const std::string& summary) {
+    rows.push_back({key, visible(path), proto::format_size_bytes(blob.size_bytes()),
+                    "sha256:" + short_digest(blob.sha256()) +
+                        (summary.empty() ? "" : "  " + visible(summary))});
+  };
+  for (std::size_t i = 0; i < draft.images.size(); ++i) {
+    const DraftImage& shown = draft.images[i];
+    const auto& image = draft.manifest.images(static_cast<int>(i));
+    add(shown.key, shown.path, image.has_kernel() ? image.kernel() : image.disk(),
+        shown.info.summary);
+    if (image.has_initrd()) add("", shown.initrd_path, image.initrd(), "");
+  }
+  return rows;
+}
+
 void add_images(const Draft& draft, std::vector<std::string>& lines) {
+  const std::vector<ImageRow> rows = image_rows(draft);
   std::size_t key_width = 0;
   std::size_t path_width = 0;
   std::size_t size_width = 0;
-  for (const DraftImage& image : draft.images) {
-    key_width = std::max(key_width, display_width(image.key));
-    path_width = std::max(path_width, display_width(image.path));
+  for (const ImageRow& row : rows) {
+    key_width = std::max(key_width, display_width(row.key));
+    path_width = std::max(path_width, display_width(row.path));
+    size_width = std::max(size_width, row.size.size());
   }
-  const auto blob_of = [&draft](std::size_t index) -> const fleet::v1::Blob& {
-    const auto& image = draft.manifest.images(static_cast<int>(index));
-    return image.has_kernel() ? image.kernel() : image.disk();
-  };
-  for (std::size_t i = 0; i < draft.images.size(); ++i) {
-    size_width = std::max(size_width,
-                          proto::format_size_bytes(blob_of(i).size_bytes()).size());
-  }
-  for (std::size_t i = 0; i < draft.images.size(); ++i) {
-    const DraftImage& image = draft.images[i];
-    lines.push_back((i == 0 ? "  images     " : "             ") + pad(image.key, key_width + 3) +
-                    pad(visible(image.path), path_width + 3) +
-                    pad_left(proto::format_size_bytes(blob_of(i).size_bytes()), size_width) +
-                    "  sha256:" + short_digest(blob_of(i).sha256()) + "  " +
-                    visible(image.info.summary));
+  const char* title = "  images     ";
+  for (const ImageRow& row : rows) {
+    lines.push_back(title + pad(row.key, key_width + 3) + pad(row.path, path_width + 3) +
+                    pad_left(row.size, size_width) + "  " + row.rest);
+    title = "             ";
   }
 }
 

@@ -110,7 +110,7 @@ std::string pad_left(std::string_view text, std::size_t columns) {
 }
 
 std::string size_of_text(std::uint64_t bytes, std::uint64_t of_bytes) {
-  if (of_bytes == 0) return proto::format_size_bytes(bytes);
+  if (of_bytes < bytes) return proto::format_size_bytes(bytes);
   const Unit unit = unit_of(of_bytes);
   return number_in(bytes, unit) + "/" + number_in(of_bytes, unit) + " " + unit.name;
 }

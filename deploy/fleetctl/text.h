@@ -19,7 +19,8 @@ std::string pad(std::string_view text, std::size_t columns);
 /// The same with the blanks in front.
 std::string pad_left(std::string_view text, std::size_t columns);
 
-/// "3.2/16 MiB": both in the unit of the second. With 0 for `of_bytes`: the first alone.
+/// "3.2/16 MiB": both in the unit of the second. The first alone if `of_bytes` is 0, or less: what
+/// a monitor needs beside its guest is not held against the guest's memory.
 std::string size_of_text(std::uint64_t bytes, std::uint64_t of_bytes);
 
 /// How long ago or how long since, rounded for a table: "4s", "21m", "3h12m", "9d".

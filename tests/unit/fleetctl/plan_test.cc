@@ -74,6 +74,21 @@ TEST(Plan, AFirstPushReadsLikeTheTranscript) {
              "stopped"}));
 }
 
+TEST(Plan, AKernelWithAnInitrdShowsBothFiles) {
+  Draft draft;
+  draft.manifest_file = "manifest.yml";
+  add_image(draft, fleet::v1::X86_64, fleet::v1::SPT, "vmlinuz", 13824, "51349501", "Linux 6.1");
+  draft.images[0].initrd_path = "initrd.cpio.gz";
+  fleet::v1::Blob& initrd = *draft.manifest.mutable_images(0)->mutable_initrd();
+  initrd.set_sha256("30ff3e72" + std::string(56, '0'));
+  initrd.set_size_bytes(900 * 1024);
+  const Lines lines = plan_lines({.draft = draft, .fit = {}});
+  ASSERT_GE(lines.size(), 3u);
+  EXPECT_EQ(lines[1],
+            "  images     x86_64/spt   vmlinuz          13.5 MiB  sha256:51349501  Linux 6.1");
+  EXPECT_EQ(lines[2], "                          initrd.cpio.gz    900 KiB  sha256:30ff3e72");
+}
+
 TEST(Plan, AnUpdateShowsTheDifferenceAndOfflineDevices) {
   const Draft draft = dns_draft();
   fleet::v1::AppManifest before = draft.manifest;

@@ -30,6 +30,8 @@ TEST(Text, MemoryIsShownInTheUnitOfTheLimit) {
   EXPECT_EQ(size_of_text(3 * kMiB + kMiB / 5, 16 * kMiB), "3.2/16 MiB");
   EXPECT_EQ(size_of_text(402 * kMiB, 415 * kMiB), "402/415 MiB");
   EXPECT_EQ(size_of_text(4 * kMiB, 16 * kMiB), "4/16 MiB");
+  EXPECT_EQ(size_of_text(41 * kMiB, 16 * kMiB), "41 MiB");
+  EXPECT_EQ(size_of_text(4 * kMiB, 0), "4 MiB");
 }
 
 TEST(Text, AGuestCannotReachTheTerminal) {
