@@ -22,11 +22,13 @@ function takeToken() {
 }
 
 class Refused extends Error {}
+class Missing extends Error {}
 
 async function ask(path, options = {}) {
   const headers = { authorization: `Bearer ${token}`, ...options.headers };
   const answer = await fetch(path, { ...options, headers, credentials: "omit" });
   if (answer.status === 401 || answer.status === 403) throw new Refused();
+  if (answer.status === 404) throw new Missing(path);
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer;
 }
@@ -67,10 +69,11 @@ async function readFleet() {
     ),
   ]);
   if (asked && !fleet.details.has(asked)) {
-    fleet.details.set(
-      asked,
-      await detailsOf(rollouts.find(({ id }) => id === asked) ?? { id: asked }),
-    );
+    const known = rollouts.find(({ id }) => id === asked) ?? { id: asked };
+    const full = await detailsOf(known).catch((error) => {
+      if (!(error instanceof Missing)) throw error;
+    });
+    fleet.details.set(asked, full);
   }
   return fleet;
 }
@@ -84,7 +87,8 @@ function show(fleet) {
   renew(element("h-running"), [new Text(last ? "Last rollout" : "Running now")]);
   renew(element("devices"), lists.drawDevices(fleet.devices));
   renew(element("apps"), lists.drawApps(fleet));
-  if (asked) renew(element("asked"), [drawRollout(fleet.details.get(asked))]);
+  const one = fleet.details.get(asked);
+  renew(element("asked"), [one ? drawRollout(one) : new Text(`No rollout ${asked} here.`)]);
   element("asked-section").hidden = !asked;
   document.title = `${sums.failed ? `✘ ${sums.failed} ` : sums.busy ? "◐ " : ""}Unifleet`;
   element("page").hidden = false;
