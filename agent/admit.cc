@@ -139,9 +139,10 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   plan.monitor_index = choice.monitor_index;
   if (facts.memory_max_mib > 0 && manifest.memory_bytes() / proto::kMiB > facts.memory_max_mib) {
     return Error{Code::no_memory,
-                 manifest.name() + " asks for " + proto::format_size_bytes(manifest.memory_bytes()) +
-                     "; launcher.conf allows " + std::to_string(facts.memory_max_mib) +
-                     " MiB per instance", manifest.name()};
+                 manifest.name() + " asks for " +
+                     proto::format_size_bytes(manifest.memory_bytes()) + "; launcher.conf allows " +
+                     std::to_string(facts.memory_max_mib) + " MiB per instance",
+                 manifest.name()};
   }
   TRY_VOID(pick_handover(manifest, facts, plan));
   TRY(const auto ports, port_mappings(manifest));

@@ -135,6 +135,8 @@ class App {
   void leave(Guest guest, std::uint64_t drain_ms);
   /// Stops what is due to stop, forgets what ended. Called from every loop.
   void tend_leaving();
+  /// Closes the published ports, then stops the live guest, if there is one.
+  proto::awaitable<void> stop_live();
   /// Stops a guest and waits for its end, at most grace + 5 s.
   proto::awaitable<void> stop_now(Guest guest);
 

@@ -209,6 +209,18 @@ void App::tend_leaving() {
   });
 }
 
+proto::awaitable<void> App::stop_live() {
+  if (!live) co_return;
+  Guest old = std::move(*live);
+  live.reset();
+  live_probe.forget();
+  const Status closed = publish_live();
+  if (!closed) {
+    proto::log_error("ports.not_published", {{"app", name}, {"why", closed.error().what}});
+  }
+  co_await stop_now(std::move(old));
+}
+
 proto::awaitable<void> App::stop_now(Guest guest) {
   const std::uint32_t grace_ms = stop_grace_ms();
   const std::string id = guest.id;

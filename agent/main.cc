@@ -190,6 +190,8 @@ int main(int argc, char** argv) {
   CLI::App app("One device's agent: enrols it, runs its apps, says how they are.", "fleet-agent");
   app.set_version_flag("--version", FLEET_VERSION);
   app.require_subcommand(1);
+  app.footer("\nExample:\n"
+             "  fleet-agent enroll --bootstrap edge-1.boot && fleet-agent run");
   CLI::App* enroll_command = app.add_subcommand("enroll", "Give this device its identity");
   enroll_command->add_option("--bootstrap", options.bootstrap, "file of `fleetctl enroll-token`")
       ->required();
@@ -200,7 +202,8 @@ int main(int argc, char** argv) {
   CLI::App* status_command = app.add_subcommand("status", "Say how the apps are");
   status_command->add_flag("--json", options.json, "one JSON document");
   for (CLI::App* command : {enroll_command, run_command, status_command}) {
-    command->add_option("--state-dir", options.state_dir, "where the agent keeps its state");
+    command->add_option("--state-dir", options.state_dir, "where the agent keeps its state")
+        ->capture_default_str();
   }
   try {
     app.parse(argc, argv);

@@ -31,14 +31,7 @@ proto::awaitable<void> finish(App& app, ReportDraft draft) {
 
 proto::awaitable<void> stop_guests(App& app) {
   co_await supersede(app);
-  if (app.live) {
-    Guest old = std::move(*app.live);
-    app.live.reset();
-    app.live_probe.forget();
-    const Status closed = app.publish_live();
-    if (!closed) proto::log_error("ports.not_published", {{"why", closed.error().what}});
-    co_await app.stop_now(std::move(old));
-  }
+  co_await app.stop_live();
 }
 
 proto::awaitable<void> stop(App& app) {
@@ -110,12 +103,7 @@ proto::awaitable<void> settle(App& app, std::string detail) {
 }
 
 proto::awaitable<void> restart(App& app) {
-  if (app.live) {
-    Guest old = std::move(*app.live);
-    app.live.reset();
-    app.live_probe.forget();
-    co_await app.stop_now(std::move(old));
-  }
+  co_await app.stop_live();
   app.restart_at_ms = 0;
   co_await settle(app, "restarted");
 }

@@ -161,10 +161,7 @@ proto::awaitable<void> judge_live(App& app, Verdict verdict) {
   app.leave_ended = false;
   app.restart_at_ms = app.device.ports.clock.now_ms() +
                       static_cast<std::int64_t>(std::max(decision.wait_ms, std::uint64_t{1}));
-  Guest old = std::move(*app.live);
-  app.live.reset();
-  app.live_probe.forget();
-  co_await app.stop_now(std::move(old));
+  co_await app.stop_live();
 }
 
 proto::awaitable<void> probe_live(App& app, Deadline& wake) {

@@ -18,8 +18,8 @@ proto::awaitable<void> run_app(App& app);
 /// Gives when it wants to be called again.
 proto::awaitable<proto::Deadline> tick(App& app);
 
-/// Ticks until `until` becomes true (then notify app.changed): looks after the live release while an
-/// update waits for bytes.
+/// Ticks until `until` becomes true (then notify app.changed): looks after the live release while
+/// an update waits for bytes.
 proto::awaitable<void> keep_live(App& app, const bool& until);
 
 /// Brings the app to `app.wish`: an update, an order, or nothing. Ends with the wish done, or with

@@ -18,9 +18,13 @@ constexpr std::int64_t kCommitRetryMs = 1000;
 proto::awaitable<void> give_up(Update& update, Error error) {
   App& app = update.app;
   update.end_step();
-  co_await update.end_keeping();
   app.device.let_go(app.name);
-  if (app.device.stopping || error.code == Code::cancelled) co_return;
+  if (app.device.stopping || error.code == Code::cancelled) co_return co_await update.end_keeping();
+  if (error.code == Code::no_space) {
+    // What came of this release gives its room to the report.
+    const Status freed = co_await app.device.collect_blobs();
+    if (!freed) proto::log_warning("blobs.not_collected", {{"why", freed.error().what}});
+  }
   const bool superseded = error.code == Code::superseded;
   ReportDraft draft = update.draft(superseded ? fleet::v1::SUPERSEDED : fleet::v1::FAILED);
   draft.ends_wish = !superseded;
@@ -38,6 +42,7 @@ proto::awaitable<void> give_up(Update& update, Error error) {
     proto::log_error("report.not_stored", {{"app", app.name}, {"why", moved.error().what}});
     co_await proto::sleep_ms(app.device.ports.clock, kCommitRetryMs);
   }
+  co_await update.end_keeping();
 }
 
 // Takes the trial back: beyond its commit (P4) the device has decided, whatever happens to it.

@@ -74,11 +74,7 @@ proto::awaitable<Status> start_trial(Update& update) {
   app.trial.reset();
   if (update.plan.handover == fleet::v1::STOP_START) {
     app.hold_live = true;
-    if (app.live) {
-      Guest old = std::move(*app.live);
-      app.live.reset();
-      co_await app.stop_now(std::move(old));
-    }
+    co_await app.stop_live();
   }
   CO_TRY_VOID(update.still_wanted());
   CO_TRY_VOID(co_await take_try(update, *slot));

@@ -100,7 +100,8 @@ awaitable<Response> get_blob(Call call) {
     TRY(const ota::Fd file, blobs.open(digest));
     TRY(const std::uint64_t size_bytes, ota::size_of(file));
     const auto whole = blobs.open_verified({digest, size_bytes});
-    if (whole || whole.error().code != proto::Code::bad_digest) return whole ? Status() : whole.error();
+    if (whole) return {};
+    if (whole.error().code != proto::Code::bad_digest) return whole.error();
     proto::log_error("blob.damaged", {{"why", whole.error().what}});
     return Error{proto::Code::not_found, whole.error().what, name};
   };

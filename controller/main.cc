@@ -34,8 +34,8 @@ int run_init(const std::string& data_dir, std::vector<std::string> names) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{
-      "fleet-controller: releases, rollouts and the devices' links. It cannot sign an app."};
+  CLI::App app{"Keeps releases, rollouts and the devices' links. It cannot sign an app.",
+               "fleet-controller"};
   app.set_version_flag("--version", FLEET_VERSION);
   app.require_subcommand(1);
   std::string data_dir;

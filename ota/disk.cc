@@ -226,7 +226,13 @@ Status RealDisk::remove(std::string_view path) {
 }
 
 Result<std::vector<DiskEntry>> RealDisk::list(std::string_view directory) {
-  TRY(Fd fd, open_below(directory, O_RDONLY | O_DIRECTORY));
+  Fd fd;
+  if (directory.empty()) {
+    fd = Fd(open_again(root_fd_.get(), ".", O_RDONLY | O_DIRECTORY, 0));
+    if (!fd) return failed("opening", directory, errno);
+  } else {
+    TRY(fd, open_below(directory, O_RDONLY | O_DIRECTORY));
+  }
   DIR* raw = ::fdopendir(fd.get());
   if (raw == nullptr) return failed("listing", directory, errno);
   fd.release();  // closedir closes it

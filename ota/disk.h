@@ -60,7 +60,7 @@ class Disk {
   /// Removes a file; one that is not there is no error. after  survives power loss
   virtual Status remove(std::string_view path) = 0;
 
-  /// The regular files of a directory, sorted by name.
+  /// The regular files of a directory ("" is the root), sorted by name.
   virtual Result<std::vector<DiskEntry>> list(std::string_view directory) = 0;
 
   /// Bytes that an unprivileged process can still write.

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -87,7 +88,8 @@ bool check_size(Transfer& transfer, std::uint64_t total_bytes, bool is_whole) {
                                 : total_bytes > order.expected_bytes;
     if (!wrong) return true;
     return give_up(transfer, Code::bad_digest,
-                   "the server has " + std::to_string(total_bytes) + " bytes or more, " +
+                   "the server has " + std::to_string(total_bytes) +
+                       (is_whole ? " bytes, " : " bytes or more, ") +
                        std::to_string(order.expected_bytes) + " were signed");
   }
   if (total_bytes <= order.max_bytes) return true;
@@ -327,7 +329,10 @@ int main() {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return 1;
   FetchSetup setup = {};
   Fd none;
-  if (!receive(&setup, sizeof setup, none)) return 2;
+  if (!receive(&setup, sizeof setup, none)) {
+    std::fputs("fleet-fetch: is started by fleet-agent, with orders on a socket\n", stderr);
+    return 2;
+  }
   {
     Fetcher fetcher(setup);
     while (true) {

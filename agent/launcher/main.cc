@@ -28,14 +28,19 @@ using proto::Error;
 using proto::Status;
 
 constexpr char kUsage[] =
-    "usage: fleet-launcher [--conf FILE] [--socket PATH] [--version]\n"
+    "Starts monitors in jails for fleet-agent: taps, published ports, consoles. Needs root.\n"
+    "Usage: fleet-launcher [--conf FILE] [--socket PATH] [--help] [--version]\n"
     "  --conf FILE    default /etc/fleet/launcher.conf; every key is in the commented example\n"
-    "  --socket PATH  instead of the conf's\n";
+    "  --socket PATH  where the agent connects, instead of the conf's\n"
+    "\n"
+    "Example:\n"
+    "  fleet-launcher --conf /etc/fleet/launcher.conf\n";
 
 struct Options {
   std::string conf = "/etc/fleet/launcher.conf";
   std::string socket;
   bool version = false;
+  bool help = false;
 };
 
 proto::Result<Options> parse_options(int argc, char** argv) {
@@ -44,6 +49,8 @@ proto::Result<Options> parse_options(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--version") {
       options.version = true;
+    } else if (word == "--help" || word == "-h") {
+      options.help = true;
     } else if ((word == "--conf" || word == "--socket") && i + 1 < argc) {
       (word == "--conf" ? options.conf : options.socket) = argv[++i];
     } else {
@@ -118,6 +125,10 @@ int run(int argc, char** argv) {
   if (!options) {
     std::fprintf(stderr, "fleet-launcher: %s\n%s", options.error().what.c_str(), kUsage);
     return 2;
+  }
+  if (options->help) {
+    std::fputs(kUsage, stdout);
+    return 0;
   }
   if (options->version) {
     std::printf("fleet-launcher %s\n", FLEET_VERSION);

@@ -17,6 +17,11 @@ struct FleetTest : ::testing::Test {
   std::int64_t push(const std::string& selector = "edge") {
     const auto begun = world.push(world.next_push(selector));
     EXPECT_TRUE(begun.has_value()) << (begun ? "" : begun.error().what);
+    for (const char* name : {"edge-1", "edge-2"}) {  // as their sessions do after the commit
+      const std::string id = world.id_of(name);
+      if (!world.fleet->is_online(id)) continue;
+      EXPECT_TRUE(world.fleet->desired_sent(id).has_value());
+    }
     return begun ? begun->number : 0;
   }
   void all_healthy(std::uint64_t release) {
