@@ -108,7 +108,9 @@ bool begin_body(Transfer& transfer) {
     transfer.position_bytes = transfer.order->offset_bytes;
   } else {
     transfer.position_bytes = 0;
-    if (::ftruncate(transfer.file.get(), 0) != 0) {
+    const auto size_bytes = ota::size_of(transfer.file);
+    // An empty file is left alone: room may have been taken for it.
+    if ((!size_bytes || *size_bytes > 0) && ::ftruncate(transfer.file.get(), 0) != 0) {
       const auto error = ota::errno_error("emptying the file", errno);
       return give_up(transfer, error.code, error.what);
     }
