@@ -345,10 +345,10 @@ Result<rollout::Rollout> Fleet::begin(
     TRY_VOID(store_.add_rollout(plan));
     if (also) TRY_VOID(also(plan));
     for (const Wish& wish : wishes) TRY_VOID(add_device(plan, wish));
-    const std::string what = is_release(plan.kind) ? plan.app + " " + std::to_string(plan.release)
-                                                   : plan.app;
-    return tell_rollout(plan, "rollout.started",
-                        plan.by + " began " + plan.id() + ": " + what + " to " + plan.selector,
+    const std::string what = std::string(rollout::word(plan.kind)) + " " + plan.app +
+                             (is_release(plan.kind) ? " " + std::to_string(plan.release) + " to "
+                                                    : std::string(" on ")) + plan.selector;
+    return tell_rollout(plan, "rollout.started", plan.by + " began " + plan.id() + ": " + what,
                         nullptr);
   };
   TRY_VOID(finish(transaction, work()));

@@ -392,4 +392,16 @@ const char* word(v1::RolloutState state) {
   }
 }
 
+const char* word(v1::RolloutKind kind) {
+  switch (kind) {
+    case v1::KIND_REVERT: return "revert";
+    case v1::KIND_STOP: return "stop";
+    case v1::KIND_START: return "start";
+    case v1::KIND_RESTART: return "restart";
+    case v1::KIND_DELETE: return "delete";
+    case v1::KIND_ROLLBACK: return "rollback";
+    default: return "push";
+  }
+}
+
 }  // namespace controller::rollout

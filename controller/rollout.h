@@ -116,5 +116,7 @@ bool is_success(v1::RolloutKind kind, v1::DeviceState state);
 /// "healthy", "reverted": the words of API, CLI and dashboard.
 const char* word(v1::DeviceState state);
 const char* word(v1::RolloutState state);
+/// "push", "stop"
+const char* word(v1::RolloutKind kind);
 
 }  // namespace controller::rollout

@@ -84,8 +84,9 @@ export function drawDevices(devices) {
       make("p", {}, mark(["◐", "working", "waiting for the first device…"])),
     ];
   }
+  const appsOf = (device) => (device.apps ?? []).filter((app) => app.state !== "REMOVED");
   const rows = devices.flatMap((device) =>
-    (device.apps?.length ? device.apps : [null]).map((app, index) => {
+    (appsOf(device).length ? appsOf(device) : [null]).map((app, index) => {
       const first = index === 0;
       const seen = number(device.seen_ms)
         ? `, seen ${words.age(device.seen_ms)} ago`

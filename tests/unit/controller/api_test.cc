@@ -291,6 +291,8 @@ TEST_F(ApiTest, APushIsShownAsItsRollout) {
       proto::from_json<v1::ReleaseList>(ask("GET", "/v1/apps/dns/releases", "viewer").body);
   ASSERT_EQ(releases->releases_size(), 1);
   EXPECT_TRUE(releases->releases(0).listed());
+  const auto events = world.store->events_after(0, {1, "", ""}, 1);
+  EXPECT_EQ(events->front().event.text(), "deployer began r-1: push dns 1 to edge");
   EXPECT_EQ(ask("POST", "/v1/rollouts/r-1/abort", "deployer").status, 200);
   EXPECT_EQ(ask("POST", "/v1/rollouts/r-1/abort", "deployer").status, 409);
 }
