@@ -16,6 +16,7 @@ run=(
 )
 show=(
   bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
+  socat sqlite3 faketime        # faults of the wire, of the store and of clocks
 )
 want=("${build[@]}" "${run[@]}" "${show[@]}")
 

@@ -44,10 +44,10 @@ suite() {  # suite PRESET CTEST-ARGS...
 part install deploy/install-deps.sh
 part build build release
 ((failed)) && { echo "0 passed, 1 failed"; exit 1; }
-if wanted tidy; then part tidy suite release -LE 'e2e|slow'; fi
+if wanted tidy; then part tidy suite release -LE e2e; fi
 if wanted e2e; then part e2e suite release -L e2e; fi
 long() { [[ $only == "$1" ]] || { ((all)) && [[ -z $only ]]; }; }
-if long faults; then part faults suite release -L slow; fi
+if [[ $only == faults ]]; then part faults suite release -L faults; fi
 if long unit; then
   part unit-build build dev
   part unit suite dev -LE e2e --parallel "$jobs"
