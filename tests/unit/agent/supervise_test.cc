@@ -252,6 +252,7 @@ TEST_F(SuperviseTest, ATrialWhoseLauncherDiesIsStartedAgainAndCostsATry) {
   device.guests.boot_ms = 2;
   EXPECT_EQ(verdict("a2").state(), fleet::v1::HEALTHY);
   EXPECT_TRUE(device.launcher.serves());
+  ASSERT_TRUE(device.run_until([&] { return running() == 1; })) << "the old one drains";
 
   device.scripts[3].answers_after_ms = 3000;
   repository.add(make_manifest("dns", 3), "image 3");
