@@ -13,7 +13,7 @@ cd "$LAB_DIR/web"
 
 first='Hello from Linux, pushed as it is.'
 second='Hello again, from another release.'
-page() { lab_client curl -sS --max-time 2 http://192.0.2.11:8080/; }
+page() { lab_client curl -sS --max-time 10 http://192.0.2.11:8080/; }
 # is_live RELEASE: it is what runs, and well.
 is_live() {
   fleetctl ps --json |
@@ -40,7 +40,9 @@ expect 0 'OK  web 2 is live on 1 of 1 device' fleetctl push web --to edge
 ok "the client got the new page"
 
 sed -i 's#^\( *\)path: /$#\1path: /no-such-page#; s#^\( *\)deadline: .*#\1deadline: 20s#' manifest.yml
-expect 3 'edge-1 +reverted +2 .*wrong answer: http /no-such-page: status 404, not 200' fleetctl push web --to edge
+# Silent, should this machine be too busy to boot it before its deadline.
+why='wrong answer: http /no-such-page: status 404, not 200|no answer: http /no-such-page'
+expect 3 "edge-1 +reverted +2 .*($why), 0 of" fleetctl push web --to edge
 is_live 2 >/dev/null || die "not web 2 runs: $(fleetctl ps)"
 [[ $(page) == "$second" ]] || die "after the revert the client got '$(page)'"
 ok "web 2 runs on and is answered after web 3 took itself back"
