@@ -191,6 +191,11 @@ Status RealDisk::replace_file(std::string_view path, std::span<const std::byte> 
 }
 
 Result<Fd> RealDisk::open_partial(std::string_view path, std::uint64_t reserve_bytes) {
+  // A publish that was cut short has sealed it already, for its owner too.
+  struct stat facts = {};
+  const auto old = open_below(path, O_RDONLY);
+  const bool sealed = old && ::fstat(old->get(), &facts) == 0 && (facts.st_mode & S_IWUSR) == 0;
+  if (sealed && ::fchmod(old->get(), 0600) != 0) return failed("unsealing", path, errno);
   TRY(Fd file, open_below(path, O_RDWR | O_CREAT));
   TRY_VOID(reserve(file, reserve_bytes, "taking room for " + root_ + "/" + std::string(path)));
   return file;

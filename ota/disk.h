@@ -44,8 +44,9 @@ class Disk {
   virtual Status replace_file(std::string_view path, std::span<const std::byte> content) = 0;
 
   /// Opens a large file for writing at any offset (O_RDWR), made empty if it is not there; what an
-  /// earlier attempt left stays. `reserve_bytes` of room are taken from the file system up front
-  /// where it can do that, without changing the file's size; 0 takes none.
+  /// earlier attempt left stays, also that of a publish that was cut. `reserve_bytes` of room are
+  /// taken from the file system up front where it can do that, without changing the file's size; 0
+  /// takes none.
   virtual Result<Fd> open_partial(std::string_view path, std::uint64_t reserve_bytes) = 0;
 
   /// Ends a partial: fsync, read-only mode 0444, rename to `final_path`, fsync of the directory.

@@ -122,6 +122,13 @@ TEST_F(DiskTest, APartialKeepsItsBytesAndIsPublishedReadOnly) {
   EXPECT_EQ(facts.st_mode & 0777, 0444u);
 }
 
+TEST_F(DiskTest, APartialThatWasSealedByACutPublishIsWritableAgain) {
+  ASSERT_TRUE(disk_->open_partial("p", 0));
+  std::filesystem::permissions(directory_ / "p", std::filesystem::perms(0444));
+  ASSERT_TRUE(disk_->open_partial("p", 0));
+  EXPECT_EQ(std::filesystem::status(directory_ / "p").permissions(), std::filesystem::perms(0600));
+}
+
 TEST_F(DiskTest, RemovingAndListing) {
   ASSERT_TRUE(disk_->make_directory("d"));
   ASSERT_TRUE(disk_->make_directory("d/sub"));
