@@ -9,25 +9,36 @@ expect 0 'OK  dns 1 is live on 1 of 1' fleetctl push dns --to edge
 
 release=1
 declare -A steps=()  # what the agent had said last when it died
-for ((n = 1; ; n++)); do
-  change "agent$n"
-  release=$((release + 1))
-  dies_at agent-1 fsync,fdatasync "$n"
-  fleetctl push dns --to edge --detach >/dev/null
-  over() { is_dead agent-1 || live edge-1 "$release"; }
-  lab_wait 30 over || die "the agent neither died nor came to dns $release"
-  is_dead agent-1 || break
-  answers 1 || die "nothing answers after kill -9 of the agent at its durable write $n"
-  steps[$(grep -E "release=$release|desired" "$LAB_DIR/edge-1/agent.log" | grep -oE 'state=[A-Z]+|desired' | tail -1)]=$n
-  lab_stop agent-1
-  lab_agent_start 1
-  lab_wait 30 live edge-1 "$release" || die "dns $release did not arrive after a kill at durable write $n"
-  lab_wait 5 answers 1 || die "dns $release does not answer"
+# killed_in THREAD: at its first durable write in an update, its second, and so on to the last.
+killed_in() {
+  local n said
+  for ((n = 1; ; n++)); do
+    change "$1$n"
+    release=$((release + 1))
+    dies_at agent-1 fsync,fdatasync "$n" "$1"
+    fleetctl push dns --to edge --detach >/dev/null
+    over() { is_dead agent-1 || live edge-1 "$release"; }
+    lab_wait 30 over || die "the agent neither died nor came to dns $release"
+    is_dead agent-1 || sleep 0.3  # what follows the report: acknowledged, cleaned up
+    is_dead agent-1 || break
+    answers 1 || die "nothing answers after kill -9 of the agent at durable write $n of $1"
+    said=$(grep -E " release=$release .*state=|desired.stored" "$LAB_DIR/edge-1/agent.log" | tail -1)
+    steps[$(grep -oE 'state=[A-Z]+|desired.stored' <<<"$said")]=$n
+    lab_stop agent-1
+    lab_agent_start 1
+    lab_wait 30 live edge-1 "$release" || die "dns $release did not arrive after a kill at durable write $n of $1"
+    lab_wait 5 answers 1 || die "dns $release does not answer"
+  done
+  let_live
+  ((n > 1)) || die "no update has a durable write of thread $1"
+  ok "the agent killed at each of the $((n - 1)) durable writes of its thread $1"
+}
+killed_in fleet-agent  # the database
+killed_in fetch        # metadata
+killed_in disk         # blobs
+for step in desired.stored state={OFFERED,FETCHING,STAGED,TRIAL,HEALTHY}; do
+  [[ -n ${steps[$step]:-} ]] || die "no kill hit an agent whose last word was $step: ${!steps[*]}"
 done
-let_live
-for step in OFFERED FETCHING STAGED TRIAL HEALTHY; do
-  [[ -n ${steps[state=$step]:-} ]] || die "no kill hit an agent that had said $step: ${!steps[*]}"
-done
-ok "the agent killed at each of the first $((n - 1)) durable writes of an update (${!steps[*]})"
+ok "the last words of those agents: ${!steps[*]}"
 expect 0 'live on 1 of 1' fleetctl push dns --to edge
 echo "$passed passed, 0 failed"

@@ -71,16 +71,19 @@ NFT
 heal_wire() { ip netns exec "$LAB-edge-1" nft delete table ip cut; }
 # large_image: the dns image with a tail, three connections of a wire that is cut.
 large_image() { { cat dns.x86_64.virtio; head -c 300000 /dev/urandom; } >large; }
-# dies_at WHO SYSCALLS N: that process of the lab is killed as it enters its Nth of these calls.
+# dies_at WHO SYSCALLS N [THREAD]: that process of the lab is killed as it (or its thread of that name)
+# enters its Nth of these calls.
 tracer=
 dies_at() {
-  local syscalls=$2 all=
-  [[ $1 == agent-* ]] && all=-f  # its threads too; but not what a launcher starts
-  strace $all -qq -o /dev/null -p "${LAB_PIDS[$1]}" -e "trace=$syscalls" \
-    -e "inject=$syscalls:signal=KILL:when=$3" 2>/dev/null &
+  local task=${LAB_PIDS[$1]}
+  if [[ -n ${4:-} ]]; then
+    task=$(grep -lx "$4" /proc/"$task"/task/*/comm | head -1 | cut -d/ -f5)
+    [[ -n $task ]] || die "$1 has no thread $4"
+  fi
+  strace -qq -o /dev/null -p "$task" -e "trace=$2" -e "inject=$2:signal=KILL:when=$3" 2>/dev/null &
   tracer=$!
-  traced() { ! grep -qs 'TracerPid:.0$' /proc/"${LAB_PIDS[$1]}"/task/*/status; }
-  lab_wait 5 traced "$1" || die "strace does not attach to $1"
+  traced() { ! grep -qs 'TracerPid:.0$' "/proc/$1/status"; }
+  lab_wait 5 traced "$task" || die "strace does not attach to $1"
 }
 let_live() { kill "$tracer" 2>/dev/null || true; wait "$tracer" 2>/dev/null || true; }
 is_dead() { [[ ! -e /proc/${LAB_PIDS[$1]} || $(awk '{print $3}' "/proc/${LAB_PIDS[$1]}/stat") == Z ]]; }
