@@ -41,12 +41,14 @@ lab_up() {
   for program in fleetctl fleet-controller fleet-agent fleet-launcher fleet-fetch; do
     [[ -x $LAB_BIN/$program ]] || lab_fail "$LAB_BIN/$program is missing; build first: cmake --preset release && cmake --build --preset release" || return 1
   done
-  export PATH="$LAB_BIN:$PATH"
   lab_sweep
   # Not below a folder that others may write: agents run as users of their own.
   LAB_DIR=${LAB_DIR:-$(mktemp -d /var/tmp/"$LAB".XXXXXX)}
   chmod 0711 "$LAB_DIR"
-  export FLEET_HOME=$LAB_DIR/operator
+  # The agent's user may not be allowed to read the clone (/root is closed to others).
+  install -d -m 0755 "$LAB_DIR/bin"
+  install -m 0755 -t "$LAB_DIR/bin" "$LAB_BIN"/fleet*
+  export PATH="$LAB_DIR/bin:$PATH" FLEET_HOME=$LAB_DIR/operator
   ip netns add "$LAB_NET"
   ip -n "$LAB_NET" link set lo up
   ip -n "$LAB_NET" link add lan type bridge
@@ -75,7 +77,7 @@ lab_controller_start() {
     </dev/null >>"$LAB_DIR/controller.log" 2>&1 &
   LAB_PIDS[controller]=$!
   lab_wait 10 curl -fsk "https://127.0.0.1:$LAB_PORT/healthz" ||
-    { tail -5 "$LAB_DIR/controller.log" >&2; lab_fail "the controller does not answer"; }
+    { tail -n 5 "$LAB_DIR/controller.log" >&2; lab_fail "the controller does not answer"; }
 }
 
 # lab_device N: namespace and wire of device edge-N, 192.0.2.(10+N).
@@ -111,7 +113,7 @@ lab_launcher_start() {
     </dev/null >>"$dir/launcher.log" 2>&1 &
   LAB_PIDS[launcher-$1]=$!
   lab_wait 10 test -S "$dir/run/launcher.sock" ||
-    { tail -5 "$dir/launcher.log" >&2; lab_fail "the launcher of edge-$1 does not start"; }
+    { tail -n 5 "$dir/launcher.log" >&2; lab_fail "the launcher of edge-$1 does not start"; }
 }
 
 lab_enroll() {  # lab_enroll N BOOTSTRAP

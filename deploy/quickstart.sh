@@ -36,7 +36,7 @@ if ((build)); then
   deploy/install-deps.sh
   say "Building (the first time takes some minutes)"
   command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
-  cmake --preset release -DFLEET_TESTS="${FLEET_TESTS:-OFF}" >/dev/null
+  cmake --preset release >/dev/null
   cmake --build --preset release --parallel "$(nproc)"
 fi
 
@@ -68,7 +68,7 @@ for n in 1 2 3; do
   lab_agent_start "$n"
 done
 all_online() { [[ $(fleetctl devices --json | grep -o '"online": *true' | wc -l) == 3 ]]; }
-lab_wait 30 all_online || { tail -3 "$LAB_DIR"/edge-*/agent.log >&2; lab_fail "not all devices came online"; }
+lab_wait 30 all_online || { tail -n 3 "$LAB_DIR"/edge-*/agent.log >&2; lab_fail "not all devices came online"; }
 
 say "1. The first push"
 mkdir "$LAB_DIR/dns"; cp -r "$images/dns/." "$LAB_DIR/dns/"

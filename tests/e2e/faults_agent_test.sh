@@ -22,7 +22,7 @@ killed_in() {
     is_dead agent-1 || sleep 0.3  # what follows the report: acknowledged, cleaned up
     is_dead agent-1 || break
     answers 1 || die "nothing answers after kill -9 of the agent at durable write $n of $1"
-    said=$(grep -E " release=$release .*state=|desired.stored" "$LAB_DIR/edge-1/agent.log" | tail -1)
+    said=$(grep -E " release=$release .*state=|desired.stored" "$LAB_DIR/edge-1/agent.log" | tail -n 1)
     steps[$(grep -oE 'state=[A-Z]+|desired.stored' <<<"$said")]=$n
     lab_stop agent-1
     lab_agent_start 1

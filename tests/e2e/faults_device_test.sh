@@ -44,7 +44,7 @@ cp -a "$LAB_DIR/moved/." "$state"
 lab_agent_start 1
 lab_wait 20 online 1 || die "edge-1 is not back"
 works_again
-free_bytes() { df --output=avail -B1 "$state" | tail -1; }
+free_bytes() { df --output=avail -B1 "$state" | tail -n 1; }
 fill() { head -c $(($(free_bytes) - $1)) /dev/zero >"$state/filler"; }
 fill 3000000
 refused CODE_NO_SPACE 'free on the disk.*remove an app' fleetctl push dns --to edge
@@ -56,7 +56,7 @@ cut_wire
 large_image
 change large
 fleetctl push dns --to edge --image large --detach >/dev/null
-cut() { tail -1 "$LAB_DIR/edge-1/agent.log" | grep -q 'fetch.waits'; }
+cut() { tail -n 1 "$LAB_DIR/edge-1/agent.log" | grep -q 'fetch.waits'; }
 lab_wait 20 cut || die "no download was cut"
 kill -STOP "${LAB_PIDS[agent-1]}"
 fill 0

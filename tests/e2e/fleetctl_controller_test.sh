@@ -11,7 +11,7 @@ export FLEET_HOME=$work/operator FLEET_PASSPHRASE_FILE=$work/passphrase
 unset FLEET_CONTEXT
 passed=0
 controller=
-die() { echo "not ok - $*" >&2; tail -20 "$work/controller.log" >&2 || true; exit 1; }
+die() { echo "not ok - $*" >&2; tail -n 20 "$work/controller.log" >&2 || true; exit 1; }
 stop_controller() {
   [[ -n $controller ]] || return 0
   kill "$controller" 2>/dev/null || true

@@ -11,7 +11,7 @@ ok() { passed=$((passed + 1)); echo "ok $passed - $*"; }
 die() {
   echo "not ok - $*" >&2
   for log in "$LAB_DIR"/controller.log "$LAB_DIR"/edge-*/agent.log "$LAB_DIR"/edge-*/launcher.log; do
-    [[ -s $log ]] && { echo "--- $log" >&2; tail -15 "$log" >&2; }
+    [[ -s $log ]] && { echo "--- $log" >&2; tail -n 15 "$log" >&2; }
   done
   exit 1
 }

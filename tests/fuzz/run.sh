@@ -19,7 +19,7 @@ for target in build/fuzz/bin/*_fuzz; do
   [[ -d $corpus ]] || corpus=
   if ! "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$work/" "$work" $corpus 2>"$work.log"; then
-    tail -40 "$work.log"
+    tail -n 40 "$work.log"
     found=1
   fi
   grep -E 'number_of_executed_units|average_exec' "$work.log" || true
