@@ -42,7 +42,9 @@ TEST_F(DiskTest, PathsThatLeaveTheRootAreRefused) {
     EXPECT_EQ(disk_->open_partial(path, 0).error().code, Code::bad_argument) << path;
     EXPECT_EQ(disk_->open_file(path).error().code, Code::bad_argument) << path;
     EXPECT_EQ(disk_->remove(path).error().code, Code::bad_argument) << path;
-    EXPECT_EQ(disk_->list(path).error().code, Code::bad_argument) << path;
+    if (!path.empty()) {  // "" lists the root
+      EXPECT_EQ(disk_->list(path).error().code, Code::bad_argument) << path;
+    }
     EXPECT_EQ(disk_->make_directory(path).error().code, Code::bad_argument) << path;
   }
 }
