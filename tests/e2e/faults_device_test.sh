@@ -71,7 +71,7 @@ works_again
 
 # QEMU is gone (in the launcher's view of the disk), and then the agent starts anew.
 qemu=/usr/bin/qemu-system-x86_64
-in_launcher() { nsenter -m -t "${LAB_PIDS[launcher-1]}" "$@"; }
+in_launcher() { nsenter -m -r -t "${LAB_PIDS[launcher-1]}" "$@"; }
 in_launcher mount --bind /dev/null "$qemu"
 change "fault$((++faults))"
 expect 3 'qemu.*missing; apt install qemu' fleetctl push dns --to edge
