@@ -6,11 +6,8 @@
 
 extern "C" {
 
-void* memcpy(void* to, const void* from, std::size_t size) {
-  void* result = to;
-  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
-  return result;
-}
+// bytes.cc of each CPU.
+void* memcpy(void* to, const void* from, std::size_t size);
 
 void* memmove(void* to, const void* from, std::size_t size) {
   auto* t = static_cast<unsigned char*>(to);
@@ -21,12 +18,6 @@ void* memmove(void* to, const void* from, std::size_t size) {
     static_cast<volatile unsigned char*>(t)[size] = f[size];
   }
   return to;
-}
-
-void* memset(void* to, int value, std::size_t size) {
-  void* result = to;
-  asm volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(value) : "memory");
-  return result;
 }
 
 int memcmp(const void* left, const void* right, std::size_t size) {

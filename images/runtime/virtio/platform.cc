@@ -7,6 +7,7 @@
 #include "images/abi/config_volume.h"
 #include "images/abi/exit_codes.h"
 #include "images/abi/pvh.h"
+#include "images/runtime/begin.h"
 #include "images/runtime/console.h"
 #include "images/runtime/start.h"
 #include "images/runtime/virtio/mmio.h"
@@ -20,11 +21,6 @@
 
 extern "C" {
 [[noreturn]] void machine_start(const images::abi::HvmStartInfo* info);
-std::uintptr_t __stack_chk_guard = 0x5bd1e995a7c3f100;
-void __stack_chk_fail() { images::runtime::panic("a stack buffer overflowed"); }
-using Constructor = void (*)();
-extern const Constructor constructors_start[];
-extern const Constructor constructors_end[];
 }
 
 namespace images::runtime::platform {
@@ -132,8 +128,8 @@ __attribute__((no_stack_protector)) void machine_start(const images::abi::HvmSta
   runtime::x86::serial_start();
   runtime::x86::start_traps();
   runtime::x86::protect_memory();
-  __stack_chk_guard ^= runtime::x86::read_tsc() << 8;  // the low byte stays 0: it ends strings
-  for (const Constructor* c = constructors_start; c != constructors_end; ++c) (*c)();
+  runtime::mix_stack_guard(runtime::x86::read_tsc());
+  runtime::run_constructors();
   if (info->magic != images::abi::kHvmStartMagic) runtime::panic("not started by PVH");
   runtime::x86::start_apic();
   runtime::x86::start_clock();

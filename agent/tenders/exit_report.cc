@@ -1,0 +1,32 @@
+#include "agent/tenders/exit_report.h"
+
+namespace tenders {
+namespace {
+
+void add_string(Text& json, std::string_view text) {
+  json.add("\"");
+  for (const char c : text) {
+    if (c == '"' || c == '\\') json.add("\\");
+    json.add(Foreign{std::string_view(&c, 1)});
+  }
+  json.add("\"");
+}
+
+}  // namespace
+
+Text to_json(const ExitReport& report) {
+  constexpr std::size_t kMostWords = 400;  // so that the line is never cut in its middle
+  Text json;
+  json.add("{\"monitor\":");
+  add_string(json, report.monitor);
+  json.add(",\"reason\":");
+  add_string(json, proto::name_of(report.reason));
+  json.add_all(",\"status\":", report.status, ",\"signal\":", report.signal, ",\"what\":");
+  const std::size_t size = report.what.size() < kMostWords ? report.what.size() : kMostWords;
+  add_string(json, std::string_view(report.what.data(), size));
+  if (!report.trap.empty()) json.add_all(",\"trap\":", report.trap.view());
+  json.add("}\n");
+  return json;
+}
+
+}  // namespace tenders

@@ -1,0 +1,64 @@
+// A writer of seccomp filters that allow a few system calls with given arguments and kill for all
+// else. Never weaker than asked: what does not fit makes it fail.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace tenders {
+
+/// A condition on one argument; all 64 bits are compared.
+struct Argument {
+  enum class Is { equal, at_most };
+  unsigned index = 0;  // 0..5
+  Is is = Is::equal;
+  std::uint64_t value = 0;
+};
+
+/// One instruction as the kernel reads it (struct sock_filter).
+struct FilterStep {
+  std::uint16_t code;
+  std::uint8_t if_true;
+  std::uint8_t if_false;
+  std::uint32_t value;
+};
+static_assert(sizeof(FilterStep) == 8);
+
+class Filter {
+ public:
+  static constexpr std::size_t kMaxSteps = 4096;  // the kernel's BPF_MAXINSNS
+
+  /// audit_arch: calls of every other architecture are killed.
+  explicit Filter(std::uint32_t audit_arch);
+
+  /// Allow this call if all conditions hold. Put frequent ones first: the rules are asked in order.
+  void allow(long call, std::span<const Argument> conditions);
+  void allow(long call) { allow(call, std::span<const Argument>()); }
+  void allow(long call, const Argument& one) { allow(call, std::span(&one, 1)); }
+
+  /// End it. False: it was too long and must not be used.
+  [[nodiscard]] bool finish();
+
+  std::span<const FilterStep> steps() const { return {steps_.data(), count_}; }
+
+ private:
+  void add(std::uint16_t code, std::uint32_t value, std::size_t if_true = 0,
+           std::size_t if_false = 0);
+
+  std::array<FilterStep, kMaxSteps> steps_;
+  std::size_t count_ = 0;
+  bool overflow_ = false;
+};
+
+/// Whether this kernel can filter at all, and knows how to kill a whole process.
+[[nodiscard]] bool can_filter();
+
+/// No new privileges for this process from here on. Returns the kernel's answer.
+long forbid_new_privileges();
+
+/// Load it for this process: the last thing before foreign code or data. Returns the kernel's answer.
+long load_filter(const Filter& filter);
+
+}  // namespace tenders

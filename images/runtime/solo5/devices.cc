@@ -1,0 +1,82 @@
+#include "images/runtime/solo5/devices.h"
+
+#include <algorithm>
+
+#include "images/abi/config_volume.h"
+#include "images/runtime/console.h"
+#include "images/runtime/platform.h"
+
+extern "C" {
+extern std::uint8_t image_end[];
+}
+
+namespace images::runtime::solo5 {
+namespace {
+
+constexpr std::uint64_t kStackBytes = 128 * 1024;  // grows down from the end of memory, unguarded
+
+const abi::Manifest* manifest = nullptr;
+std::span<std::uint8_t> memory;
+std::span<const std::uint8_t> volume;
+std::uint32_t open_net = 0;
+
+std::uint32_t find(std::string_view name, std::uint32_t type) {
+  for (std::uint32_t i = 1; i < manifest->entry_count; ++i) {
+    const abi::ManifestEntry& entry = manifest->entries[i];
+    if (entry.type == type && name == std::string_view(entry.name)) return i;
+  }
+  return 0;
+}
+
+/// Read all of the config volume to the start of the free memory.
+void read_volume() {
+  const std::uint32_t handle = find(kConfigDevice, abi::kDeviceBlock);
+  if (handle == 0) return;
+  const abi::ManifestEntry& device = manifest->entries[handle];
+  const std::uint64_t size = device.block.capacity_bytes;
+  const std::uint64_t step = device.block.block_bytes;
+  if (size > abi::kMaxVolumeBytes) panic("the config volume is larger than 8 MiB");
+  if (size > memory.size()) panic("the config volume does not fit: give the app more memory");
+  for (std::uint64_t offset = 0; offset < size; offset += step) {
+    if (!read_block(device, handle, offset, memory.subspan(offset, step))) {
+      panic("the config volume cannot be read");
+    }
+  }
+  volume = memory.first(size);
+  memory = memory.subspan(size);
+}
+
+}  // namespace
+
+void take_boot_info(const abi::Manifest& from_host, std::uint64_t memory_bytes) {
+  manifest = &from_host;
+  const auto begin = reinterpret_cast<std::uint64_t>(image_end);
+  if (memory_bytes < begin + 2 * kStackBytes) panic("too little memory: give the app more");
+  memory = {image_end, memory_bytes - kStackBytes - begin};
+  read_volume();
+}
+
+std::uint32_t net_handle() { return open_net; }
+
+int net_descriptor() { return static_cast<int>(manifest->entries[open_net].descriptor); }
+
+}  // namespace images::runtime::solo5
+
+namespace images::runtime::platform {
+
+std::span<const std::uint8_t> config_volume() { return solo5::volume; }
+
+std::span<std::uint8_t> free_memory() { return solo5::memory; }
+
+bool net_open(std::span<const std::uint8_t, 6> mac) {
+  for (std::uint32_t i = 1; i < solo5::manifest->entry_count; ++i) {
+    const abi::ManifestEntry& entry = solo5::manifest->entries[i];
+    if (entry.type != abi::kDeviceNet) continue;
+    if (!std::equal(mac.begin(), mac.end(), entry.net.mac)) continue;
+    solo5::open_net = i;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace images::runtime::platform
