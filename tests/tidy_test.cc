@@ -149,8 +149,9 @@ const std::vector<Fence>& fences() {
       {std::regex("^sqlite3\\.h"), {"ota/database"}},
       {std::regex("^soci"), {"controller/store"}},
       {std::regex("^linux/kvm"), {"agent/tenders/"}},
-      {std::regex("^(nftables/|libmnl/|libnetfilter_conntrack/|linux/(netlink|rtnetlink|if_tun))"),
+      {std::regex("^(nftables/|libmnl/|libnetfilter_conntrack/|linux/(netlink|rtnetlink))"),
        {"agent/launcher/"}},
+      {std::regex("^linux/if_tun"), {"agent/launcher/", "agent/tenders/"}},
       {std::regex("^(sys/mount\\.h|sys/capability\\.h|seccomp\\.h)"), {"agent/launcher/"}},
       {std::regex("^yaml-cpp"), {"proto/document", "proto/manifest", "boards/"}},
   };
