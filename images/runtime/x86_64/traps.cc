@@ -56,7 +56,7 @@ std::array<std::uint64_t, 5> segments{0, 0x00af9a000000ffff, 0x00cf92000000ffff,
 // Faults run on their own stack, so that an overflow of the first one can still be told.
 alignas(16) std::array<std::uint8_t, 8192> fault_stack;
 void (*device_handler)() = nullptr;
-bool dying = false;
+const TrapFrame* dying_of = nullptr;
 
 constexpr std::array<std::string_view, 22> kNames{
     "division by zero", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid instruction",
@@ -75,8 +75,8 @@ void set_gate(std::size_t vector, std::uint64_t address, std::uint8_t stack_inde
 }
 
 [[noreturn]] void die_of(const TrapFrame& f) {
-  if (dying) platform::abort();  // a fault while telling of a fault
-  dying = true;
+  if (dying_of != nullptr) platform::abort();  // a fault while telling of a fault
+  dying_of = &f;
   const std::string_view name = f.vector < kNames.size() ? kNames[f.vector] : "trap";
   if (f.vector == kPageFault) {
     const std::uint64_t address = fault_address();
@@ -120,6 +120,8 @@ void start_traps() {
   asm volatile("lgdt %0; lidt %1; ltr %2" : : "m"(segment_table), "m"(gate_table),
                "r"(kTaskSegment) : "memory");
 }
+
+const TrapFrame* fatal_trap() { return dying_of; }
 
 void on_device_interrupt(void (*handler)()) { device_handler = handler; }
 

@@ -21,6 +21,9 @@ inline constexpr std::uint8_t kSpuriousVector = 0xff;
 /// Load segment and interrupt tables; from here on a fault is told instead of resetting.
 void start_traps();
 
+/// The fault that is ending the guest, with all registers; nullptr: none is.
+const TrapFrame* fatal_trap();
+
 /// Called with interrupts off for every interrupt of a device; nullptr = none.
 void on_device_interrupt(void (*handler)());
 
