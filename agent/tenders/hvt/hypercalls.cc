@@ -40,9 +40,9 @@ void arm(int timer, std::uint64_t timeout_ns) {
 }  // namespace
 
 template <typename T>
-bool Hypercalls::get(GuestAddress address, T& out) const {
+bool Hypercalls::get(GuestAddress address, Access access, T& out) const {
   std::span<std::uint8_t> place;
-  if (!memory_.at(address, sizeof out, Access::read, place)) return false;
+  if (!memory_.at(address, sizeof out, access, place)) return false;
   auto* bytes = reinterpret_cast<std::uint8_t*>(&out);
   for (std::size_t i = 0; i < sizeof out; ++i) bytes[i] = place[i];
   return true;
@@ -80,7 +80,7 @@ After Hypercalls::walltime(GuestAddress argument) {
 After Hypercalls::puts(GuestAddress argument) {
   abi::PutsCall call{};
   std::span<std::uint8_t> text;
-  if (!get(argument, call) ||
+  if (!get(argument, Access::read, call) ||
       !memory_.at(GuestAddress{call.data}, call.size, Access::read, text)) {
     return After::bad_address;
   }
@@ -95,7 +95,7 @@ After Hypercalls::puts(GuestAddress argument) {
 
 After Hypercalls::poll(GuestAddress argument) {
   abi::PollCall call{};
-  if (!get(argument, call)) return After::bad_address;
+  if (!get(argument, Access::write, call)) return After::bad_address;
   if (call.timeout_ns != 0) arm(set_.timer, call.timeout_ns);
   epoll_event events[abi::kMaxManifestEntries + 2];
   const long count = sys::call(__NR_epoll_pwait, set_.epoll, reinterpret_cast<long>(events),
@@ -128,7 +128,8 @@ After Hypercalls::block(GuestAddress argument, bool is_write) {
   abi::BlockCall call{};
   std::span<std::uint8_t> data;
   const Access access = is_write ? Access::read : Access::write;
-  if (!get(argument, call) || !memory_.at(GuestAddress{call.data}, call.size, access, data)) {
+  if (!get(argument, Access::write, call) ||
+      !memory_.at(GuestAddress{call.data}, call.size, access, data)) {
     return After::bad_address;
   }
   const Device* device = device_of(devices_, call.handle, abi::kDeviceBlock);
@@ -145,7 +146,8 @@ After Hypercalls::net(GuestAddress argument, bool is_write) {
   abi::NetCall call{};
   std::span<std::uint8_t> data;
   const Access access = is_write ? Access::read : Access::write;
-  if (!get(argument, call) || !memory_.at(GuestAddress{call.data}, call.size, access, data)) {
+  if (!get(argument, Access::write, call) ||
+      !memory_.at(GuestAddress{call.data}, call.size, access, data)) {
     return After::bad_address;
   }
   const Device* device = device_of(devices_, call.handle, abi::kDeviceNet);
@@ -169,7 +171,7 @@ After Hypercalls::net(GuestAddress argument, bool is_write) {
 }
 
 After Hypercalls::halt(GuestAddress argument) {
-  if (!get(argument, halt_)) return After::bad_address;
+  if (!get(argument, Access::read, halt_)) return After::bad_address;
   if (halt_.cookie == 0) return After::ended;
   std::span<std::uint8_t> record;
   if (!memory_.at(GuestAddress{halt_.cookie}, abi::kTrapRecordBytes, Access::read, record)) {

@@ -53,9 +53,10 @@ class Hypercalls {
   std::int32_t transfer(const Device& device, std::span<std::uint8_t> data, std::uint64_t offset,
                         bool is_write);
 
-  /// Copy a call's struct out of the guest's memory, and back.
+  /// Copy a call's struct out of the guest's memory, and back. A call that answers asks for
+  /// Access::write at once: nothing is done, and nobody waits, for an answer that has no place.
   template <typename T>
-  bool get(GuestAddress address, T& out) const;
+  bool get(GuestAddress address, Access access, T& out) const;
   template <typename T>
   bool put(GuestAddress address, const T& from) const;
 
