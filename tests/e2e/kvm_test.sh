@@ -15,9 +15,35 @@ mkdir -p "$work/job/build/bin" "$work/job/build/images"
 cp "$build/bin/fleet-hvt" "$work/job/build/bin/"
 cp -r "$build/images/tender" "$work/job/build/images/"
 cp "$here/tenders_test.sh" "$work/job/"
+cp "$build/images/dns/dns.x86_64.hvt" "$work/job/"
+mkdir -p "$work/volume/files/zones"
+cp "$build/images/dns/zones/example.test.zone" "$work/volume/files/zones/"
+(cd "$work/volume" && : >args && : >env &&
+  { printf 'version=1\nhostname=dns\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')"
+    printf 'net0.mac=52:54:00:12:34:56\nnet0.address=10.77.0.3/24\nnet0.gateway=10.77.0.1\n'
+  } >config && tar --format=ustar -cf "$work/job/volume.tar" config args env files/zones/*)
 cat >"$work/job/run" <<'JOB'
 export FLEET_BUILD=/job/build
-timeout 240 bash ./tenders_test.sh hvt
+timeout 240 bash ./tenders_test.sh hvt || exit 1
+
+# The DNS image: network, block device and clock by hypercalls.
+ip tuntap add guest0 mode tap
+ip addr add 10.77.0.1/24 dev guest0
+ip link set guest0 up
+build/bin/fleet-hvt --mem=16 --net:service=guest0 --net-mac:service=52:54:00:12:34:56 \
+  --block:config=volume.tar --exit-report=@3 --stats=@4 dns.x86_64.hvt \
+  >/tmp/console 3>/tmp/report 4>/tmp/stats &
+monitor=$!
+answer=
+for ((i = 0; i < 30 && ${#answer} == 0; i++)); do
+  answer=$(timeout 2 nslookup www.example.test 10.77.0.3 2>/dev/null | grep 192.0.2.80)
+done
+[[ -n $answer ]] || { echo "FAILED: hvt: no answer by DNS"; cat /tmp/console; exit 1; }
+kill -TERM "$monitor"
+wait "$monitor"
+grep -q '"reason":"ordered"' /tmp/report || { echo "FAILED: hvt: no report"; exit 1; }
+echo "ok: hvt: the DNS image answers"
+cat /tmp/stats
 JOB
 (cd "$work" && find job | cpio -o -H newc --quiet | gzip -1n >"$work/job.cpio.gz")
 cat "$lab/lab.cpio.gz" "$work/job.cpio.gz" >"$work/all.cpio.gz"
@@ -31,5 +57,5 @@ for try in 1 2 3; do
   if grep -q '^lab: status' "$work/log"; then break; fi
   echo "the lab stood still (try $try)"
 done
-tr -d '\r' <"$work/log" | grep -E '^(ok:|FAILED|  |lab:|[0-9]+ passed)' || cat "$work/log"
+tr -d '\r' <"$work/log" | grep -E '^(ok:|FAILED|  |lab:|\{|[0-9]+ passed)' || cat "$work/log"
 tr -d '\r' <"$work/log" | grep -qx 'lab: status 0'
