@@ -31,7 +31,7 @@ if [[ ! -e $extra/usr ]]; then
 fi
 cmake --preset arm64 -DFLEET_TESTS=OFF -DCMAKE_PREFIX_PATH="$extra/usr" >/dev/null
 cmake --build --preset arm64 --parallel "$jobs"
-for program in fleetctl fleet-controller fleet-agent fleet-launcher fleet-fetch; do
+for program in fleetctl fleet-controller fleet-agent fleet-launcher fleet-fetch fleet-spt fleet-hvt; do
   machine=$(od -An -tu2 -j18 -N2 "build/arm64/bin/$program" | tr -d ' ')
   [[ $machine == 183 ]] || { echo "error: build/arm64/bin/$program is not for ARM64 (machine $machine)" >&2; exit 1; }
 done

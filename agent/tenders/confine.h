@@ -1,5 +1,5 @@
-// What a tender takes from itself before a guest runs, beside its seccomp filter: descriptors, files,
-// new privileges. What needs rights (user, namespaces, root) was done by the launcher.
+// What a tender takes from itself before a guest runs, beside its seccomp filter: descriptors,
+// files, new privileges. What needs rights (user, namespaces, root) was done by the launcher.
 #pragma once
 
 #include <span>

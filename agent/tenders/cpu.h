@@ -1,4 +1,4 @@
-// What differs from CPU to CPU for both tenders; each CPU's folder defines it, CMake picks the folder.
+// What differs from CPU to CPU for both tenders; defined in each CPU's folder, which CMake picks.
 #pragma once
 
 #include <cstdint>

@@ -58,7 +58,7 @@ class Filter {
 /// No new privileges for this process from here on. Returns the kernel's answer.
 long forbid_new_privileges();
 
-/// Load it for this process: the last thing before foreign code or data. Returns the kernel's answer.
+/// Load it for this process, last before foreign code or data. Returns the kernel's answer.
 long load_filter(const Filter& filter);
 
 }  // namespace tenders

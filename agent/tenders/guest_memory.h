@@ -20,12 +20,13 @@ class GuestMemory {
  public:
   GuestMemory() = default;
   /// `host` is where guest address 0 lies, also where nothing is mapped there.
-  GuestMemory(std::uint8_t* host, std::uint64_t size_bytes) : host_(host), size_bytes_(size_bytes) {}
+  GuestMemory(std::uint8_t* host, std::uint64_t size_bytes)
+      : host_(host), size_bytes_(size_bytes) {}
 
   std::uint64_t size_bytes() const { return size_bytes_; }
 
-  /// The guest's bytes [address, address + size), wholly in its memory, for an access that the guest
-  /// itself may do there. False: not so, `out` is empty. The only translation in the program.
+  /// The guest's bytes [address, address + size), wholly in its memory, for an access that the
+  /// guest itself may do there. False: not so, `out` is empty. The only translation in the program.
   [[nodiscard]] bool at(GuestAddress address, std::uint64_t size, Access access,
                         std::span<std::uint8_t>& out) const;
 

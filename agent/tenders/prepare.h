@@ -1,4 +1,4 @@
-// What both tenders do first: command line, image, devices. Afterwards nothing of it is asked again.
+// What both tenders do first: command line, image, devices. Nothing of it is asked again.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// From the kernel to tender_main() without a C library: relocate ourselves, protect what that wrote,
-// choose a stack guard. There are no constructors to run: the build allows none.
+// From the kernel to tender_main() without a C library: relocate ourselves, protect what that
+// wrote, choose a stack guard. There are no constructors to run: the build allows none.
 #include "agent/tenders/start.h"
 
 #include <asm/unistd.h>

@@ -1,4 +1,4 @@
-// The system calls that the tenders make, without a C library. Each returns what the kernel returns:
+// The system calls that the tenders make, without a C library. Each returns what the kernel does:
 // a result, or a negative errno. Never retries; the caller decides.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Text of bounded length, and numbers out of text: what a program without a C library needs to speak.
+// Text of bounded length, and numbers out of text: for programs without a C library.
 #pragma once
 
 #include <concepts>

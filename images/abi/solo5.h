@@ -1,5 +1,5 @@
-// What a Solo5 guest and its tender say to each other, for the targets hvt and spt: notes, manifest,
-// boot information, hypercalls. ABI versions 1 and 2, which are alike here. Freestanding; the
+// What a Solo5 guest and its tender say to each other, for the targets hvt and spt: notes,
+// manifest, boot information, hypercalls. ABI versions 1 and 2, which are alike here. Freestanding; the
 // layouts are those of Solo5's hvt_abi.h, spt_abi.h, mft_abi.h and elf_abi.h.
 #pragma once
 
@@ -104,7 +104,7 @@ struct HvtBootInfo {
 static_assert(sizeof(HvtBootInfo) == 56);
 inline constexpr std::uint64_t kHvtBootInfo = 0x10000;
 inline constexpr std::uint16_t kHypercallPort = 0x500;             // x86_64: OUT to this + call
-inline constexpr std::uint64_t kHypercallMmio = 0x1'0000'0000ULL;  // aarch64: store to this + 8 call
+inline constexpr std::uint64_t kHypercallMmio = 0x1'0000'0000ULL;  // aarch64: + 8 per call
 
 enum class Hypercall : std::uint32_t {
   walltime = 1,

@@ -49,8 +49,8 @@ JOB
 cat "$lab/lab.cpio.gz" "$work/job.cpio.gz" >"$work/all.cpio.gz"
 
 # An emulated machine with two processors stands still now and then, whatever runs in it: once more.
-for try in 1 2 3; do
-  timeout -k 5 300 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm,+npt -smp 2 -m 1024 \
+for try in 1 2; do
+  timeout -k 5 280 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm,+npt -smp 2 -m 1024 \
     -nodefaults -no-user-config -display none -serial stdio -no-reboot \
     -kernel "$lab/vmlinuz" -initrd "$work/all.cpio.gz" \
     -append "console=ttyS0 quiet panic=-1" </dev/null >"$work/log" 2>&1 || true

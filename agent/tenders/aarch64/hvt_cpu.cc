@@ -38,7 +38,7 @@ constexpr std::uint64_t kMair = 0x0000BBFF440C0400;
 constexpr std::uint64_t kTcr = 24 | 1 << 8 | 1 << 10 | 3 << 12 |             // 40 bits, write-back
                                24ULL << 16 | 1ULL << 24 | 1ULL << 26 | 3ULL << 28 |
                                2ULL << 30 |                                  // 4 KiB granule
-                               2ULL << 32 | 1ULL << 36 | 1ULL << 37;         // 40-bit IPA, ASID, TBI
+                               2ULL << 32 | 1ULL << 36 | 1ULL << 37;         // 40-bit IPA, TBI
 constexpr std::uint64_t kSctlr = 0x1005;           // MMU and caches on
 constexpr std::uint64_t kCpacr = 3 << 20;          // floating point is not trapped
 constexpr std::uint64_t kPstate = 0x3C5;           // EL1h, all interrupts masked

@@ -1,5 +1,5 @@
-// fleet-hvt: runs a Solo5 hvt unikernel in a KVM machine without devices. While the guest runs, this
-// process can only run its CPU and move bytes on its own descriptors.
+// fleet-hvt: runs a Solo5 hvt unikernel in a KVM machine without devices. While the guest runs,
+// this process can only run its CPU and move bytes on its own descriptors.
 #include <asm/unistd.h>
 #include <linux/errno.h>
 #include <linux/kvm.h>

@@ -1,5 +1,5 @@
-// The way from the tender into an spt guest, of no return: what is left of the tender is one page of
-// code without data.
+// The way from the tender into an spt guest, of no return: what is left of the tender is one page
+// of code without data.
 #pragma once
 
 #include <cstdint>

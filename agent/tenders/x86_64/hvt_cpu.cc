@@ -1,4 +1,4 @@
-// An hvt guest's CPU on x86_64: long mode from the first instruction, everything mapped where it is.
+// An hvt guest's CPU on x86_64: long mode from the first instruction, all mapped where it is.
 #include <linux/kvm.h>
 
 #include "agent/tenders/cpu.h"
@@ -119,7 +119,7 @@ bool set_up_cpu(const Vm& vm, std::uint64_t entry, std::uint64_t& cycles_per_sec
                 Failure& failure) {
   const long khz = sys::control(vm.cpu, KVM_GET_TSC_KHZ, 0UL);
   if (khz <= 0) {
-    return failure.because(Code::not_supported, "KVM: the host's time stamp counter is not stable: ",
+    return failure.because(Code::not_supported, "KVM: the host's time stamp counter is unstable: ",
                            sys::error_text(khz));
   }
   cycles_per_second = static_cast<std::uint64_t>(khz) * 1000;

@@ -1,4 +1,4 @@
-// What the targets hvt and spt have in common: devices by name, the config volume, the memory's map.
+// What the targets hvt and spt have in common: devices by name, the config volume, the memory.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ std::uint32_t net_handle();
 /// Its number among descriptors, spt only.
 int net_descriptor();
 
-/// By each target: one block at an offset that is a multiple of its size. False: the host could not.
+/// By each target: one block, at a multiple of its size. False: the host could not.
 bool read_block(const abi::ManifestEntry& device, std::uint32_t handle, std::uint64_t offset,
                 std::span<std::uint8_t> block);
 

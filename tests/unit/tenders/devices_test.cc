@@ -1,4 +1,4 @@
-// Devices: what the manifest declares is attached, no more and no less, and each is what it must be.
+// Devices: what the manifest declares is attached, no more, no less, and is what it must be.
 #include <gtest/gtest.h>
 
 #include <fcntl.h>

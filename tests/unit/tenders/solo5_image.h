@@ -121,7 +121,8 @@ struct Solo5File {
 /// A descriptor on these bytes, closed at the end.
 class MemoryFile {
  public:
-  explicit MemoryFile(const std::string& bytes) : descriptor_(::memfd_create("image", MFD_CLOEXEC)) {
+  explicit MemoryFile(const std::string& bytes)
+      : descriptor_(::memfd_create("image", MFD_CLOEXEC)) {
     if (::write(descriptor_, bytes.data(), bytes.size()) < 0) std::abort();
   }
   ~MemoryFile() { ::close(descriptor_); }
