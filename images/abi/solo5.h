@@ -1,6 +1,6 @@
 // What a Solo5 guest and its tender say to each other, for the targets hvt and spt: notes,
-// manifest, boot information, hypercalls. ABI versions 1 and 2, which are alike here. Freestanding; the
-// layouts are those of Solo5's hvt_abi.h, spt_abi.h, mft_abi.h and elf_abi.h.
+// manifest, boot information, hypercalls. ABI versions 1 and 2, which are alike here. Freestanding;
+// the layouts are those of Solo5's hvt_abi.h, spt_abi.h, mft_abi.h and elf_abi.h.
 #pragma once
 
 #include <cstddef>
