@@ -23,6 +23,8 @@ constexpr std::uint16_t kEqual = BPF_JMP | BPF_JEQ | BPF_K;
 constexpr std::uint16_t kGreater = BPF_JMP | BPF_JGT | BPF_K;
 constexpr std::uint16_t kAnswer = BPF_RET | BPF_K;
 
+constexpr std::size_t kFarthestJump = 255;
+
 // equal: load, jump, load, jump. at_most: load, jump, jump, load, jump.
 std::size_t steps_of(const Argument& condition) {
   return condition.is == Argument::Is::equal ? 4 : 5;
@@ -38,19 +40,45 @@ Filter::Filter(std::uint32_t audit_arch) {
 
 void Filter::add(std::uint16_t code, std::uint32_t value, std::size_t if_true,
                  std::size_t if_false) {
-  if (count_ == steps_.size() || if_true > 255 || if_false > 255) {
-    overflow_ = true;
+  if (count_ == steps_.size() || if_true > kFarthestJump || if_false > kFarthestJump) {
+    failed_ = true;
     return;
   }
   steps_[count_++] = {code, static_cast<std::uint8_t>(if_true),
                       static_cast<std::uint8_t>(if_false), value};
 }
 
+void Filter::open_group(long call) {
+  const bool goes_on = call_count_ > 0 && calls_[call_count_ - 1] == call;
+  const bool first = call_count_ == 0;
+  if (group_question_ != 0) close_group(!goes_on);
+  if (!goes_on) {
+    for (std::size_t i = 0; i < call_count_; ++i) failed_ = failed_ || calls_[i] == call;
+    if (call_count_ == calls_.size()) {
+      failed_ = true;
+      return;
+    }
+    calls_[call_count_++] = call;
+  }
+  // Whoever jumps here has the number loaded still; whoever comes from a group's end has not.
+  if (first || goes_on) add(kLoad, kCallOffset);
+  group_question_ = count_;
+  add(kEqual, static_cast<std::uint32_t>(call));
+}
+
+void Filter::close_group(bool last_of_call) {
+  if (last_of_call) add(kAnswer, SECCOMP_RET_KILL_PROCESS);
+  const std::size_t distance = count_ - group_question_ - 1;
+  if (distance > kFarthestJump) failed_ = true;
+  steps_[group_question_].if_false = static_cast<std::uint8_t>(distance);
+}
+
 void Filter::allow(long call, std::span<const Argument> conditions) {
   std::size_t left = 1;  // steps behind the current one, to the end of the rule
   for (const Argument& condition : conditions) left += steps_of(condition);
-  add(kLoad, kCallOffset);
-  add(kEqual, static_cast<std::uint32_t>(call), 0, left);
+  const bool same = call_count_ > 0 && calls_[call_count_ - 1] == call;
+  if (!same || count_ - group_question_ + left > kFarthestJump) open_group(call);
+  if (failed_) return;
   for (const Argument& condition : conditions) {
     const auto high = static_cast<std::uint32_t>(condition.value >> 32);
     const auto low = static_cast<std::uint32_t>(condition.value);
@@ -71,8 +99,9 @@ void Filter::allow(long call, std::span<const Argument> conditions) {
 }
 
 bool Filter::finish() {
+  if (group_question_ != 0) close_group(true);
   add(kAnswer, SECCOMP_RET_KILL_PROCESS);
-  return !overflow_;
+  return !failed_;
 }
 
 bool can_filter() {

@@ -33,12 +33,14 @@ class Filter {
   /// audit_arch: calls of every other architecture are killed.
   explicit Filter(std::uint32_t audit_arch);
 
-  /// Allow this call if all conditions hold. Put frequent ones first: the rules are asked in order.
+  /// Allow this call if all conditions hold. Put frequent calls first: they are asked in order.
+  /// All rules of one call come one after the other, or finish() fails. They share one question for
+  /// the number: when a filter is loaded, the kernel runs it once for every call that there is.
   void allow(long call, std::span<const Argument> conditions);
   void allow(long call) { allow(call, std::span<const Argument>()); }
   void allow(long call, const Argument& one) { allow(call, std::span(&one, 1)); }
 
-  /// End it. False: it was too long and must not be used.
+  /// End it. False: it was too long, or out of order, and must not be used.
   [[nodiscard]] bool finish();
 
   std::span<const FilterStep> steps() const { return {steps_.data(), count_}; }
@@ -47,9 +49,16 @@ class Filter {
   void add(std::uint16_t code, std::uint32_t value, std::size_t if_true = 0,
            std::size_t if_false = 0);
 
+  void open_group(long call);
+  void close_group(bool last_of_call);
+
+  static constexpr std::size_t kMaxCalls = 32;
   std::array<FilterStep, kMaxSteps> steps_;
   std::size_t count_ = 0;
-  bool overflow_ = false;
+  std::array<long, kMaxCalls> calls_;  // that have rules
+  std::size_t call_count_ = 0;
+  std::size_t group_question_ = 0;     // the step that asks for the number; 0: no group is open
+  bool failed_ = false;
 };
 
 /// Whether this kernel can filter at all, and knows how to kill a whole process.

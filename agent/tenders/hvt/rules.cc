@@ -14,15 +14,18 @@ Argument is(unsigned index, std::uint64_t value) { return {index, Argument::Is::
 
 Argument is_descriptor(int descriptor) { return is(0, static_cast<std::uint64_t>(descriptor)); }
 
-void add_device(const Device& device, Filter& filter) {
-  const Argument descriptor = is_descriptor(device.descriptor);
-  if (device.kind == abi::kDeviceNet) {
-    filter.allow(__NR_read, descriptor);
-    filter.allow(__NR_write, descriptor);
-  } else if (device.kind == abi::kDeviceBlock) {
-    const Argument inside[] = {descriptor, {3, Argument::Is::at_most, device.capacity_bytes}};
-    filter.allow(__NR_pread64, inside);
-    filter.allow(__NR_pwrite64, inside);
+void add_net_rules(const Devices& devices, long call, Filter& filter) {
+  for (const Device& device : devices) {
+    if (device.kind == abi::kDeviceNet) filter.allow(call, is_descriptor(device.descriptor));
+  }
+}
+
+void add_block_rules(const Devices& devices, long call, Filter& filter) {
+  for (const Device& device : devices) {
+    if (device.kind != abi::kDeviceBlock) continue;
+    const Argument inside[] = {is_descriptor(device.descriptor),
+                               {3, Argument::Is::at_most, device.capacity_bytes}};
+    filter.allow(call, inside);
   }
 }
 
@@ -32,16 +35,17 @@ bool add_rules(const Vm& vm, const Options& options, const Devices& devices, con
                int stop_descriptor, Filter& filter) {
   const Argument run[] = {is_descriptor(vm.cpu), is(1, KVM_RUN)};
   filter.allow(__NR_ioctl, run);
-  filter.allow(__NR_epoll_pwait, is_descriptor(set.epoll));
-  filter.allow(__NR_timerfd_settime, is_descriptor(set.timer));
-  for (const Device& device : devices) add_device(device, filter);
-  filter.allow(__NR_write, is_descriptor(1));
-  filter.allow(__NR_write, is_descriptor(2));
-  filter.allow(__NR_clock_gettime);
+  add_net_rules(devices, __NR_read, filter);
   filter.allow(__NR_read, is_descriptor(stop_descriptor));
-  for (const int descriptor : {options.report_descriptor, options.stats_descriptor}) {
+  add_net_rules(devices, __NR_write, filter);
+  for (const int descriptor : {1, 2, options.report_descriptor, options.stats_descriptor}) {
     if (descriptor >= 0) filter.allow(__NR_write, is_descriptor(descriptor));
   }
+  filter.allow(__NR_epoll_pwait, is_descriptor(set.epoll));
+  filter.allow(__NR_timerfd_settime, is_descriptor(set.timer));
+  filter.allow(__NR_clock_gettime);
+  add_block_rules(devices, __NR_pread64, filter);
+  add_block_rules(devices, __NR_pwrite64, filter);
   filter.allow(__NR_setitimer, is(0, 0));  // ITIMER_REAL: the grace after an order to stop
   filter.allow(__NR_getrusage, is(0, 0));  // ourselves
   filter.allow(__NR_exit_group);

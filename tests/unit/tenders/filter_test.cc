@@ -117,6 +117,27 @@ TEST(TenderFilter, TooLongIsSaid) {
   EXPECT_FALSE(filter.finish());
 }
 
+TEST(TenderFilter, RulesOfOneCallThatAreTornApartAreRefused) {
+  Filter filter(tenders::kCpu.audit_arch);
+  filter.allow(7, Argument{0, Argument::Is::equal, 1});
+  filter.allow(8);
+  filter.allow(7, Argument{0, Argument::Is::equal, 2});
+  EXPECT_FALSE(filter.finish());
+}
+
+TEST(TenderFilter, ManyRulesOfOneCallAreAllAsked) {
+  Filter filter(tenders::kCpu.audit_arch);
+  filter.allow(6);
+  for (std::uint64_t i = 0; i < 200; ++i) filter.allow(7, Argument{0, Argument::Is::equal, i});
+  filter.allow(8);
+  ASSERT_TRUE(filter.finish());
+  for (std::uint64_t i = 0; i < 200; ++i) EXPECT_TRUE(allows(filter, 7, {i})) << i;
+  EXPECT_FALSE(allows(filter, 7, {200}));
+  EXPECT_TRUE(allows(filter, 6, {200}));
+  EXPECT_TRUE(allows(filter, 8, {200}));
+  EXPECT_FALSE(allows(filter, 9, {0}));
+}
+
 tenders::Devices some_devices() {
   tenders::Devices devices{};
   devices[1] = {images::abi::kDeviceNet, 5, 0, 0, tenders::BlockSync::never, 1500};
