@@ -73,7 +73,6 @@ heal_wire() { ip netns exec "$LAB-edge-1" nft delete table ip cut; }
 large_image() { { cat dns.x86_64.virtio; head -c 300000 /dev/urandom; } >large; }
 # dies_at WHO SYSCALLS N [THREAD]: that process of the lab is killed as it (or its thread of that name)
 # enters its Nth of these calls.
-tracer=
 dies_at() {
   local task=${LAB_PIDS[$1]}
   if [[ -n ${4:-} ]]; then
@@ -81,11 +80,11 @@ dies_at() {
     [[ -n $task ]] || die "$1 has no thread $4"
   fi
   strace -qq -o /dev/null -p "$task" -e "trace=$2" -e "inject=$2:signal=KILL:when=$3" 2>/dev/null &
-  tracer=$!
+  LAB_PIDS[tracer]=$!
   traced() { ! grep -qs 'TracerPid:.0$' "/proc/$1/status"; }
   lab_wait 5 traced "$task" || die "strace does not attach to $1"
 }
-let_live() { kill "$tracer" 2>/dev/null || true; wait "$tracer" 2>/dev/null || true; }
+let_live() { lab_stop tracer; }
 is_dead() { [[ ! -e /proc/${LAB_PIDS[$1]} || $(awk '{print $3}' "/proc/${LAB_PIDS[$1]}/stat") == Z ]]; }
 # ended: no rollout is under way.
 ended() { [[ $(fleetctl rollouts --json | jq -r '.rollouts[0].state') != ROLLOUT_RUNNING ]]; }
