@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -169,6 +170,12 @@ Status RealDisk::replace_file(std::string_view path, std::span<const std::byte> 
   std::string name;
   TRY(Fd directory, open_parent(path, name));
   const std::string temporary = "." + name + ".new";
+  // That name is one for all: who else replaces files here, fleetctl run twice, waits.
+  Fd turn(open_again(directory.get(), ".", O_RDONLY | O_DIRECTORY, 0));
+  while (turn && ::flock(turn.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return failed("waiting for a turn to replace", path, errno);
+  }
+  if (!turn) return failed("opening the directory of", path, errno);
   // What a crash left of an earlier try is worth nothing.
   if (::unlinkat(directory.get(), temporary.c_str(), 0) != 0 && errno != ENOENT) {
     return failed("replacing", path, errno);

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "tests/unit/ota/temp_dir.h"
 
@@ -96,6 +97,20 @@ TEST_F(DiskTest, WhatACrashLeftOfAReplaceIsHiddenAndThrownAway) {
   ASSERT_TRUE(disk_->replace_file("f", bytes_of("x")));
   EXPECT_EQ(read("f"), "x");
   EXPECT_FALSE(std::filesystem::exists(directory_ / ".f.new"));
+}
+
+TEST_F(DiskTest, TwoWhoReplaceTheSameFileDoNotDisturbEachOther) {
+  const auto other = RealDisk::open(directory_.path()).value();  // as another process has it
+  const auto replace = [](RealDisk& disk, std::string_view content) {
+    for (int i = 0; i < 200; ++i) {
+      const auto done = disk.replace_file("file", bytes_of(content));
+      ASSERT_TRUE(done.has_value()) << done.error().what;
+    }
+  };
+  std::thread second([&] { replace(*other, "second"); });
+  replace(*disk_, "first");
+  second.join();
+  EXPECT_TRUE(read("file") == "first" || read("file") == "second");
 }
 
 TEST_F(DiskTest, AFileLongerThanAskedForIsTooLarge) {
