@@ -9,19 +9,21 @@ for package in clang-14 libclang-rt-14-dev; do
 done
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --parallel "$(nproc)" --target fuzz_targets
-found=0
-for target in build/fuzz/bin/*_fuzz; do
-  name=$(basename "$target")
+
+fuzz() {  # fuzz TARGET: as long as asked, from its corpus and from what earlier runs found
+  local name corpus work status=0
+  name=$(basename "$1")
   work=build/fuzz/work/$name
-  mkdir -p "$work"
-  echo "== $name, $seconds s"
   corpus=tests/fuzz/corpus/${name%_fuzz}
+  mkdir -p "$work"
   [[ -d $corpus ]] || corpus=
-  if ! "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="$work/" "$work" $corpus 2>"$work.log"; then
-    tail -n 40 "$work.log"
-    found=1
-  fi
-  grep -E 'number_of_executed_units|average_exec' "$work.log" || true
-done
-exit $found
+  "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="$work/" "$work" $corpus 2>"$work.log" || status=1
+  echo "== $name, $seconds s"
+  if ((status)); then tail -n 40 "$work.log"; fi
+  grep -E 'number_of_executed_units|average_exec' "$work.log"
+  return $status
+}
+export -f fuzz
+export seconds
+printf '%s\n' build/fuzz/bin/*_fuzz | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
