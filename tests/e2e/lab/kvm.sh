@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# fleet-hvt's tests where KVM is true: in an emulated machine whose processor has SVM, so that no
-# host skips them. Needs QEMU, busybox-static, cpio and Debian's packages (lab/build.sh).
+# fleet-hvt's tests where KVM is true: in an emulated machine whose processor has SVM. By hand for
+# now, FLEET_BUILD=build/release tests/e2e/lab/kvm.sh: on a busy host that machine stands still.
+# Needs QEMU, busybox-static, cpio and Debian's packages (build.sh).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=${FLEET_BUILD:?FLEET_BUILD is the build folder}
 build=$(cd "$build" && pwd)
 lab=$build/lab
-"$here/lab/build.sh" "$lab"
+"$here/build.sh" "$lab"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 mkdir -p "$work/job/build/bin" "$work/job/build/images"
 cp "$build/bin/fleet-hvt" "$work/job/build/bin/"
 cp -r "$build/images/tender" "$work/job/build/images/"
-cp "$here/tenders_test.sh" "$work/job/"
+cp "$here/../tenders_test.sh" "$work/job/"
 cp "$build/images/dns/dns.x86_64.hvt" "$work/job/"
 mkdir -p "$work/volume/files/zones"
 cp "$build/images/dns/zones/example.test.zone" "$work/volume/files/zones/"
