@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds="${1:-60}"
-for package in clang-14 libclang-rt-14-dev; do
+for package in clang clang-14 libclang-rt-14-dev; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends clang "$package"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$package"
 done
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --parallel "$(nproc)" --target fuzz_targets
