@@ -73,7 +73,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::string gathered_;   // plain bytes of the write that is being started
   bool reading_ = false;
   bool writing_ = false;
-  bool offered_session_ = false;
   bool chain_checked_ = false;
   error_code failure_;
 
