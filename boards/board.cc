@@ -1,7 +1,5 @@
-// The loader of board files. yaml-cpp's exceptions end here.
+// The loader of board files.
 #include "boards/board.h"
-
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +10,7 @@
 #include "proto/document.h"
 #include "proto/limits.h"
 #include "proto/units.h"
+#include "proto/yaml.h"
 
 namespace boards {
 
@@ -143,19 +142,11 @@ Result<Board> BoardReader::read() const {
 }  // namespace
 
 Result<Board> parse_board(std::string_view text, std::string_view file) {
-  const std::string name(file);
-  if (text.size() > kMaxBoardBytes) {
-    return Error{Code::too_large, name + ": longer than 64 KiB; this is no board file", name};
-  }
+  TRY(const YAML::Node document, proto::load_yaml(text, file, kMaxBoardBytes));
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1) {
-      return Error{Code::bad_argument, name + ":1: one document is expected", name};
-    }
-    return BoardReader(file, documents[0]).read();
+    return BoardReader(file, document).read();
   } catch (const YAML::Exception& error) {
-    const int line = error.mark.line + 1;
-    return Error{Code::bad_argument, name + ":" + std::to_string(line) + ": " + error.msg, name};
+    return proto::yaml_error(file, error);
   }
 }
 

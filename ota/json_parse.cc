@@ -5,6 +5,7 @@
 
 #include "ota/json.h"
 #include "proto/limits.h"
+#include "proto/utf8.h"
 
 namespace ota {
 namespace {
@@ -13,35 +14,6 @@ using proto::Code;
 using proto::Error;
 using proto::Result;
 using proto::Status;
-
-// The length of the UTF-8 sequence at the front of `text`, 0 if it is none. RFC 3629: no overlong
-// forms, no surrogates, nothing above U+10FFFF.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto follows = [&](std::size_t count) {
-    if (text.size() <= count) return false;
-    for (std::size_t i = 1; i <= count; ++i) {
-      if ((byte(i) & 0xC0) != 0x80) return false;
-    }
-    return true;
-  };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return follows(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!follows(2)) return 0;
-    if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-    if (lead == 0xED && byte(1) > 0x9F) return 0;
-    return 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!follows(3)) return 0;
-    if (lead == 0xF0 && byte(1) < 0x90) return 0;
-    if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 void append_utf8(std::uint32_t point, std::string& out) {
   const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
@@ -216,7 +188,7 @@ class Reader {
         continue;
       }
       if (static_cast<unsigned char>(c) < 0x20) return fail("a raw control character in a string");
-      const std::size_t length = utf8_length(text_.substr(at_));
+      const std::size_t length = proto::utf8_length(text_.substr(at_));
       if (length == 0) return fail("the text is not UTF-8 here");
       out.append(text_.substr(at_, length));
       at_ += length;

@@ -1,12 +1,11 @@
 #include "proto/document.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <charconv>
 #include <limits>
 #include <set>
 
 #include "proto/units.h"
+#include "proto/yaml.h"
 
 namespace proto {
 namespace {
@@ -275,24 +274,12 @@ Status Reader::read_scalar(const YAML::Node& node, const FieldDescriptor& field,
 Status parse_document(std::string_view text, std::string_view file, Message& message,
                       SourceLines* lines, const DocumentLimits& limits) {
   message.Clear();
-  const std::string name(file);
-  if (text.size() > limits.size_bytes) {
-    return Error{Code::too_large, name + ": larger than " + format_size_bytes(limits.size_bytes),
-                 ""};
-  }
-  if (lines != nullptr) *lines = SourceLines(name);
+  TRY(const YAML::Node document, load_yaml(text, file, limits.size_bytes));
+  if (lines != nullptr) *lines = SourceLines(std::string(file));
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1 || documents.front().IsNull()) {
-      return Error{Code::bad_argument,
-                   name + ": " + (documents.size() > 1 ? "more than one document" : "empty"), ""};
-    }
-    Reader reader(file, lines, limits);
-    return reader.read_message(documents.front(), "", 0, message);
-  } catch (const YAML::Exception& error) {  // the fence of yaml-cpp
-    std::string place = name;
-    if (error.mark.line >= 0) place += ":" + std::to_string(error.mark.line + 1);
-    return Error{Code::bad_argument, place + ": no YAML: " + error.msg, ""};
+    return Reader(file, lines, limits).read_message(document, "", 0, message);
+  } catch (const YAML::Exception& error) {
+    return yaml_error(file, error);
   }
 }
 

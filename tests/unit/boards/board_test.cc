@@ -62,8 +62,9 @@ TEST(Board, EveryMistakeHasItsPlace) {
        "pi.yaml:5: description: one value"},
       {"no map", "- a\n- b\n", "pi.yaml:1: a board file is a map"},
       {"broken YAML", "version: 1\nname: [\n", "pi.yaml:"},
-      {"two documents", kGood + "---\n" + kGood, "one document"},
-      {"nothing", "", "pi.yaml:1: "},
+      {"two documents", kGood + "---\n" + kGood, "pi.yaml: more than one document"},
+      {"bytes that are no text", kGood + "# \xFF\n", "pi.yaml:6: not UTF-8"},
+      {"nothing", "", "pi.yaml: empty"},
   };
   for (const Case& one : cases) {
     auto board = parse_board(one.text, "pi.yaml");

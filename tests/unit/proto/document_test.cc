@@ -54,12 +54,22 @@ TEST(DocumentTest, EachFaultIsToldWithItsPlaceAndTheFix) {
       {"no YAML", "a: [1, 2\n", "m.yml:2: no YAML"},
       {"nothing", "", "m.yml: empty"},
       {"two documents", "version: 1\n---\nversion: 1\n", "m.yml: more than one document"},
+      {"documents without end", ", Any\n", "m.yml: more than one document"},
+      {"documents without end, later", "version: 1\n%a:\n, {b: c}\n", "m.yml"},
+      {"Latin-1", "version: 1\nname: caf\xE9\n", "m.yml:2: not UTF-8 here; save the file as UTF-8"},
+      {"UTF-16", "\xFF\xFEv\n", "m.yml:1: not UTF-8"},
+      {"half a surrogate pair", "a: \xED\xA0\x80\n", "m.yml:1: not UTF-8"},
+      {"yaml-cpp's end of file", "version: 1\n\x04 junk\n", "m.yml:2: a control character"},
       {"a tab", "a:\n\t- b\n", "m.yml:2: no YAML"},
   };
   for (const Case& test : kCases) {
     const std::string what = error_of(test.text);
     EXPECT_NE(what.find(test.words), std::string::npos) << test.name << ": " << what;
   }
+}
+
+TEST(DocumentTest, ADocumentMayHaveItsMarks) {
+  EXPECT_EQ(error_of("# an app\n---\nversion: 1\n...\n# the end\n"), "");
 }
 
 TEST(DocumentTest, TheHiddenFieldForPlainTextIsNoKey) {
