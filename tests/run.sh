@@ -66,6 +66,9 @@ fi
 if long fuzz; then part fuzz tests/fuzz/run.sh 60; fi
 
 echo
+# The failures once more, where the end of a long log shows them.
+awk '/^ *[0-9]+\/[0-9]+ Test +#/ {failed = /\*\*\*/} /^ +Start +[0-9]+: |tests passed, / {failed = 0}
+  failed' "$totals" | tail -n 60
 printf '%s\n' "${parts[@]}"
 # ctest says "N% tests passed, F tests failed out of T" for each suite.
 read -r total bad < <(awk '/tests failed out of/ {t += $NF; f += $(NF - 5)} END {print t + 0, f + 0}' "$totals")
