@@ -261,16 +261,22 @@ fleet::v1::Reason App::reason(const Guest& guest, Code code, std::string_view te
   return why;
 }
 
-Status App::publish_live() {
+void App::publish_live() {
   FLEET_ASSERT(device.network != nullptr);
   const bool up = live && !live->ended() && manifest && live->address.value != 0;
-  if (!up) {
-    device.network->clear_published(name);
+  const auto publish = [&]() -> Status {
+    if (!up) {
+      device.network->clear_published(name);
+      return device.publish();
+    }
+    TRY(auto ports, port_mappings(*manifest));
+    device.network->set_published(name, std::move(ports), live->address);
     return device.publish();
+  };
+  const Status published = publish();
+  if (!published) {
+    proto::log_error("ports.not_published", {{"app", name}, {"why", published.error().what}});
   }
-  TRY(auto ports, port_mappings(*manifest));
-  device.network->set_published(name, std::move(ports), live->address);
-  return device.publish();
 }
 
 }  // namespace agent

@@ -151,8 +151,9 @@ class App {
   /// Sends the console of an ended trial to the controller, as far as there is a link.
   void send_console(const Guest& guest);
 
-  /// Ports follow the live guest; without one that runs they are closed. errors as Device::publish
-  proto::Status publish_live();
+  /// Ports follow the live guest; without one that runs they are closed. What the kernel refuses is
+  /// told to the log, and tick() tries again until it is so.
+  void publish_live();
 
   fleet::v1::AppStatus status() const;
   std::uint64_t up_ms(const Guest& guest) const;

@@ -214,10 +214,7 @@ proto::awaitable<void> App::stop_live() {
   Guest old = std::move(*live);
   live.reset();
   live_probe.forget();
-  const Status closed = publish_live();
-  if (!closed) {
-    proto::log_error("ports.not_published", {{"app", name}, {"why", closed.error().what}});
-  }
+  publish_live();
   co_await stop_now(std::move(old));
 }
 

@@ -155,10 +155,7 @@ proto::awaitable<void> fall_back(App& app) {
   co_await settle(app, "went back from " + std::to_string(order.from_release));
   app.hold_ports = false;
   if (app.device.stopping) co_return;
-  const Status published = app.publish_live();
-  if (!published) {
-    proto::log_error("ports.not_published", {{"app", app.name}, {"why", published.error().what}});
-  }
+  app.publish_live();
   if (old) app.leave(std::move(*old), drain_ms);
 }
 

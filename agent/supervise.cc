@@ -224,13 +224,7 @@ proto::awaitable<Deadline> tick(App& app) {
   }
   if (app.live && app.judge) co_await probe_live(app, wake);
   end_watch(app);
-  if (!app.hold_ports) {
-    const Status published = app.publish_live();
-    if (!published) {
-      proto::log_error("ports.not_published",
-                       {{"app", app.name}, {"why", published.error().what}});
-    }
-  }
+  if (!app.hold_ports) app.publish_live();
   // What was due and could not be done is tried again soon, never at once.
   co_return Deadline{std::max(wake.at_ms, clock.now_ms() + kLeastLookMs)};
 }

@@ -19,7 +19,7 @@ proto::awaitable<void> give_up(Update& update, Error error) {
   App& app = update.app;
   update.end_step();
   app.device.let_go(app.name);
-  if (app.device.stopping || error.code == Code::cancelled) co_return co_await update.end_keeping();
+  if (app.device.stopping || error.code == Code::cancelled) co_return;
   if (error.code == Code::no_space) {
     // What came of this release gives its room to the report.
     const Status freed = co_await app.device.collect_blobs();
@@ -42,7 +42,6 @@ proto::awaitable<void> give_up(Update& update, Error error) {
     proto::log_error("report.not_stored", {{"app", app.name}, {"why", moved.error().what}});
     co_await proto::sleep_ms(app.device.ports.clock, kCommitRetryMs);
   }
-  co_await update.end_keeping();
 }
 
 // Takes the trial back: beyond its commit (P4) the device has decided, whatever happens to it.
@@ -153,12 +152,9 @@ proto::awaitable<void> run_update(App& app) {
   auto given_up = [&app, key] { return app.superseded(key); };
   update.keep_live_meanwhile();
   const bool turn = co_await app.device.take_turn(given_up);
-  if (turn) {
-    co_await run_steps(update);
-    app.device.end_turn();
-  } else {
-    co_await update.end_keeping();
-  }
+  if (turn) co_await run_steps(update);
+  co_await update.end_keeping();
+  if (turn) app.device.end_turn();
   app.device.let_go(app.name);
   app.busy.reset();
   if (app.device.stopping) co_return;

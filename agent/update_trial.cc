@@ -241,10 +241,7 @@ void switch_over(Update& update) {
   app.restart_at_ms = 0;
   app.leave_ended = false;
   app.hold_live = false;
-  const Status published = app.publish_live();
-  if (!published) {  // tick() tries again until it is so
-    proto::log_error("ports.not_published", {{"app", app.name}, {"why", published.error().what}});
-  }
+  app.publish_live();
   if (old) app.leave(std::move(*old), update.manifest.update().drain_ms());
 }
 

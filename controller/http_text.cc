@@ -22,6 +22,9 @@ int hex_digit(char c) {
   return -1;
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
+// Nothing when an escape is bad or a control character comes out.
 std::optional<std::string> decode(std::string_view text, bool plus_is_blank) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -31,12 +34,13 @@ std::optional<std::string> decode(std::string_view text, bool plus_is_blank) {
       if (text.size() - i < 3) return std::nullopt;
       const int high = hex_digit(text[i + 1]);
       const int low = hex_digit(text[i + 2]);
-      if (high < 0 || low < 0 || high * 16 + low == 0) return std::nullopt;
+      if (high < 0 || low < 0) return std::nullopt;
       out += static_cast<char>(high * 16 + low);
       i += 2;
     } else {
       out += text[i];
     }
+    if (is_control(out.back())) return std::nullopt;
   }
   return out;
 }

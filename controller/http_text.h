@@ -10,7 +10,7 @@
 namespace controller {
 
 /// Fills path and query of "/v1/devices?selector=a%3Db". A path with an empty, "." or ".." segment,
-/// a NUL or a bad escape is refused. errors bad_argument
+/// a control character or a bad escape is refused. errors bad_argument
 proto::Status split_target(std::string_view target, Request& request);
 
 /// Which bytes of a file are wanted.

@@ -5,6 +5,8 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "images/abi/kernel_call.h"
+
 namespace tenders::sys {
 namespace {
 
@@ -60,7 +62,7 @@ constexpr ErrorName kErrors[] = {
 }  // namespace
 
 long call(long number, long a, long b, long c, long d, long e, long f) {
-  return tender_syscall(number, a, b, c, d, e, f);
+  return kernel_call(number, a, b, c, d, e, f);
 }
 
 long read(int descriptor, std::span<std::uint8_t> to) {

@@ -7,11 +7,6 @@
 #include <span>
 #include <string_view>
 
-extern "C" {
-/// entry.S of each CPU.
-long tender_syscall(long number, long a, long b, long c, long d, long e, long f);
-}
-
 namespace tenders::sys {
 
 /// A call that a seccomp filter of ours names, as the kernel numbers it on this CPU.

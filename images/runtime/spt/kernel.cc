@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "images/abi/kernel_call.h"
+
 namespace images::runtime::spt {
 namespace {
 

@@ -5,11 +5,6 @@
 
 #include "images/abi/solo5.h"
 
-extern "C" {
-/// kernel_call.S of each CPU. Returns the result, or a negative error number.
-long kernel_call(long number, long a, long b, long c, long d, long e, long f);
-}
-
 namespace images::runtime::spt {
 
 inline constexpr int kConsole = 1;

@@ -4,6 +4,7 @@
 #include <asm/unistd.h>
 
 #include "images/abi/exit_codes.h"
+#include "images/abi/kernel_call.h"
 #include "images/abi/solo5.h"
 #include "images/runtime/begin.h"
 #include "images/runtime/console.h"

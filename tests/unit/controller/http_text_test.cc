@@ -19,10 +19,13 @@ TEST(HttpText, SplitsAPathAndItsQuery) {
 
 TEST(HttpText, RefusesPathsThatAreNotPlain) {
   for (const char* target : {"", "v1", "//", "/v1//x", "/..", "/v1/../x", "/./x", "/v1/%2e%2e/x",
-                             "/v1/%00", "/v1/%zz", "/v1/%2", "/v1/a%2f%2fb", "/v1/?x=%0"}) {
+                             "/v1/%00", "/v1/%zz", "/v1/%2", "/v1/a%2f%2fb", "/v1/?x=%0",
+                             "/v1/\x01", "/v1/?x=%0A", "/v1/?x=\x7F"}) {
     Request request;
     EXPECT_FALSE(split_target(target, request).has_value()) << target;
   }
+  Request request;
+  EXPECT_FALSE(split_target(std::string_view("/v1\0x", 6), request).has_value());
 }
 
 struct RangeCase {

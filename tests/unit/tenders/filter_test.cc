@@ -15,6 +15,7 @@
 #include "agent/tenders/filter.h"
 #include "agent/tenders/spt/rules.h"
 #include "agent/tenders/sys.h"
+#include "images/abi/kernel_call.h"
 
 namespace {
 
@@ -198,8 +199,8 @@ TEST(TenderFilter, TheKernelTakesItAndKillsByIt) {
     filter.allow(SYS_exit_group, Argument{0, Argument::Is::equal, 7});
     if (!filter.finish() || tenders::forbid_new_privileges() < 0) ::_exit(1);
     if (tenders::load_filter(filter) < 0) ::_exit(2);
-    tender_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
-    tender_syscall(SYS_exit_group, 7, 0, 0, 0, 0, 0);
+    kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    kernel_call(SYS_exit_group, 7, 0, 0, 0, 0, 0);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);

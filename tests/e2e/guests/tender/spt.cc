@@ -1,6 +1,7 @@
 // The guest as a process under seccomp.
 #include <asm/unistd.h>
 
+#include "images/abi/kernel_call.h"
 #include "images/runtime/spt/kernel.h"
 #include "tests/e2e/guests/tender/guest.h"
 

@@ -1,4 +1,4 @@
-// The way from an spt guest into the host kernel on aarch64.
+// The way into the host kernel on aarch64.
 
   .text
 // long kernel_call(number, a, b, c, d, e, f)
