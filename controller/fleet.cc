@@ -30,25 +30,6 @@ void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
 
 }  // namespace
 
-v1::Rollout to_api(const rollout::Rollout& rollout) {
-  v1::Rollout out;
-  out.set_id(rollout.id());
-  out.set_kind(rollout.kind);
-  out.set_app(rollout.app);
-  out.set_release(rollout.release);
-  out.set_previous_release(rollout.previous_release);
-  out.set_selector(rollout.selector);
-  out.set_by(rollout.by);
-  out.set_state(rollout.state);
-  out.set_created_ms(static_cast<std::uint64_t>(rollout.created_ms));
-  out.set_ended_ms(static_cast<std::uint64_t>(rollout.ended_ms));
-  *out.mutable_counts() = rollout.counts;
-  out.set_verdict(rollout.verdict);
-  out.set_strategy(rollout.strategy);
-  out.set_require_all(rollout.require_all);
-  return out;
-}
-
 Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
     : store_(store), events_(events), clock_(clock) {}
 

@@ -96,7 +96,4 @@ class Fleet {
   std::set<std::string> dirty_;
 };
 
-/// The API's form of a rollout, without its devices.
-v1::Rollout to_api(const rollout::Rollout& rollout);
-
 }  // namespace controller

@@ -404,4 +404,23 @@ const char* word(v1::RolloutKind kind) {
   }
 }
 
+v1::Rollout to_api(const Rollout& rollout) {
+  v1::Rollout out;
+  out.set_id(rollout.id());
+  out.set_kind(rollout.kind);
+  out.set_app(rollout.app);
+  out.set_release(rollout.release);
+  out.set_previous_release(rollout.previous_release);
+  out.set_selector(rollout.selector);
+  out.set_by(rollout.by);
+  out.set_state(rollout.state);
+  out.set_created_ms(static_cast<std::uint64_t>(rollout.created_ms));
+  out.set_ended_ms(static_cast<std::uint64_t>(rollout.ended_ms));
+  *out.mutable_counts() = rollout.counts;
+  out.set_verdict(rollout.verdict);
+  out.set_strategy(rollout.strategy);
+  out.set_require_all(rollout.require_all);
+  return out;
+}
+
 }  // namespace controller::rollout

@@ -40,6 +40,9 @@ struct Rollout {
   std::string id() const { return "r-" + std::to_string(number); }
 };
 
+/// The API's form of it, without its devices; the store keeps the same.
+v1::Rollout to_api(const Rollout& rollout);
+
 /// What a device was wanted to do before this rollout, to go back to when it is called off.
 struct Before {
   bool wanted = false;  // false: the app was not named

@@ -9,20 +9,6 @@ using rollout::Rollout;
 using soci::into;
 using soci::use;
 
-v1::Rollout to_message(const Rollout& value) {
-  v1::Rollout out;
-  out.set_previous_release(value.previous_release);
-  out.set_selector(value.selector);
-  out.set_by(value.by);
-  out.set_created_ms(static_cast<std::uint64_t>(value.created_ms));
-  out.set_ended_ms(static_cast<std::uint64_t>(value.ended_ms));
-  *out.mutable_counts() = value.counts;
-  out.set_verdict(value.verdict);
-  out.set_strategy(value.strategy);
-  out.set_require_all(value.require_all);
-  return out;
-}
-
 struct RawRollout {
   long long number = 0, state = 0, kind = 0, release = 0, deadline = 0;
   std::string app, first_failure, json;
@@ -162,7 +148,7 @@ Status Store::add_rollout(const Rollout& value) {
   const auto release = static_cast<long long>(value.release);
   const long long deadline = value.device_deadline_ms;
   return guard("adding a rollout", [&] {
-    const std::string json = as_json(to_message(value));
+    const std::string json = as_json(to_api(value));
     session_->sql << "INSERT INTO rollouts (number, app, state, kind, release_number, "
                      "device_deadline_ms, first_failure, rollout_json) "
                      "VALUES (:n,:a,:s,:k,:r,:d,:f,:j)",
@@ -175,7 +161,7 @@ Status Store::set_rollout(const Rollout& value) {
   const long long number = value.number;
   const long long state = value.state;
   return guard("writing a rollout", [&] {
-    const std::string json = as_json(to_message(value));
+    const std::string json = as_json(to_api(value));
     session_->sql << "UPDATE rollouts SET state = :s, first_failure = :f, rollout_json = :j "
                      "WHERE number = :n",
         use(state), use(value.first_failure), use(json), use(number);

@@ -18,8 +18,6 @@ constexpr std::uint64_t kLevel0 = 0x1000;
 constexpr std::uint64_t kLevel1 = 0x2000;
 constexpr std::uint64_t kLevel2 = 0x3000;      // four of them
 constexpr std::uint64_t kFirstTable = 0x7000;  // the first 2 MiB in small pages
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLargePage = 2 * 1024 * 1024;
 
 constexpr std::uint64_t kTable = 3;
 constexpr std::uint64_t kSmall = 3;
@@ -51,10 +49,6 @@ constexpr std::uint64_t system_register(unsigned op0, unsigned op1, unsigned crn
                                         unsigned op2) {
   return KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | op0 << 14 | op1 << 11 |
          crn << 7 | crm << 3 | op2;
-}
-
-void put(const Vm& vm, std::uint64_t address, std::uint64_t value) {
-  *reinterpret_cast<std::uint64_t*>(vm.memory + address) = value;
 }
 
 void write_tables(const Vm& vm) {

@@ -19,6 +19,14 @@ struct Vm {
   std::uint64_t memory_bytes = 0;
 };
 
+inline constexpr std::uint64_t kPage = 4096;
+inline constexpr std::uint64_t kLargePage = 2 * 1024 * 1024;
+
+/// An entry of a table in the guest's memory. address: below memory_bytes, a multiple of 8
+inline void put(const Vm& vm, std::uint64_t address, std::uint64_t value) {
+  *reinterpret_cast<std::uint64_t*>(vm.memory + address) = value;
+}
+
 /// Make machine, memory (zero, at guest address 0) and CPU. memory_bytes: a multiple of 2 MiB.
 /// errors not_supported (no KVM, or one without what we need) | no_memory | io
 [[nodiscard]] bool make_vm(std::uint64_t memory_bytes, Vm& vm, Failure& failure);

@@ -18,8 +18,6 @@ constexpr std::uint64_t kPageMap = 0x2000;
 constexpr std::uint64_t kDirectoryPointers = 0x3000;
 constexpr std::uint64_t kDirectories = 0x4000;  // four of them
 constexpr std::uint64_t kFirstTable = 0x8000;   // the first 2 MiB in small pages
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLargePage = 2 * 1024 * 1024;
 
 constexpr std::uint64_t kPresent = 1;
 constexpr std::uint64_t kWritable = 2;
@@ -41,10 +39,6 @@ struct CpuidTable {
 static_assert(sizeof(kvm_cpuid_entry2) == 40);
 constexpr unsigned long kGetSupportedCpuid = 0xC008AE05;
 constexpr unsigned long kSetCpuid = 0x4008AE90;
-
-void put(const Vm& vm, std::uint64_t address, std::uint64_t value) {
-  *reinterpret_cast<std::uint64_t*>(vm.memory + address) = value;
-}
 
 void write_tables(const Vm& vm) {
   put(vm, kSegmentTable + kCodeSelector, 0x00af99000000ffff);

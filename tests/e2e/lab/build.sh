@@ -7,6 +7,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../guests/cloud_kernel.sh"
 output=${1:?usage: build.sh OUTPUT_FOLDER}
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
@@ -16,24 +17,11 @@ if [[ -s $output/vmlinuz && $output/lab.cpio.gz -nt $here/init &&
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-kernel=$(apt-cache depends --important linux-image-cloud-amd64 |
-  awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
-if [[ -z $kernel ]]; then
-  echo "error: apt knows no linux-image-cloud-amd64; run: apt-get update" >&2
-  exit 1
-fi
-(cd "$work" && apt-get -o APT::Sandbox::User=root -qq download "$kernel")
-dpkg-deb -x "$work"/linux-image-*.deb "$work/kernel"
+unpack_cloud_kernel "$work"
 
 root=$work/root
-mkdir -p "$root"/{bin,dev,proc,sys,tmp,modules,lib64}
-: >"$root/modules/order"
-for module in irqbypass kvm ccp kvm-amd tun; do
-  file=$(find "$work/kernel/lib/modules" -name "$module.ko" -print -quit)
-  [[ -n $file ]] || continue
-  cp "$file" "$root/modules/"
-  echo "$module.ko" >>"$root/modules/order"
-done
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,lib64}
+copy_modules "$work" "$root" irqbypass kvm ccp kvm-amd tun
 # Bash and GNU's own timeout, which busybox's does not replace; with their libraries.
 for tool in bash timeout ip mktemp date; do
   path=$(readlink -f "$(command -v "$tool")")

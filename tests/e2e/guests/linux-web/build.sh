@@ -6,6 +6,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../cloud_kernel.sh"
 output=${1:?usage: build.sh OUTPUT_FOLDER}
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
@@ -23,25 +24,12 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-kernel=$(apt-cache depends --important linux-image-cloud-amd64 |
-  awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
-if [[ -z $kernel ]]; then
-  echo "error: apt knows no linux-image-cloud-amd64; run: apt-get update" >&2
-  exit 1
-fi
-(cd "$work" && apt-get -o APT::Sandbox::User=root -qq download "$kernel")
-dpkg-deb -x "$work"/linux-image-*.deb "$work/kernel"
+unpack_cloud_kernel "$work"
 
-# Each before those that need it; what a kernel has built in has no file.
 root=$work/root
-mkdir -p "$root"/{bin,modules,www,dev}
-: >"$root/modules/order"
-for module in virtio_ring virtio virtio_mmio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net; do
-  file=$(find "$work/kernel/lib/modules" -name "$module.ko" -print -quit)
-  [[ -n $file ]] || continue
-  cp "$file" "$root/modules/"
-  echo "$module.ko" >>"$root/modules/order"
-done
+mkdir -p "$root"/{bin,www,dev}
+copy_modules "$work" "$root" virtio_ring virtio virtio_mmio virtio_pci_modern_dev \
+  virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net
 install -m 755 "$here/init" "$root/init"
 install -m 755 /bin/busybox "$root/bin/busybox"
 install -m 644 "$here/index.html" "$root/www/index.html"
