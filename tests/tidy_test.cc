@@ -153,7 +153,7 @@ const std::vector<Fence>& fences() {
        {"agent/launcher/"}},
       {std::regex("^linux/if_tun"), {"agent/launcher/", "agent/tenders/"}},
       {std::regex("^(sys/mount\\.h|sys/capability\\.h|seccomp\\.h)"), {"agent/launcher/"}},
-      {std::regex("^yaml-cpp"), {"proto/document", "proto/manifest", "boards/"}},
+      {std::regex("^yaml-cpp"), {"proto/yaml"}},
   };
   return all;
 }
