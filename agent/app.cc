@@ -235,7 +235,9 @@ fleet::v1::Reason App::reason(const Guest& guest, Code code, std::string_view te
       if (choice.label == guest.monitor && monitor != nullptr) break;
     }
     if (monitor != nullptr) {
-      const monitors::ExitReason exit = monitor->classify_exit(guest.last, tail);
+      const auto report = device.ports.launcher.read_report(guest.id);
+      const monitors::ExitReason exit =
+          monitor->classify_exit(guest.last, tail, report ? *report : std::string());
       if (code == Code::unset) code = exit.code;
       if (text.empty()) text = exit.what;
       why.set_exit(exit.code == Code::guest_exit ? "guest exit " + std::to_string(exit.status)

@@ -104,6 +104,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   facts.instance_id = guest.id;
   facts.gateway = device.network->gateway();
   facts.prefix = device.network->prefix();
+  facts.mtu = device.network->mtu();
   facts.files = std::move(bytes.files);
   std::array<std::uint8_t, kSeedBytes> seed{};
   ota::random_bytes(seed);

@@ -105,6 +105,7 @@ Result<monitors::GuestInterface> guest_interface(const AppManifest& manifest, in
     out.address = start.address;
     out.gateway = start.gateway;
     out.prefix = start.prefix;
+    out.mtu = start.mtu;
     return out;
   }
   const std::size_t slash = from.address().find('/');

@@ -37,6 +37,7 @@ struct StartFacts {
   Ipv4 address;               // on the managed bridge
   Ipv4 gateway;
   std::uint8_t prefix = 24;
+  std::uint16_t mtu = 0;      // of the managed bridge, bytes
   std::string seed;           // 32 random bytes
   std::map<std::string, std::string> files;  // guest path -> the blob's bytes, hashed
 };

@@ -15,6 +15,7 @@
 
 #include "agent/monitors/probe.h"
 #include "agent/monitors/qemu.h"
+#include "agent/monitors/tender.h"
 #include "boards/board.h"
 #include "images/inspect.h"
 
@@ -157,7 +158,27 @@ Result<monitors::ImageFacts> RealMachine::inspect_image(const fleet::v1::Image& 
   facts.family = family_of(declared, info.family);
   facts.boot = boot_of(info);
   facts.family_name = images::name_of(info.family);
+  for (const images::ImageDevice& device : info.devices) {
+    facts.devices.push_back({device.name, device.kind == images::DeviceKind::net});
+  }
   return facts;
+}
+
+MonitorChoice choice_of(const monitors::ProbeResult& probed) {
+  MonitorChoice choice;
+  choice.label = probed.monitor;
+  if (probed.monitor == "qemu") {
+    choice.kind = fleet::v1::MONITOR_QEMU;
+    choice.label += probed.kvm ? "/kvm" : "/tcg";
+    const auto accelerator = probed.kvm ? monitors::Accelerator::kvm : monitors::Accelerator::tcg;
+    choice.monitor = std::make_unique<monitors::QemuMonitor>(accelerator);
+    return choice;
+  }
+  const bool hvt = probed.monitor == "hvt";
+  choice.kind = hvt ? fleet::v1::MONITOR_HVT : fleet::v1::MONITOR_SPT;
+  const auto target = hvt ? monitors::Target::hvt : monitors::Target::spt;
+  choice.monitor = std::make_unique<monitors::TenderMonitor>(target);
+  return choice;
 }
 
 Result<std::vector<MonitorChoice>> RealMachine::probe_monitors() {
@@ -166,13 +187,12 @@ Result<std::vector<MonitorChoice>> RealMachine::probe_monitors() {
   TRY(const auto probed, monitors::probe_monitors(launcher));
   std::vector<MonitorChoice> out;
   for (const monitors::ProbeResult& one : probed) {
-    MonitorChoice choice;
-    choice.kind = fleet::v1::MONITOR_QEMU;
-    const bool kvm = one.accelerator == monitors::Accelerator::kvm;
-    choice.label = one.monitor + (kvm ? "/kvm" : "/tcg");
+    MonitorChoice choice = choice_of(one);
+    const auto& allowed = board_.monitors;
+    if (std::find(allowed.begin(), allowed.end(), choice.kind) == allowed.end()) continue;
     choice.evidence = one.evidence;
     choice.start_ms = one.elapsed_ms;
-    if (one.usable) choice.monitor = std::make_unique<monitors::QemuMonitor>(one.accelerator);
+    if (!one.usable) choice.monitor.reset();
     out.push_back(std::move(choice));
   }
   return out;

@@ -26,6 +26,7 @@ using proto::Status;
 constexpr int kTimeoutMs = 5000;
 
 static_assert(kFirstFileFd == launcher::kFileFdBase && kFirstTapFd == launcher::kTapFdBase);
+static_assert(kKvmFd == launcher::kKvmFd && kExitReportFd == launcher::kExitReportFd);
 
 Error refused(const std::string& what) {
   return Error{Code::bad_argument, "launcher: " + what, ""};
@@ -235,6 +236,8 @@ Result<LauncherInfo> SocketLauncher::info() {
   info.cgroup = (reply->flags & launcher::kInfoCgroup) != 0;
   info.kvm_allowed = (reply->flags & launcher::kInfoKvmAllowed) != 0;
   info.qemu_present = (reply->flags & launcher::kInfoQemuPresent) != 0;
+  info.spt_present = (reply->flags & launcher::kInfoSptPresent) != 0;
+  info.hvt_present = (reply->flags & launcher::kInfoHvtPresent) != 0;
   info.qemu_path = std::string(launcher::field_text(reply->qemu_path));
   info.boot_ms = reply->boot_ms;
   const auto count = std::min<std::size_t>(reply->denied_count, launcher::kMaxDeniedRanges);
@@ -331,6 +334,15 @@ Result<ConsoleChunk> SocketLauncher::read_console(const std::string& id, std::ui
   TRY_VOID(call(request.get(), sizeof *request, reply.get(), sizeof *reply, {}));
   const auto count = std::min<std::size_t>(reply->count, launcher::kConsoleChunkBytes);
   return ConsoleChunk{std::string(reply->bytes, count), reply->next_offset, reply->lost_bytes};
+}
+
+Result<std::string> SocketLauncher::read_report(const std::string& id) {
+  auto request = make_request<launcher::IdRequest>(launcher::Operation::read_report);
+  TRY_VOID(put_id(request->id, id));
+  auto reply = std::make_unique<launcher::ReadReportReply>();
+  TRY_VOID(call(request.get(), sizeof *request, reply.get(), sizeof *reply, {}));
+  return std::string(reply->bytes,
+                     std::min<std::size_t>(reply->count, launcher::kMaxExitReportBytes));
 }
 
 Result<Fd> SocketLauncher::open_events() {

@@ -22,13 +22,16 @@ using launcher::Protocol;
 using launcher::Subnet;
 
 /// The programs that the launcher may start; their paths are its own (launcher.conf).
-enum class Program : std::uint32_t { qemu = 1 };
+enum class Program : std::uint32_t { qemu = 1, spt = 2, hvt = 3 };
 
 /// Passed files appear in the guest's monitor as descriptors from this number on, in the order of
 /// StartRequest::files; so argv may say /proc/self/fd/10.
 inline constexpr int kFirstFileFd = 10;
 /// Taps appear from this number on, in the order of StartRequest::interfaces: `-netdev tap,fd=40`.
 inline constexpr int kFirstTapFd = 40;
+/// What a tender has beside them: /dev/kvm (hvt), and where it tells of the guest's end.
+inline constexpr int kKvmFd = 8;
+inline constexpr int kExitReportFd = 9;
 
 /// What the launcher is and what it will allow.
 struct LauncherInfo {
@@ -41,6 +44,8 @@ struct LauncherInfo {
   bool cgroup = false;                   // limits by cgroup v2; else by rlimits alone
   bool kvm_allowed = false;
   bool qemu_present = false;             // the program named in launcher.conf exists
+  bool spt_present = false;
+  bool hvt_present = false;
   std::string qemu_path;
   std::uint64_t boot_ms = 0;             // when this launcher started, CLOCK_BOOTTIME
   std::vector<PortRange> denied_ports;   // host ports that may not be published
@@ -70,7 +75,7 @@ struct StartRequest {
   std::optional<std::vector<EgressRule>> egress;  // none = any; empty = nothing
   std::uint32_t memory_max_mib = 0;      // guest and monitor together; > 0
   std::uint32_t cpu_percent = 0;         // of one core; 0 = no limit
-  bool kvm = false;                      // put /dev/kvm into the jail
+  bool kvm = false;                      // /dev/kvm: a file in QEMU's jail, kKvmFd for hvt
   bool ports_down = false;               // start with the taps down (handover swap)
 };
 
@@ -149,6 +154,8 @@ class Launcher {
   virtual proto::Status flush_flows(const std::vector<Flow>& flows) = 0;
   virtual proto::Result<ConsoleChunk> read_console(const std::string& id,
                                                    std::uint64_t offset) = 0;
+  /// What the tender said of the end of an exited instance: a line of JSON, "" from QEMU.
+  virtual proto::Result<std::string> read_report(const std::string& id) = 0;
   /// A second connection on which the launcher pushes events: non-blocking, wait for it to become
   /// readable, then read_event() until none is left. An instance's console_data comes again only
   /// after read_console() has reached the end of its console.
@@ -172,6 +179,7 @@ class SocketLauncher : public Launcher {
   proto::Status publish(const std::vector<PublishedPort>& ports) override;
   proto::Status flush_flows(const std::vector<Flow>& flows) override;
   proto::Result<ConsoleChunk> read_console(const std::string& id, std::uint64_t offset) override;
+  proto::Result<std::string> read_report(const std::string& id) override;
   proto::Result<Fd> open_events() override;
 
  private:

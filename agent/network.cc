@@ -195,7 +195,10 @@ Status check_ports(const std::vector<PortMapping>& wanted, const PortHolders& ho
 }
 
 Network::Network(const LauncherInfo& info)
-    : subnet_(info.subnet), gateway_(info.gateway), next_(info.gateway) {}
+    : subnet_(info.subnet),
+      gateway_(info.gateway),
+      mtu_(static_cast<std::uint16_t>(std::min(info.mtu, 65535u))),
+      next_(info.gateway) {}
 
 void Network::adopt(const std::vector<Instance>& running) {
   for (const Instance& instance : running) {

@@ -65,6 +65,8 @@ class Network {
 
   std::uint8_t prefix() const { return subnet_.prefix; }
   Ipv4 gateway() const { return gateway_; }
+  /// Of the managed bridge, bytes; 0 when the launcher does not know.
+  std::uint16_t mtu() const { return mtu_; }
 
   /// Says which instance answers an app's ports: the good slot's. Replaces what the app had.
   void set_published(const std::string& app, std::vector<PortMapping> ports, Ipv4 guest);
@@ -81,6 +83,7 @@ class Network {
   };
   Subnet subnet_;
   Ipv4 gateway_;
+  std::uint16_t mtu_;
   Ipv4 next_;
   std::map<std::string, Ipv4> addresses_;      // by instance id
   std::map<std::string, AppPorts> published_;  // by app

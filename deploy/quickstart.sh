@@ -99,7 +99,7 @@ for n in 1 2 3; do
 done
 sleep 1
 echo "dns 2: a build that crashes shortly after its start"
-expect 3 fleetctl push dns --to edge --image "$images/dns-crash/dns.x86_64.virtio"
+expect 3 fleetctl push dns --to edge --image "$images/dns-crash/dns.x86_64.spt"
 echo "dns 3: it runs, but listens on another port than the health check asks"
 sed -i 's/^\( *args:\).*/\1 ["--port=5353"]/' manifest.yml
 grep -q 'port=5353' manifest.yml || sed -i 's/^\( *\)memory:/\1args: ["--port=5353"]\n\1memory:/' manifest.yml

@@ -298,6 +298,10 @@ Result<ImageInfo> inspect_elf(const ImageReader& reader, const Fields& head) {
   Result<ImageInfo> info = elf.solo5.target != 0 ? elf.solo5.judge(elf.is64, elf.entry)
                                                  : judge(elf, head);
   if (!info) return info.error();
+  if (elf.solo5.target != 0 && elf.ident == Family::unifleet) {
+    info->family = Family::unifleet;
+    info->summary = "Unifleet, " + info->summary;
+  }
   const bool is_x86 = elf.machine == kX86_64 || elf.machine == k386;
   info->arch = is_x86 ? Arch::x86_64 : elf.machine == kAarch64 ? Arch::aarch64 : Arch::other;
   info->machine = machine_name(elf.machine);

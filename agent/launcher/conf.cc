@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 #include "agent/launcher/fd.h"
@@ -140,6 +141,8 @@ Status set_key(Conf& conf, std::string_view key, std::string_view value) {
   if (key == "denied_ports") return read_ports(value, conf.denied_ports);
   if (key == "allow_kvm") return read_bool(value, conf.allow_kvm);
   if (key == "qemu") return read_program(value, conf.qemu);
+  if (key == "spt") return read_path(value, conf.spt);
+  if (key == "hvt") return read_path(value, conf.hvt);
   // Six characters leave room for "63-7" and the NUL within IFNAMSIZ.
   if (key == "tap_prefix") return read_name(value, 6, conf.tap_prefix);
   return Error{Code::not_found, "unknown key; every key is in the commented example", ""};
@@ -244,6 +247,10 @@ Result<Conf> load_conf(const std::string& path) {
     }
     conf.agent_uid = entry->pw_uid;
   }
+  std::error_code ignored;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  if (conf.spt.empty()) conf.spt = (folder / "fleet-spt").string();
+  if (conf.hvt.empty()) conf.hvt = (folder / "fleet-hvt").string();
   return conf;
 }
 

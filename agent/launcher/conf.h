@@ -26,6 +26,8 @@ struct Conf {
   std::vector<PortRange> denied_ports{{22, 22}};
   bool allow_kvm = true;
   std::string qemu = "/usr/bin/qemu-system-x86_64";
+  std::string spt;                           // default: fleet-spt beside the launcher
+  std::string hvt;                           // default: fleet-hvt beside the launcher
   std::string tap_prefix = "flt";            // tap names: prefix, slot, -, index
 
   /// The host's address on the bridge: the subnet's first.

@@ -56,6 +56,38 @@ std::vector<std::string> split_arguments(const StartRequest& request) {
   return arguments;
 }
 
+struct Ends {
+  Fd read;
+  Fd write;
+};
+
+/// A pipe whose reader never waits.
+Result<Ends> make_pipe(const char* name) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return Error{Code::start_failed, std::string(name) + " pipe: " + std::strerror(errno), ""};
+  }
+  Ends made{Fd(ends[0]), Fd(ends[1])};
+  ::fcntl(made.read.get(), F_SETFL, O_NONBLOCK);
+  return made;
+}
+
+const std::string& path_of(const Conf& conf, ProgramId program) {
+  switch (program) {
+    case ProgramId::spt: return conf.spt;
+    case ProgramId::hvt: return conf.hvt;
+    case ProgramId::qemu: break;
+  }
+  return conf.qemu;
+}
+
+Status check_program(const std::string& path, ProgramId program) {
+  if (::access(path.c_str(), X_OK) == 0) return {};
+  const char* fix = program == ProgramId::qemu ? "apt install qemu-system-x86"
+                                               : "it comes with fleet-launcher; install that again";
+  return Error{Code::monitor_missing, "launcher: " + path + " is missing; " + fix, ""};
+}
+
 std::uint64_t milliseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1000 +
          static_cast<std::uint64_t>(time.tv_usec) / 1000;
@@ -105,7 +137,8 @@ Status Instances::make_network(const StartRequest& request, Entry& entry) {
     const std::string name =
         conf.tap_prefix + std::to_string(entry.slot) + "-" + std::to_string(i);
     // Down until its filter stands, whatever was asked.
-    TRY(Fd tap, parts_.links.make_tap({name, bridge, managed, false}));
+    const bool qemu = static_cast<ProgramId>(request.program) == ProgramId::qemu;
+    TRY(Fd tap, parts_.links.make_tap({name, bridge, managed, false, qemu}));
     entry.taps.push_back(std::move(tap));
     entry.tap_names.push_back(name);
     entry.interfaces.push_back(wire);
@@ -136,22 +169,25 @@ void Instances::drop_network(Entry& entry) {
 
 Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& files,
                            Entry& entry) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    return Error{Code::start_failed, std::string("console pipe: ") + std::strerror(errno), ""};
-  }
-  entry.console = Fd(ends[0]);
-  const Fd writer(ends[1]);
-  ::fcntl(entry.console.get(), F_SETFL, O_NONBLOCK);
+  TRY(Ends console, make_pipe("console"));
+  entry.console = std::move(console.read);
+  const auto program = static_cast<ProgramId>(request.program);
   JailSpec spec;
-  spec.program = parts_.conf.qemu;
+  spec.program = path_of(parts_.conf, program);
+  Ends report;
+  if (program != ProgramId::qemu) {
+    spec.bare = true;
+    TRY(report, make_pipe("report"));
+    entry.report_pipe = std::move(report.read);
+    spec.exit_report = report.write.get();
+  }
   spec.arguments = split_arguments(request);
   spec.uid = parts_.conf.uid_first + entry.slot;
   spec.memory_max_mib = request.memory_max_mib;
   spec.kvm = (request.flags & kFlagKvm) != 0;
   for (const Fd& file : files) spec.files.push_back(file.get());
   for (const Fd& tap : entry.taps) spec.taps.push_back(tap.get());
-  spec.console = writer.get();
+  spec.console = console.write.get();
   spec.root = parts_.leftovers.jail_root();
   if (parts_.cgroups.available()) {
     const Cgroups::Limits limits{request.memory_max_mib, request.cpu_percent};
@@ -177,10 +213,8 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
   }
   TRY_VOID(may_start(parts_.conf, request, held));
   TRY_VOID(check_files(files));
-  if (::access(parts_.conf.qemu.c_str(), X_OK) != 0) {
-    return Error{Code::monitor_missing,
-                 "launcher: " + parts_.conf.qemu + " is missing; apt install qemu-system-x86", ""};
-  }
+  const auto program = static_cast<ProgramId>(request.program);
+  TRY_VOID(check_program(path_of(parts_.conf, program), program));
   auto entry = std::make_unique<Entry>();
   TRY(entry->slot, free_slot());
   entry->id = id;
@@ -258,6 +292,14 @@ Status Instances::read_console(std::string_view id, std::uint64_t offset,
   return {};
 }
 
+Status Instances::read_report(std::string_view id, ReadReportReply& reply) {
+  const Entry* entry = find(id);
+  if (entry == nullptr) return unknown(id);
+  reply.count = static_cast<std::uint32_t>(entry->report.size());
+  std::copy(entry->report.begin(), entry->report.end(), reply.bytes);
+  return {};
+}
+
 void Instances::fill(ListReply& reply) const {
   for (const auto& entry : entries_) {
     InstanceRecord& record = reply.records[reply.count++];
@@ -298,11 +340,20 @@ void Instances::ended(Entry& entry, int status, const rusage& use) {
                 (signal == SIGKILL && !entry.killed) || signal == SIGXCPU || signal == SIGXFSZ;
   drain(entry);
   entry.console.reset();
+  take_report(entry);
   drop_network(entry);
   parts_.cgroups.remove(entry.slot);
   log_line("info", "instance.ended",
            "instance=" + entry.id + " status=" + std::to_string(status) +
                (entry.stop_asked ? " asked=yes" : "") + (entry.limit ? " limit=yes" : ""));
+}
+
+void Instances::take_report(Entry& entry) {
+  if (!entry.report_pipe) return;
+  entry.report.resize(kMaxExitReportBytes);
+  const ssize_t got = ::read(entry.report_pipe.get(), entry.report.data(), entry.report.size());
+  entry.report.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  entry.report_pipe.reset();
 }
 
 std::vector<std::string> Instances::reap() {

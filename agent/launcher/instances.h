@@ -43,6 +43,8 @@ struct Entry {
   bool rules_loaded = false;
   Fd console;
   ConsoleRing ring;
+  Fd report_pipe;                   // a tender's; its word is read at the end
+  std::string report;
   bool data_told = false;           // the agent knows that there is more to read
 };
 
@@ -66,6 +68,7 @@ class Instances {
   proto::Status remove(std::string_view id);
   proto::Status set_ports(std::string_view id, bool up);
   proto::Status read_console(std::string_view id, std::uint64_t offset, ReadConsoleReply& reply);
+  proto::Status read_report(std::string_view id, ReadReportReply& reply);
   void fill(ListReply& reply) const;
 
   /// Reaps what ended; returns the ids.
@@ -86,6 +89,7 @@ class Instances {
   proto::Status run_jail(const StartRequest& request, const std::vector<Fd>& files, Entry& entry);
   void drop_network(Entry& entry);
   void ended(Entry& entry, int status, const rusage& use);
+  void take_report(Entry& entry);
   void record() const;
 
   Parts parts_;

@@ -31,7 +31,8 @@ using proto::Error;
 
 constexpr int kReportFd = 200;  // to the parent: which step failed; closed by exec
 constexpr int kGoFd = 201;      // from the parent: start, and its end when the parent dies
-constexpr int kScratchFd = 210;  // below the jail's own limit of 256
+constexpr int kProgramFd = 202;  // a bare jail's root holds no file to name
+constexpr int kScratchFd = 210;
 
 struct Report {
   char step[60];
@@ -82,36 +83,50 @@ const char* set_memory_limit(const JailSpec& spec) {
   return set_limit(RLIMIT_AS, space, "limit of memory");
 }
 
-/// Leaves exactly 0, 1, 2, the files, the taps and our two pipes.
-const char* place_descriptors(const JailSpec& spec, int null_fd) {
+/// Leaves exactly 0, 1, 2, what the spec names, and our two pipes and program. First of all steps:
+/// the launcher's own descriptors may have any number.
+const char* place_descriptors(const JailSpec& spec, int report_fd, int go_fd) {
   struct Move {
     int from;
     int to;
   };
-  std::vector<Move> moves = {{null_fd, 0}, {spec.console, 1}, {spec.console, 2}};
+  std::vector<Move> moves = {{::open("/dev/null", O_RDONLY), 0},
+                             {spec.console, 1},
+                             {spec.console, 2}};
+  if (moves[0].from < 0) return "/dev/null";
+  if (spec.bare && spec.kvm) {
+    moves.push_back({::open("/dev/kvm", O_RDWR), kKvmFd});
+    if (moves.back().from < 0) return "/dev/kvm";
+  }
+  if (spec.exit_report >= 0) moves.push_back({spec.exit_report, kExitReportFd});
   for (std::size_t i = 0; i < spec.files.size(); ++i) {
     moves.push_back({spec.files[i], kFileFdBase + static_cast<int>(i)});
   }
   for (std::size_t i = 0; i < spec.taps.size(); ++i) {
     moves.push_back({spec.taps[i], kTapFdBase + static_cast<int>(i)});
   }
+  moves.push_back({report_fd, kReportFd});
+  moves.push_back({go_fd, kGoFd});
+  if (spec.bare) {
+    moves.push_back({::open(spec.program.c_str(), O_PATH), kProgramFd});
+    if (moves.back().from < 0) return "program";
+  }
   // First out of the way of each other, then to their places.
   for (Move& move : moves) {
     move.from = ::fcntl(move.from, F_DUPFD, kScratchFd);
     if (move.from < 0) return "descriptors";
   }
-  unsigned first_unused = 3;
+  unsigned first_unused = 0;
   for (const Move& move : moves) {
     if (::dup2(move.from, move.to) != move.to) return "descriptors";
+    if (move.to >= kReportFd) ::fcntl(move.to, F_SETFD, FD_CLOEXEC);
     const auto place = static_cast<unsigned>(move.to);
     if (place > first_unused && ::close_range(first_unused, place - 1, 0) != 0) {
       return "closing descriptors";
     }
-    if (place >= first_unused) first_unused = place + 1;
+    first_unused = place + 1;
   }
-  if (::close_range(first_unused, kReportFd - 1, 0) != 0) return "closing descriptors";
-  if (::close_range(kGoFd + 1, ~0U, 0) != 0) return "closing descriptors";
-  return nullptr;
+  return ::close_range(first_unused, ~0U, 0) == 0 ? nullptr : "closing descriptors";
 }
 
 const char* drop_rights(const JailSpec& spec) {
@@ -151,7 +166,6 @@ void reset_signals() {
 
 /// Everything up to exec. Returns the step that failed, with errno.
 const char* run_jailed(const JailSpec& spec) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (!wait_for_go()) return "parent";
   reset_signals();
   if (::setsid() < 0) return "session";
@@ -159,9 +173,6 @@ const char* run_jailed(const JailSpec& spec) {
   if (const char* failed = enter_root(spec)) return failed;
   // A service manager may forbid it (ProtectHostname); nothing depends on it.
   if (::sethostname("guest", 5) != 0 && errno != EPERM) return "host name";
-  const int null_fd = ::open("/dev/null", O_RDONLY);
-  if (null_fd < 0) return "/dev/null";
-  if (const char* failed = place_descriptors(spec, null_fd)) return failed;
   if (const char* failed = drop_rights(spec)) return failed;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // again: a change of user clears it
   if (!parent_lives()) return "parent";
@@ -174,21 +185,25 @@ const char* run_jailed(const JailSpec& spec) {
   const char* environment[] = {"PATH=/usr/bin", "LANG=C", "HOME=/", "MALLOC_ARENA_MAX=1", nullptr};
   if (const char* failed = apply_filter()) return failed;
   if (const char* failed = set_memory_limit(spec)) return failed;
-  ::execve(spec.program.c_str(), arguments.data(), const_cast<char**>(environment));
+  if (spec.bare) {
+    ::syscall(SYS_execveat, kProgramFd, "", arguments.data(), environment, AT_EMPTY_PATH);
+  } else {
+    ::execve(spec.program.c_str(), arguments.data(), const_cast<char**>(environment));
+  }
   return "exec";
 }
 
 [[noreturn]] void child(const JailSpec& spec, int report_fd, int go_fd) {
-  ::dup2(report_fd, kReportFd);
-  ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
-  ::dup2(go_fd, kGoFd);
-  ::fcntl(kGoFd, F_SETFD, FD_CLOEXEC);
-  ::close_range(static_cast<unsigned>(go_fd), static_cast<unsigned>(go_fd), 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   Report report{};
-  const char* step = run_jailed(spec);
+  const char* step = place_descriptors(spec, report_fd, go_fd);
+  if (step == nullptr) {
+    report_fd = kReportFd;
+    step = run_jailed(spec);
+  }
   report.error = errno;
   std::strncpy(report.step, step, sizeof report.step - 1);
-  [[maybe_unused]] const ssize_t told = ::write(kReportFd, &report, sizeof report);
+  [[maybe_unused]] const ssize_t told = ::write(report_fd, &report, sizeof report);
   ::_exit(125);
 }
 

@@ -13,7 +13,8 @@
 namespace launcher {
 
 struct JailSpec {
-  std::string program;                 // below /usr
+  std::string program;                 // below /usr, unless bare
+  bool bare = false;                   // a static program: empty root, KVM as kKvmFd
   std::vector<std::string> arguments;  // argv[1..]
   std::uint32_t uid = 0;               // also the gid; never 0
   std::uint32_t memory_max_mib = 0;    // address space gets kAddressSpaceExtraMib more
@@ -22,6 +23,7 @@ struct JailSpec {
   std::vector<int> files;              // appear from kFileFdBase on
   std::vector<int> taps;               // appear from kTapFdBase on
   int console = -1;                    // stdout and stderr
+  int exit_report = -1;                // appears as kExitReportFd; -1: none
   std::string root;                    // an empty folder of ours, the mount point
   std::string cgroup;                  // folder to join, or empty
 };

@@ -1,5 +1,6 @@
 // The jail's file system: an empty tmpfs with the host's programs read-only, devices and /proc of
-// its own, and nothing else. The host's root is unmounted before anything foreign runs.
+// its own, and nothing else; for a bare one, nothing at all. The host's root is unmounted before
+// anything foreign runs.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -62,6 +63,19 @@ const char* make_devices(const JailSpec& spec) {
              : "/dev of the jail";
 }
 
+/// From the current folder, the new root: the old one is stacked on it, and goes.
+const char* leave_old_root() {
+  if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::umount2(".", MNT_DETACH) != 0 ||
+      ::chdir("/") != 0) {
+    return "pivot_root";
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY | kClosed, nullptr) != 0) {
+    return "read-only root";
+  }
+  ::umask(0077);
+  return nullptr;
+}
+
 }  // namespace
 
 const char* enter_root(const JailSpec& spec) {
@@ -73,6 +87,7 @@ const char* enter_root(const JailSpec& spec) {
       ::chdir(spec.root.c_str()) != 0) {
     return "root of the jail";
   }
+  if (spec.bare) return leave_old_root();
   if (::mkdir("usr", 0755) != 0 || !bind_read_only("/usr")) return "/usr of the jail";
   for (const char* folder : {"/lib", "/lib64"}) {
     if (!copy_top_folder(folder)) return "/lib of the jail";
@@ -90,16 +105,7 @@ const char* enter_root(const JailSpec& spec) {
       ::mount("proc", "proc", "proc", kClosed | MS_NOEXEC, nullptr) != 0) {
     return "/proc of the jail";
   }
-  // The old root is stacked on the new one, and goes.
-  if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::umount2(".", MNT_DETACH) != 0 ||
-      ::chdir("/") != 0) {
-    return "pivot_root";
-  }
-  if (::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY | kClosed, nullptr) != 0) {
-    return "read-only root";
-  }
-  ::umask(0077);
-  return nullptr;
+  return leave_old_root();
 }
 
 }  // namespace launcher

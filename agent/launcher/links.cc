@@ -246,7 +246,8 @@ Result<Fd> Links::make_tap(const TapSpec& tap) {
   if (!fd) return failed("/dev/net/tun (is the module tun there?)");
   ifreq request{};
   tap.name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
+  const int header = tap.virtio_header ? IFF_VNET_HDR : 0;
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL | header);
   if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return failed("making tap " + tap.name);
   disable_ipv6(tap.name);
   const std::uint32_t index = ::if_nametoindex(tap.name.c_str());

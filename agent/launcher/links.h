@@ -40,6 +40,7 @@ struct TapSpec {
   std::string bridge;
   bool isolated = true;      // cannot reach other isolated ports
   bool up = true;
+  bool virtio_header = true; // before each frame, as QEMU wants it; a tender wants bare frames
 };
 
 class Links {

@@ -90,7 +90,13 @@ Status check_arguments(const StartRequest& request) {
 Status check_start(const StartRequest& request, std::size_t descriptors) {
   TRY_VOID(check_id(request.id));
   TRY_VOID(check_text(request.tag, "tag"));
-  if (request.program != static_cast<std::uint32_t>(ProgramId::qemu)) return bad("unknown program");
+  const auto program = static_cast<ProgramId>(request.program);
+  const bool kvm = (request.flags & kFlagKvm) != 0;
+  if (program != ProgramId::qemu && program != ProgramId::spt && program != ProgramId::hvt) {
+    return bad("unknown program");
+  }
+  if (program == ProgramId::spt && kvm) return bad("spt has no use for KVM");
+  if (program == ProgramId::hvt && !kvm) return bad("hvt needs KVM");
   if (request.memory_max_mib == 0) return bad("memory_max_mib must be above 0");
   if (request.cpu_percent > 100 * 256) return bad("cpu_percent is out of range");
   if ((request.flags & ~std::uint32_t{kAllStartFlags}) != 0) return bad("unknown flags");
@@ -156,7 +162,8 @@ std::size_t size_of(Operation operation) {
     case Operation::start: return sizeof(StartRequest);
     case Operation::stop: return sizeof(StopRequest);
     case Operation::kill:
-    case Operation::remove: return sizeof(IdRequest);
+    case Operation::remove:
+    case Operation::read_report: return sizeof(IdRequest);
     case Operation::set_ports: return sizeof(SetPortsRequest);
     case Operation::publish: return sizeof(PublishRequest);
     case Operation::flush_flows: return sizeof(FlushRequest);
@@ -180,7 +187,8 @@ Status check_body(Operation operation, const void* bytes, std::size_t descriptor
     case Operation::events: return {};
     case Operation::start: return check_start(*copy_of<StartRequest>(bytes), descriptors);
     case Operation::kill:
-    case Operation::remove: return check_id(copy_of<IdRequest>(bytes)->id);
+    case Operation::remove:
+    case Operation::read_report: return check_id(copy_of<IdRequest>(bytes)->id);
     case Operation::publish: return check_publish(*copy_of<PublishRequest>(bytes));
     case Operation::flush_flows: return check_flush(*copy_of<FlushRequest>(bytes));
     case Operation::read_console: return check_id(copy_of<ReadConsoleRequest>(bytes)->id);

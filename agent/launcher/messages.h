@@ -31,6 +31,10 @@ inline constexpr std::uint32_t kMaxGraceMs = 10 * 60 * 1000;
 // Where passed descriptors appear in the monitor: files from here on, taps from there on.
 inline constexpr int kFileFdBase = 10;
 inline constexpr int kTapFdBase = 40;
+// What a tender gets beside them: /dev/kvm, and where it tells of the guest's end.
+inline constexpr int kKvmFd = 8;
+inline constexpr int kExitReportFd = 9;
+inline constexpr std::size_t kMaxExitReportBytes = 4096;
 
 enum class Operation : std::uint16_t {
   info = 1,
@@ -44,9 +48,12 @@ enum class Operation : std::uint16_t {
   flush_flows = 9,
   read_console = 10,
   events = 11,  // turns the connection into a stream of EventPacket
+  read_report = 12,
 };
 
-enum class ProgramId : std::uint32_t { qemu = 1 };
+/// spt and hvt are our tenders: static programs with an empty root, an exit report, and /dev/kvm as
+/// a descriptor (hvt).
+enum class ProgramId : std::uint32_t { qemu = 1, spt = 2, hvt = 3 };
 
 enum StartFlag : std::uint32_t {
   kFlagKvm = 1,
@@ -106,7 +113,7 @@ struct StartRequest {
 };
 static_assert(sizeof(StartRequest) == 192 + 8 * 28 + 32 * 8 + kMaxArgumentBytes);
 
-struct IdRequest {  // kill, remove
+struct IdRequest {  // kill, remove, read_report
   RequestHeader header;
   char id[proto::kIdLength];
 };
@@ -185,7 +192,13 @@ struct EmptyReply {  // start, stop, kill, remove, set_ports, publish, flush_flo
   ReplyHeader header;
 };
 
-enum InfoFlag : std::uint32_t { kInfoCgroup = 1, kInfoKvmAllowed = 2, kInfoQemuPresent = 4 };
+enum InfoFlag : std::uint32_t {
+  kInfoCgroup = 1,
+  kInfoKvmAllowed = 2,
+  kInfoQemuPresent = 4,
+  kInfoSptPresent = 8,
+  kInfoHvtPresent = 16,
+};
 
 struct InfoReply {
   ReplyHeader header;
@@ -247,6 +260,15 @@ struct ReadConsoleReply {
   char bytes[kConsoleChunkBytes];
 };
 static_assert(sizeof(ReadConsoleReply) == 304 + kConsoleChunkBytes);
+
+/// What the tender said of the guest's end; count 0 while it runs, and for QEMU.
+struct ReadReportReply {
+  ReplyHeader header;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  char bytes[kMaxExitReportBytes];
+};
+static_assert(sizeof(ReadReportReply) == 288 + kMaxExitReportBytes);
 
 enum class EventKind : std::uint16_t { exited = 1, console_data = 2 };
 

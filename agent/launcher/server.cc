@@ -141,9 +141,12 @@ void Server::fill_info(InfoReply& reply) const {
   set_field(reply.bridge, conf_.bridge);
   reply.memory_max_mib = conf_.memory_max_mib;
   const bool kvm = conf_.allow_kvm && ::access("/dev/kvm", F_OK) == 0;
-  const bool qemu = ::access(conf_.qemu.c_str(), X_OK) == 0;
+  const auto present = [](const std::string& path, std::uint32_t flag) {
+    return ::access(path.c_str(), X_OK) == 0 ? flag : 0u;
+  };
   reply.flags = (cgroups_ ? kInfoCgroup : 0u) | (kvm ? kInfoKvmAllowed : 0u) |
-                (qemu ? kInfoQemuPresent : 0u);
+                present(conf_.qemu, kInfoQemuPresent) | present(conf_.spt, kInfoSptPresent) |
+                present(conf_.hvt, kInfoHvtPresent);
   reply.boot_ms = boot_ms_;
   set_field(reply.qemu_path, conf_.qemu);
   for (const PortRange& range : conf_.refused_ports()) {
@@ -206,7 +209,7 @@ int Server::end_late_answers() {
 
 Status Server::dispatch(Operation operation, const std::vector<char>& packet,
                         const std::vector<Fd>& files, std::vector<char>& reply) {
-  // The three that answer with more than a header.
+  // The four that answer with more than a header.
   const auto body = [&reply]<typename Reply>(std::unique_ptr<Reply> value) {
     const auto* bytes = reinterpret_cast<const char*>(value.get());
     reply.assign(bytes, bytes + sizeof(Reply));
@@ -232,6 +235,12 @@ Status Server::dispatch(Operation operation, const std::vector<char>& packet,
       auto chunk = std::make_unique<ReadConsoleReply>();
       const Status done = instances_.read_console(id_of(*request), request->offset, *chunk);
       body(std::move(chunk));
+      return done;
+    }
+    case Operation::read_report: {
+      auto report = std::make_unique<ReadReportReply>();
+      const Status done = instances_.read_report(id_of(*read_as<IdRequest>(packet)), *report);
+      body(std::move(report));
       return done;
     }
     case Operation::start: return instances_.start(*read_as<StartRequest>(packet), files);

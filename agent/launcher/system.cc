@@ -73,7 +73,9 @@ proto::Status replace_file(const std::string& path, const std::string& text) {
   return {};
 }
 
-std::optional<ProcessUse> process_use(pid_t pid) {
+namespace {
+
+std::optional<ProcessUse> use_of_one(pid_t pid) {
   const auto text = read_small_file("/proc/" + std::to_string(pid) + "/stat");
   if (!text) return std::nullopt;
   // The name in parentheses may hold anything; what counts comes behind the last one.
@@ -93,6 +95,23 @@ std::optional<ProcessUse> process_use(pid_t pid) {
   const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   use.cpu_ms = (user + system) * 1000 / ticks;
   use.rss_bytes = resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return use;
+}
+
+}  // namespace
+
+std::optional<ProcessUse> process_use(pid_t pid) {
+  auto use = use_of_one(pid);
+  if (!use) return std::nullopt;
+  const std::string number = std::to_string(pid);
+  const auto children = read_small_file("/proc/" + number + "/task/" + number + "/children");
+  std::istringstream list(children ? *children : std::string());
+  for (pid_t child = 0; list >> child;) {
+    const auto more = use_of_one(child);
+    if (!more) continue;
+    use->cpu_ms += more->cpu_ms;
+    use->rss_bytes += more->rss_bytes;
+  }
   return use;
 }
 

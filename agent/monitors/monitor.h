@@ -22,6 +22,12 @@ enum class Family { unknown, fleet, linux, other };
 /// How the image is entered.
 enum class Boot { unknown, pvh, bzimage, hvt, spt, arm64_image };
 
+/// A device that the image itself declares and must be given (Solo5's manifest).
+struct DeviceNeed {
+  std::string name;
+  bool is_net = false;                   // else a block device
+};
+
 /// What a monitor must know of an image; filled from images/inspect by the caller.
 struct ImageFacts {
   Arch arch = Arch::unknown;
@@ -29,6 +35,7 @@ struct ImageFacts {
   Boot boot = Boot::unknown;
   bool has_initrd = false;               // images: {kernel, initrd}
   std::string family_name;               // for words: "Unikraft", "Linux"
+  std::vector<DeviceNeed> devices = {};  // Solo5, in the image's order
 };
 
 struct GuestInterface {
@@ -39,6 +46,7 @@ struct GuestInterface {
   agent::Ipv4 gateway;
   std::vector<agent::Ipv4> dns;
   std::string bridge = "fleet0";
+  std::uint16_t mtu = 0;                 // of the managed bridge, bytes; 0: not known
   bool promiscuous = false;
 };
 
@@ -88,9 +96,10 @@ class Monitor {
   /// The whole start; takes the descriptors out of `launch`. Errors: no_monitor, too_large,
   /// bad_argument, io (no memory file).
   virtual proto::Result<agent::StartRequest> command(Launch launch) const = 0;
-  /// `console_tail`: the last lines, for words of the guest's own (panic, abort).
-  virtual ExitReason classify_exit(const agent::Instance& ended,
-                                   std::string_view console_tail) const = 0;
+  /// `console_tail`: the last lines, for words of the guest's own (panic, abort). `report`: what
+  /// Launcher::read_report() has.
+  virtual ExitReason classify_exit(const agent::Instance& ended, std::string_view console_tail,
+                                   std::string_view report) const = 0;
 };
 
 }  // namespace monitors

@@ -1,15 +1,17 @@
-// The probe: a guest of some fifty bytes, run and timed under each accelerator.
+// The probe: a guest of some fifty bytes, run and timed in each way.
 #include "agent/monitors/probe.h"
 
-#include <elf.h>
 #include <poll.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
 
 #include "agent/monitors/config_volume.h"
+#include "agent/monitors/probe_guest.h"
 #include "agent/monitors/qemu.h"
+#include "agent/monitors/tender.h"
 #include "proto/limits.h"
 
 namespace monitors {
@@ -21,46 +23,12 @@ using proto::Error;
 using proto::Result;
 using proto::Status;
 
-constexpr std::uint32_t kLoadAddress = 0x100000;
-constexpr std::uint32_t kLoops = 500000;  // two instructions each
-constexpr std::uint32_t kXenPhys32Entry = 18;
+constexpr std::string_view kQemu = "qemu";
+constexpr std::string_view kSpt = "spt";
+constexpr std::string_view kHvt = "hvt";
 /// A KVM that costs this much more than emulation does not run instructions, it interprets them:
 /// a million at 1 µs each are 1000 ms (BOARDS, "A true KVM anywhere").
 constexpr std::uint32_t kSlackMs = 300;
-
-/// 32-bit protected mode, flat, no paging: what PVH hands over.
-constexpr unsigned char kCode[] = {
-    0xb9, kLoops & 0xff, kLoops >> 8 & 0xff, kLoops >> 16 & 0xff, kLoops >> 24,  // mov ecx, loops
-    0x49,                          // again: dec ecx
-    0x75, 0xfd,                    // jnz again
-    0x0f, 0x20, 0xe0,              // mov eax, cr4
-    0x0d, 0x00, 0x06, 0x00, 0x00,  // or eax, OSFXSR | OSXMMEXCPT
-    0x0f, 0x22, 0xe0,              // mov cr4, eax
-    0x0f, 0x20, 0xc0,              // mov eax, cr0
-    0x83, 0xe0, 0xfb,              // and eax, ~EM
-    0x83, 0xc8, 0x02,              // or eax, MP
-    0x0f, 0x22, 0xc0,              // mov cr0, eax
-    0x0f, 0x57, 0xc0,              // xorps xmm0, xmm0: the first SSE instruction
-    0x0f, 0x58, 0xc0,              // addps xmm0, xmm0
-    0xb0, kProbeExitStatus >> 1,   // mov al, value
-    0xe6, 0xf4,                    // out 0xf4, al: isa-debug-exit ends QEMU
-    0xf4,                          // halt: hlt
-    0xeb, 0xfd,                    // jmp halt
-};
-
-struct XenNote {
-  Elf32_Nhdr header{4, 4, kXenPhys32Entry};
-  char name[4] = {'X', 'e', 'n', '\0'};
-  std::uint32_t entry = kLoadAddress;
-};
-
-struct ProbeElf {
-  Elf32_Ehdr header{};
-  Elf32_Phdr load{};
-  Elf32_Phdr note{};
-  XenNote xen;
-  unsigned char code[sizeof kCode];
-};
 
 std::string random_id() {
   unsigned char bytes[proto::kIdLength];
@@ -97,18 +65,35 @@ Result<bool> wait_for_end(Launcher& launcher, const agent::Fd& events, const std
   }
 }
 
-agent::StartRequest probe_request(const std::string& id, agent::Fd kernel,
-                                  Accelerator accelerator) {
+/// One way to run a guest.
+struct Way {
+  std::string_view monitor;
+  bool kvm = false;
+
+  bool is_qemu() const { return monitor == kQemu; }
+  Target target() const { return monitor == kHvt ? Target::hvt : Target::spt; }
+};
+
+Result<agent::StartRequest> probe_request(const std::string& id, const Way& way) {
+  constexpr std::uint64_t kMemoryMib = 16;
   agent::StartRequest request;
+  const std::string image = "/proc/self/fd/" + std::to_string(agent::kFirstFileFd);
+  if (way.is_qemu()) {
+    TRY(agent::Fd guest, memory_file("probe", pvh_probe_guest()));
+    const auto accelerator = way.kvm ? Accelerator::kvm : Accelerator::tcg;
+    request.arguments = qemu_base_arguments(Machine::microvm, accelerator, kMemoryMib, 1);
+    request.arguments.insert(request.arguments.end(), {"-kernel", image});
+    request.files.push_back(std::move(guest));
+    request.memory_max_mib = kMemoryMib + kQemuOverheadMib;
+    request.kvm = way.kvm;
+  } else {
+    TRY(agent::Fd guest, memory_file("probe", solo5_probe_guest(way.target())));
+    request = tender_request(way.target(), std::move(guest), kMemoryMib);
+    request.arguments.push_back("@" + std::to_string(agent::kFirstFileFd));
+  }
   request.id = id;
   request.tag = kProbeTag;
-  request.arguments = qemu_base_arguments(Machine::microvm, accelerator, 16, 1);
-  request.arguments.insert(request.arguments.end(),
-                           {"-kernel", "/proc/self/fd/" + std::to_string(agent::kFirstFileFd)});
-  request.files.push_back(std::move(kernel));
   request.egress.emplace();  // nothing
-  request.memory_max_mib = 16 + kQemuOverheadMib;
-  request.kvm = accelerator == Accelerator::kvm;
   return request;
 }
 
@@ -119,31 +104,35 @@ std::string first_line(const std::string& text) {
 }
 
 /// What an end means; the evidence is for people.
-void judge(const agent::Instance& ended, const std::string& console, ProbeResult& result) {
+void judge(const Way& way, const agent::Instance& ended, const std::string& console,
+           const std::string& report, ProbeResult& result) {
   const std::string after = " after " + std::to_string(result.elapsed_ms) + " ms";
   const std::string words = console.empty() ? "" : ": " + first_line(console);
+  const int wanted = way.is_qemu() ? kQemuProbeStatus : kProbeStatus;
   const int status = ended.wait_status;
-  if ((status & 0x7f) != 0) {
-    result.evidence = "QEMU was killed by signal " + std::to_string(status & 0x7f) + after + words;
-  } else if ((status >> 8 & 0xff) != kProbeExitStatus) {
-    result.evidence =
-        "QEMU ended with status " + std::to_string(status >> 8 & 0xff) + after + words;
-  } else {
+  if (WIFEXITED(status) && WEXITSTATUS(status) == wanted) {
     result.usable = true;
     result.evidence = "ran a million instructions and SSE in " +
                       std::to_string(result.elapsed_ms) + " ms";
+  } else if (!way.is_qemu()) {
+    result.evidence = TenderMonitor(way.target()).classify_exit(ended, console, report).what;
+  } else if (WIFSIGNALED(status)) {
+    result.evidence = "QEMU was killed by signal " + std::to_string(WTERMSIG(status)) + after +
+                      words;
+  } else {
+    result.evidence =
+        "QEMU ended with status " + std::to_string(WEXITSTATUS(status)) + after + words;
   }
 }
 
-Result<ProbeResult> run_probe(Launcher& launcher, Accelerator accelerator,
-                              const ProbeOptions& options) {
+Result<ProbeResult> run_probe(Launcher& launcher, const Way& way, const ProbeOptions& options) {
   ProbeResult result;
-  result.monitor = "qemu";
-  result.accelerator = accelerator;
-  TRY(agent::Fd kernel, memory_file("probe", probe_guest()));
+  result.monitor = way.monitor;
+  result.kvm = way.kvm;
   TRY(const agent::Fd events, launcher.open_events());
   const std::string id = random_id();
-  const Status started = launcher.start(probe_request(id, std::move(kernel), accelerator));
+  TRY(agent::StartRequest request, probe_request(id, way));
+  const Status started = launcher.start(std::move(request));
   if (!started) {
     const Code code = started.error().code;
     if (code == Code::timeout || code == Code::launcher) return started.error();
@@ -159,14 +148,24 @@ Result<ProbeResult> run_probe(Launcher& launcher, Accelerator accelerator,
   TRY(const agent::Instance ended, find_instance(launcher, id));
   result.elapsed_ms = static_cast<std::uint32_t>(ended.exited_ms - ended.started_ms);
   TRY(const agent::ConsoleChunk console, launcher.read_console(id, 0));
+  TRY(const std::string report, launcher.read_report(id));
   if (in_time) {
-    judge(ended, console.bytes, result);
+    judge(way, ended, console.bytes, report, result);
   } else {
     result.evidence = "a million instructions did not end within " +
                       std::to_string(options.deadline_ms) + " ms: it hangs or interprets";
   }
   TRY_VOID(launcher.remove(id));
   return result;
+}
+
+/// A KVM that is slower than what needs none.
+void compare(ProbeResult& kvm, const ProbeResult& without) {
+  if (!kvm.usable || !without.usable || kvm.elapsed_ms <= without.elapsed_ms + kSlackMs) return;
+  kvm.usable = false;
+  kvm.evidence = "ran, but took " + std::to_string(kvm.elapsed_ms) + " ms where " +
+                 without.monitor + " without KVM takes " + std::to_string(without.elapsed_ms) +
+                 " ms: this KVM interprets instructions";
 }
 
 /// A probe that an earlier agent left.
@@ -182,53 +181,48 @@ Status remove_old_probes(Launcher& launcher) {
   return {};
 }
 
-}  // namespace
-
-std::string probe_guest() {
-  ProbeElf elf;
-  std::memcpy(elf.header.e_ident, ELFMAG, SELFMAG);
-  elf.header.e_ident[EI_CLASS] = ELFCLASS32;
-  elf.header.e_ident[EI_DATA] = ELFDATA2LSB;
-  elf.header.e_ident[EI_VERSION] = EV_CURRENT;
-  elf.header.e_type = ET_EXEC;
-  elf.header.e_machine = EM_386;
-  elf.header.e_version = EV_CURRENT;
-  elf.header.e_entry = kLoadAddress;
-  elf.header.e_phoff = offsetof(ProbeElf, load);
-  elf.header.e_ehsize = sizeof(Elf32_Ehdr);
-  elf.header.e_phentsize = sizeof(Elf32_Phdr);
-  elf.header.e_phnum = 2;
-  elf.load = {PT_LOAD,       offsetof(ProbeElf, code), kLoadAddress, kLoadAddress,
-              sizeof kCode,  sizeof kCode,             PF_R | PF_X,  1};
-  elf.note = {PT_NOTE, offsetof(ProbeElf, xen), 0, 0, sizeof(XenNote), sizeof(XenNote), PF_R, 4};
-  std::memcpy(elf.code, kCode, sizeof kCode);
-  std::string bytes(reinterpret_cast<const char*>(&elf), sizeof elf);
-  bytes.resize(8192);  // QEMU looks for other boot protocols in the first 8 KiB
-  return bytes;
+/// Whether a guest began and KVM could not carry it on: then QEMU waits for it in vain. An hvt that
+/// could not even begin (no stable counter, say) tells nothing of QEMU.
+bool useless_kvm(const ProbeResult& hvt) {
+  return !hvt.usable && (hvt.elapsed_ms > kSlackMs ||
+                         hvt.evidence.find("KVM could not run the guest") != std::string::npos);
 }
+
+}  // namespace
 
 Result<std::vector<ProbeResult>> probe_monitors(Launcher& launcher, const ProbeOptions& options) {
   TRY(const agent::LauncherInfo info, launcher.info());
   TRY_VOID(remove_old_probes(launcher));
-  TRY(const ProbeResult tcg, run_probe(launcher, Accelerator::tcg, options));
-  std::vector<ProbeResult> results = {tcg};
-  if (info.kvm_allowed && info.qemu_present) {
-    TRY(ProbeResult kvm, run_probe(launcher, Accelerator::kvm, options));
-    if (kvm.usable && tcg.usable && kvm.elapsed_ms > tcg.elapsed_ms + kSlackMs) {
-      kvm.usable = false;
-      kvm.evidence = "ran, but took " + std::to_string(kvm.elapsed_ms) +
-                     " ms where emulation takes " + std::to_string(tcg.elapsed_ms) +
-                     " ms: this KVM interprets instructions";
-    }
-    // Where both work, KVM is first: the guest's start says little about its work.
-    results.insert(kvm.usable ? results.begin() : results.end(), std::move(kvm));
+  std::vector<ProbeResult> results;  // best first: a start says little about a guest's work
+  TRY(const ProbeResult tcg, run_probe(launcher, {kQemu, false}, options));
+  std::optional<ProbeResult> spt;
+  std::optional<ProbeResult> hvt;
+  if (info.spt_present) {
+    TRY(spt, run_probe(launcher, {kSpt, false}, options));
   }
+  if (info.hvt_present && info.kvm_allowed) {
+    TRY(hvt, run_probe(launcher, {kHvt, true}, options));
+    compare(*hvt, spt && spt->usable ? *spt : tcg);
+    results.push_back(*hvt);
+  }
+  if (spt) results.push_back(*spt);
+  if (info.kvm_allowed && info.qemu_present) {
+    ProbeResult kvm{std::string(kQemu), true, false, 0, ""};
+    if (hvt && useless_kvm(*hvt)) {
+      kvm.evidence = "not tried, because of hvt: " + hvt->evidence;
+    } else {
+      TRY(kvm, run_probe(launcher, {kQemu, true}, options));
+      compare(kvm, tcg);
+    }
+    results.push_back(std::move(kvm));
+  }
+  results.push_back(tcg);
   std::stable_partition(results.begin(), results.end(),
                         [](const ProbeResult& result) { return result.usable; });
   return results;
 }
 
-const ProbeResult* best_for(const std::vector<ProbeResult>& results, const std::string& monitor) {
+const ProbeResult* best_for(const std::vector<ProbeResult>& results, std::string_view monitor) {
   for (const ProbeResult& result : results) {
     if (result.usable && result.monitor == monitor) return &result;
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/launcher_client.h"
@@ -12,12 +13,10 @@
 
 namespace monitors {
 
-enum class Accelerator { tcg, kvm };
-
 /// One way to run a guest, with what the probe saw.
 struct ProbeResult {
-  std::string monitor;                   // "qemu"
-  Accelerator accelerator = Accelerator::tcg;
+  std::string monitor;                   // "hvt", "spt", "qemu"
+  bool kvm = false;
   bool usable = false;
   std::uint32_t elapsed_ms = 0;          // process start to the guest's end
   std::string evidence;                  // "ran 200000 instructions and SSE in 31 ms"
@@ -27,22 +26,18 @@ struct ProbeOptions {
   std::uint32_t deadline_ms = 2000;      // a hang is rejected after this
 };
 
-/// Runs the probe guest under every accelerator that the launcher allows; blocks for at most
-/// deadline_ms + 1 s each (so call it through run_blocking). Usable ones first, KVM before TCG;
-/// the rejected follow with their evidence. Errors: launcher (away), timeout.
+/// Runs a probe guest in every way that the launcher allows; blocks for at most deadline_ms + 1 s
+/// each (so call it through run_blocking). Usable ones first, in the order hvt, spt, QEMU with KVM,
+/// QEMU without; the rejected follow with their evidence. Where hvt shows that KVM is of no use,
+/// QEMU is not tried with it. Errors: launcher (away), timeout.
 /// QEMU missing is no error: its results are unusable and name the package.
 proto::Result<std::vector<ProbeResult>> probe_monitors(agent::Launcher& launcher,
                                                        const ProbeOptions& options = {});
 
 /// The first usable result for a monitor, or nullptr.
-const ProbeResult* best_for(const std::vector<ProbeResult>& results, const std::string& monitor);
+const ProbeResult* best_for(const std::vector<ProbeResult>& results, std::string_view monitor);
 
 /// The tag of the probe's instances: no app, never to be adopted.
 inline constexpr char kProbeTag[] = "probe";
-
-/// The probe guest: an ELF32 with a PVH note, built in memory. Loops, uses one SSE instruction,
-/// then ends through isa-debug-exit with kProbeExitStatus.
-std::string probe_guest();
-inline constexpr int kProbeExitStatus = (0x2a << 1) | 1;  // QEMU's (value << 1) | 1
 
 }  // namespace monitors

@@ -227,7 +227,7 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
 }
 
 ExitReason QemuMonitor::classify_exit(const agent::Instance& ended,
-                                      std::string_view console_tail) const {
+                                      std::string_view console_tail, std::string_view) const {
   if (ended.stop_asked) return {Code::ordered, 0, "stopped on order" + after(ended)};
   if (ended.limit) {
     return {Code::killed_by_limit, 0, "killed by a limit of memory or CPU" + after(ended)};

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "agent/monitors/monitor.h"
-#include "agent/monitors/probe.h"
 
 namespace monitors {
 
 /// What QEMU itself needs besides the guest's memory: code, tables, translated blocks.
 inline constexpr std::uint32_t kQemuOverheadMib = 160;
+
+enum class Accelerator { tcg, kvm };
 
 /// microvm: virtio-mmio told on the command line, for guests that know it. pc: q35 with PCI, for
 /// Linux as distributions build it (Debian's has no VIRTIO_MMIO_CMDLINE_DEVICES).
@@ -34,8 +35,8 @@ class QemuMonitor : public Monitor {
   std::string_view name() const override { return "qemu"; }
   proto::Status can_run(const ImageFacts& image) const override;
   proto::Result<agent::StartRequest> command(Launch launch) const override;
-  ExitReason classify_exit(const agent::Instance& ended,
-                           std::string_view console_tail) const override;
+  ExitReason classify_exit(const agent::Instance& ended, std::string_view console_tail,
+                           std::string_view report) const override;
 
  private:
   Accelerator accelerator_;

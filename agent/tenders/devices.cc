@@ -43,9 +43,10 @@ bool open_block(const DeviceOption& option, Device& device, Failure& failure) {
     device.descriptor = static_cast<int>(opened);
   }
   const long flags = sys::file_flags(device.descriptor);
-  if (flags < 0 || (flags & O_ACCMODE) != O_RDWR) {
+  // A guest that writes to one that is only read gets an error, and goes on.
+  if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
     return failure.because(Code::bad_argument, "block device ", option.name,
-                           ": the descriptor is not open for reading and writing");
+                           ": the descriptor is not open for reading");
   }
   // No flag of an open file can add this, and an spt guest writes by itself.
   if (option.sync == BlockSync::always && (flags & O_DSYNC) == 0) {

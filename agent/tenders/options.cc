@@ -148,6 +148,7 @@ bool take_option(Options& options, const Option& option, Failure& failure) {
     }
     if (name == "--exit-report") return take_descriptor(options.report_descriptor, option, failure);
     if (name == "--stats") return take_descriptor(options.stats_descriptor, option, failure);
+    if (name == "--kvm") return take_descriptor(options.kvm_descriptor, option, failure);
     if (name == "--stop-grace-ms" && parse_number(option.value, kMaxGraceMs, number)) {
       options.stop_grace_ms = static_cast<std::uint32_t>(number);
       return true;
@@ -225,6 +226,7 @@ Text usage(std::string_view program) {
       "  --block-sector-size:NAME=N       512 to 32768 (512)\n"
       "  --block-sync:NAME=always|never   write through to the disk (never)\n"
       "  --stop-grace-ms=N                after SIGTERM, let the guest end by itself so long (0)\n"
+      "  --kvm=@FD                        /dev/kvm, opened by who started us (hvt)\n"
       "  --exit-report=@FD --stats=@FD    one line of JSON each, when the guest has ended\n"
       "  --help, --version\n");
   return text;

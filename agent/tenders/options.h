@@ -45,6 +45,7 @@ struct Options {
   std::uint32_t stop_grace_ms = 0;     // after SIGTERM: how long the guest may end by itself
   int report_descriptor = -1;          // one JSON line at the end; -1: none
   int stats_descriptor = -1;
+  int kvm_descriptor = -1;             // hvt: /dev/kvm opened by somebody else; -1: open it
   Source image;
   std::string_view image_name;         // for words
   std::array<char, images::abi::kMaxCommandLineBytes> command_line{};  // with its NUL

@@ -65,12 +65,12 @@ TEST_F(LauncherGuests, TheProbeRunsAGuestAndSaysWhatItSaw) {
   const auto results = monitors::probe_monitors(launcher_);
   ASSERT_TRUE(results.has_value()) << results.error().what;
   for (const auto& result : *results) {
-    std::printf("probe: %s %s %s: %s\n", result.monitor.c_str(),
-                result.accelerator == monitors::Accelerator::kvm ? "kvm" : "tcg",
+    std::printf("probe: %s %s %s: %s\n", result.monitor.c_str(), result.kvm ? "kvm" : "no kvm",
                 result.usable ? "usable" : "rejected", result.evidence.c_str());
     EXPECT_FALSE(result.evidence.empty());
   }
   ASSERT_NE(monitors::best_for(*results, "qemu"), nullptr);
+  ASSERT_NE(monitors::best_for(*results, "spt"), nullptr);
   EXPECT_TRUE(launcher_.list()->empty()) << "the probe left an instance";
 }
 
@@ -178,7 +178,7 @@ TEST_F(LauncherGuests, TheConsoleIsKeptAndAGuestIsStoppedInOrder) {
   EXPECT_EQ(ended.state, agent::InstanceState::exited);
   EXPECT_TRUE(ended.stop_asked);
   EXPECT_FALSE(ended.killed) << "SIGTERM was not enough";
-  EXPECT_EQ(qemu_.classify_exit(ended, "").code, proto::Code::ordered);
+  EXPECT_EQ(qemu_.classify_exit(ended, "", "").code, proto::Code::ordered);
   bool exited = false;
   for (int tries = 0; tries < 50 && !exited; ++tries) {
     const auto event = agent::read_event(*events);
@@ -205,7 +205,7 @@ TEST_F(LauncherGuests, AForeignKillCountsAsALimit) {
   ::kill(find(launcher_, id).pid, SIGKILL);
   const agent::Instance ended = wait_exit(launcher_, id);
   EXPECT_TRUE(ended.limit);
-  EXPECT_EQ(qemu_.classify_exit(ended, "").code, proto::Code::killed_by_limit);
+  EXPECT_EQ(qemu_.classify_exit(ended, "", "").code, proto::Code::killed_by_limit);
 }
 
 TEST_F(LauncherGuests, PortsThatAreDownCarryNothingUntilTheyAreFlipped) {

@@ -13,7 +13,7 @@
 
 #include "agent/launcher/messages.h"
 #include "agent/monitors/config_volume.h"
-#include "agent/monitors/probe.h"
+#include "agent/monitors/probe_guest.h"
 #include "agent/monitors/qemu.h"
 #include "proto/limits.h"
 #include "tests/e2e/launcher_world.h"
@@ -184,7 +184,7 @@ TEST_F(LauncherRefusals, AMonitorThatFailsAtOnceIsReportedWithItsWords) {
   const auto console = client.read_console(id, 0);
   ASSERT_TRUE(console.has_value());
   const monitors::QemuMonitor qemu(monitors::Accelerator::tcg);
-  const monitors::ExitReason reason = qemu.classify_exit(ended, console->bytes);
+  const monitors::ExitReason reason = qemu.classify_exit(ended, console->bytes, "");
   EXPECT_EQ(reason.code, Code::monitor_fault);
   EXPECT_NE(console->bytes.find("unsupported machine type"), std::string::npos) << console->bytes;
 }
@@ -195,7 +195,7 @@ TEST_F(LauncherRefusals, AConsoleThatNobodyReadsNeverStopsItsWriter) {
   agent::SocketLauncher client(process.socket());
   const auto events = client.open_events();
   ASSERT_TRUE(events.has_value());  // and never read
-  auto guest = monitors::memory_file("probe", monitors::probe_guest());
+  auto guest = monitors::memory_file("probe", monitors::pvh_probe_guest());
   ASSERT_TRUE(guest.has_value());
   agent::StartRequest request = start_with(std::move(*guest));
   request.memory_max_mib = 300;
@@ -211,7 +211,7 @@ TEST_F(LauncherRefusals, AConsoleThatNobodyReadsNeverStopsItsWriter) {
   }
   const agent::Instance ended = find(client, id);
   ASSERT_EQ(ended.state, agent::InstanceState::exited);
-  EXPECT_EQ(WEXITSTATUS(ended.wait_status), monitors::kProbeExitStatus);
+  EXPECT_EQ(WEXITSTATUS(ended.wait_status), monitors::kQemuProbeStatus);
   EXPECT_GT(ended.console_bytes, 1000000u);
   const auto chunk = client.read_console(id, 0);
   ASSERT_TRUE(chunk.has_value());

@@ -180,13 +180,15 @@ std::string new_id() {
 }
 
 monitors::Launch dns_launch(const std::string& id, agent::Ipv4 address,
-                            const std::string& answer) {
+                            const std::string& answer, monitors::Boot boot) {
   monitors::Launch launch;
   launch.instance_id = id;
   launch.app = "dns";
   launch.tag = "dns/1/a";
-  launch.image = {monitors::Arch::x86_64, monitors::Family::fleet, monitors::Boot::pvh, false, ""};
-  const std::string image = build_folder() + "/images/dns/dns.x86_64.virtio";
+  launch.image = {monitors::Arch::x86_64, monitors::Family::fleet, boot, false, ""};
+  if (boot == monitors::Boot::spt) launch.image.devices = {{"service", true}, {"config", false}};
+  const std::string image = build_folder() + "/images/dns/dns.x86_64." +
+                            (boot == monitors::Boot::spt ? "spt" : "virtio");
   launch.kernel = agent::Fd(::open(image.c_str(), O_RDONLY | O_CLOEXEC));
   FLEET_ASSERT(launch.kernel);
   launch.memory_bytes = 16 * proto::kMiB;

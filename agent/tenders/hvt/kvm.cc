@@ -52,8 +52,8 @@ long kvm_call(int descriptor, unsigned long request, void* argument) {
   return result;
 }
 
-bool make_vm(std::uint64_t memory_bytes, Vm& vm, Failure& failure) {
-  const long kvm = sys::open("/dev/kvm", O_RDWR);
+bool make_vm(int given, std::uint64_t memory_bytes, Vm& vm, Failure& failure) {
+  const long kvm = given >= 0 ? given : sys::open("/dev/kvm", O_RDWR);
   if (kvm < 0) return refuse(failure, Code::not_supported, "/dev/kvm", kvm);
   vm.kvm = static_cast<int>(kvm);
   vm.memory_bytes = memory_bytes;

@@ -29,7 +29,8 @@ inline void put(const Vm& vm, std::uint64_t address, std::uint64_t value) {
 
 /// Make machine, memory (zero, at guest address 0) and CPU. memory_bytes: a multiple of 2 MiB.
 /// errors not_supported (no KVM, or one without what we need) | no_memory | io
-[[nodiscard]] bool make_vm(std::uint64_t memory_bytes, Vm& vm, Failure& failure);
+/// in      kvm: a descriptor of /dev/kvm, or -1 to open it
+[[nodiscard]] bool make_vm(int kvm, std::uint64_t memory_bytes, Vm& vm, Failure& failure);
 
 /// A KVM call, repeated when a signal came between.
 long kvm_call(int descriptor, unsigned long request, void* argument);

@@ -82,7 +82,7 @@ bool make_ready(Machine& machine, Failure& failure) {
   if (!hvt::memory_size(options.memory_mib, size, failure) ||
       !check_fits(prepared.image, options.image_name, size, failure) ||
       !make_wait_set(prepared.devices, machine.set, failure) ||
-      !hvt::make_vm(size, machine.vm, failure)) {
+      !hvt::make_vm(options.kvm_descriptor, size, machine.vm, failure)) {
     return false;
   }
   machine.memory = GuestMemory(machine.vm.memory, size);

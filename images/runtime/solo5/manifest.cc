@@ -9,4 +9,5 @@ constexpr solo5::Wanted kWanted[] = {{solo5::kServiceDevice, images::abi::kDevic
                                      {solo5::kConfigDevice, images::abi::kDeviceBlock}};
 }
 
+SOLO5_NOTE(".note.unifleet") solo5::UnifleetNote note_unifleet{};
 SOLO5_NOTE(".note.solo5.manifest") solo5::ManifestNote<2> note_manifest{kWanted};

@@ -24,6 +24,14 @@ struct OpenBsdNote {
 };
 static_assert(sizeof(OpenBsdNote) == 24);
 
+/// Whose image it is, for images/inspect; the content is the config volume's version.
+struct UnifleetNote {
+  abi::ElfNote header{9, 4, 1};
+  char owner[12] = "Unifleet";
+  std::uint32_t content = 1;
+};
+static_assert(sizeof(UnifleetNote) == 28);
+
 /// A device that the image wants.
 struct Wanted {
   const char* name;

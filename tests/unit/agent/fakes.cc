@@ -215,7 +215,7 @@ class FakeMonitor final : public monitors::Monitor {
     }
     return request;
   }
-  monitors::ExitReason classify_exit(const agent::Instance& ended,
+  monitors::ExitReason classify_exit(const agent::Instance& ended, std::string_view,
                                      std::string_view) const override {
     if (ended.stop_asked) return {Code::ordered, 0, "stopped"};
     const int status = ended.wait_status >> 8;

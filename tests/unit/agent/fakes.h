@@ -68,6 +68,7 @@ class FakeLauncher final : public agent::Launcher {
   proto::Status flush_flows(const std::vector<agent::Flow>& flows) override;
   proto::Result<agent::ConsoleChunk> read_console(const std::string& id,
                                                   std::uint64_t offset) override;
+  proto::Result<std::string> read_report(const std::string&) override { return std::string(); }
   proto::Result<agent::Fd> open_events() override;
 
   /// Whether that address answers now.

@@ -76,6 +76,8 @@ std::vector<Known> known() {
   std::memcpy(gpt.data() + 512, "EFI PART", 8);
   sample::Elf hermit = with_notes({sample::note("GNU", 1, sample::number(std::uint32_t{6}))});
   hermit.osabi = 255;
+  sample::Elf ours_for_spt = solo5(2, 2, {{"service", 2}});
+  ours_for_spt.notes.push_back(sample::note("Unifleet", 1, sample::number(std::uint32_t{1})));
   return {
       {"Solo5 spt with a net", solo5(2, 2, {{"service", 2}}).bytes(), F::solo5, A::x86_64, P::spt,
        B::solo5, "Solo5 spt, ABI 2, 1 net"},
@@ -88,6 +90,8 @@ std::vector<Known> known() {
       {"ours", with_notes({sample::pvh_note() +
                            sample::note("Unifleet", 1, sample::number(std::uint32_t{1}))}).bytes(),
        F::unifleet, A::x86_64, P::virtio, B::pvh, "Unifleet, PVH"},
+      {"ours for spt", ours_for_spt.bytes(), F::unifleet, A::x86_64, P::spt, B::solo5,
+       "Unifleet, Solo5 spt, ABI 2, 1 net"},
       {"PVH with no other sign", with_notes({sample::pvh_note()}).bytes(), F::unknown, A::x86_64,
        P::virtio, B::pvh, "ELF, PVH"},
       {"OSv", with_notes({sample::note("Xen", 6, "osv") + sample::pvh_note()}).bytes(), F::osv,

@@ -7,6 +7,10 @@
 
 #include <cstring>
 #include <map>
+#include <span>
+
+#include "agent/monitors/probe_guest.h"
+#include "images/inspect.h"
 
 namespace monitors {
 namespace {
@@ -15,31 +19,47 @@ using agent::Fd;
 using proto::Result;
 using proto::Status;
 
-/// How the fake's QEMU ends under one accelerator.
+/// How the fake's monitor ends in one way.
 struct End {
-  int wait_status = kProbeExitStatus << 8;
+  int wait_status = 0;
   std::uint64_t lived_ms = 30;
   bool hangs = false;
   std::string console;
+  std::string report;
 };
+
+constexpr int kQemuDone = kQemuProbeStatus << 8;
+constexpr int kTenderDone = kProbeStatus << 8;
 
 class FakeLauncher : public agent::Launcher {
  public:
-  std::map<bool, End> ends{{false, {}}, {true, {}}};  // by kvm
+  std::map<bool, End> ends{{false, {kQemuDone, 30, false, "", ""}},
+                           {true, {kQemuDone, 30, false, "", ""}}};  // QEMU's, by kvm
+  End spt{kTenderDone, 3, false, "", ""};
+  End hvt{kTenderDone, 4, false, "", ""};
   bool qemu_present = true;
+  bool tenders_present = false;
+  std::vector<std::string> started;
   std::vector<agent::Instance> instances;
 
   Result<agent::LauncherInfo> info() override {
     agent::LauncherInfo info;
     info.kvm_allowed = true;
     info.qemu_present = qemu_present;
+    info.spt_present = info.hvt_present = tenders_present;
     return info;
   }
   Status start(agent::StartRequest request) override {
-    if (!qemu_present) {
+    if (request.program == agent::Program::qemu && !qemu_present) {
       return proto::Error{proto::Code::monitor_missing, "apt install qemu-system-x86", ""};
     }
-    end_ = ends[request.kvm];
+    switch (request.program) {
+      case agent::Program::qemu: end_ = ends[request.kvm]; break;
+      case agent::Program::spt: end_ = spt; break;
+      case agent::Program::hvt: end_ = hvt; break;
+    }
+    started.push_back(request.program == agent::Program::qemu ? "qemu"
+                      : request.program == agent::Program::spt ? "spt" : "hvt");
     agent::Instance instance;
     instance.id = request.id;
     instance.tag = request.tag;
@@ -68,6 +88,7 @@ class FakeLauncher : public agent::Launcher {
   Result<agent::ConsoleChunk> read_console(const std::string&, std::uint64_t) override {
     return agent::ConsoleChunk{end_.console, 0, 0};
   }
+  Result<std::string> read_report(const std::string&) override { return end_.report; }
   Result<Fd> open_events() override {
     int ends_of_pair[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends_of_pair), 0);
@@ -87,7 +108,7 @@ TEST(Probe, ATrueKvmComesFirst) {
   const auto results = probe_monitors(launcher, kQuick);
   ASSERT_TRUE(results.has_value());
   ASSERT_EQ(results->size(), 2u);
-  EXPECT_EQ(results->front().accelerator, Accelerator::kvm);
+  EXPECT_TRUE(results->front().kvm);
   EXPECT_EQ(best_for(*results, "qemu"), &results->front());
   EXPECT_EQ(best_for(*results, "hvt"), nullptr);
   EXPECT_TRUE(launcher.instances.empty());
@@ -99,17 +120,18 @@ TEST(Probe, ABadKvmIsRejectedWithItsEvidence) {
     const char* words;
   };
   const Case cases[] = {
-      {{kProbeExitStatus << 8, 1100, false, ""}, "interprets instructions"},
-      {{0, 0, true, ""}, "did not end within 20 ms"},
-      {{1 << 8, 20, false, "qemu: error: failed to set MSR 0x10a\nabc"}, "failed to set MSR 0x10a"},
-      {{6, 20, false, "KVM internal error. Suberror: 1"}, "signal 6 after 20 ms: KVM internal"},
+      {{kQemuDone, 1100, false, "", ""}, "interprets instructions"},
+      {{0, 0, true, "", ""}, "did not end within 20 ms"},
+      {{1 << 8, 20, false, "qemu: error: failed to set MSR 0x10a\nabc", ""},
+       "failed to set MSR 0x10a"},
+      {{6, 20, false, "KVM internal error. Suberror: 1", ""}, "signal 6 after 20 ms: KVM internal"},
   };
   for (const Case& one : cases) {
     FakeLauncher launcher;
     launcher.ends[true] = one.end;
     const auto results = probe_monitors(launcher, kQuick);
     ASSERT_TRUE(results.has_value()) << results.error().what;
-    EXPECT_EQ(results->front().accelerator, Accelerator::tcg);
+    EXPECT_FALSE(results->front().kvm);
     EXPECT_FALSE(results->back().usable);
     EXPECT_NE(results->back().evidence.find(one.words), std::string::npos)
         << results->back().evidence;
@@ -137,8 +159,64 @@ TEST(Probe, AnOlderProbeIsClearedAway) {
   EXPECT_TRUE(launcher.instances.empty());
 }
 
+std::string order(const std::vector<ProbeResult>& results) {
+  std::string out;
+  for (const ProbeResult& one : results) {
+    out += one.monitor + (one.monitor == "qemu" ? (one.kvm ? "/kvm" : "/tcg") : "") +
+           (one.usable ? " " : "! ");
+  }
+  return out;
+}
+
+TEST(Probe, OurTendersComeBeforeQemu) {
+  FakeLauncher launcher;
+  launcher.tenders_present = true;
+  const auto results = probe_monitors(launcher, kQuick);
+  ASSERT_TRUE(results.has_value());
+  EXPECT_EQ(order(*results), "hvt spt qemu/kvm qemu/tcg ");
+}
+
+TEST(Probe, AKvmThatHvtShowsToBeUselessIsNotTriedWithQemu) {
+  const std::string said =
+      R"({"monitor":"fleet-hvt","reason":"monitor_fault","status":0,"signal":0,)"
+      R"("what":"KVM could not run the guest: exit 17, detail 1"})";
+  for (const End& bad : {End{1 << 8, 5, false, "", said}, End{kTenderDone, 1000, false, "", ""}}) {
+    FakeLauncher launcher;
+    launcher.tenders_present = true;
+    launcher.hvt = bad;
+    const auto results = probe_monitors(launcher, kQuick);
+    ASSERT_TRUE(results.has_value());
+    EXPECT_EQ(order(*results), "spt qemu/tcg hvt! qemu/kvm! ");
+    EXPECT_EQ(launcher.started, (std::vector<std::string>{"qemu", "spt", "hvt"}));
+    EXPECT_EQ(results->back().evidence, "not tried, because of hvt: " + (*results)[2].evidence);
+  }
+}
+
+TEST(Probe, AnHvtThatCouldNotBeginTellsNothingOfQemu) {
+  FakeLauncher launcher;
+  launcher.tenders_present = true;
+  launcher.hvt = {1 << 8, 5, false, "",
+                  R"({"reason":"monitor_fault","status":0,"what":"KVM: no machine: Bad address"})"};
+  const auto results = probe_monitors(launcher, kQuick);
+  ASSERT_TRUE(results.has_value());
+  EXPECT_EQ(order(*results), "spt qemu/kvm qemu/tcg hvt! ");
+  EXPECT_EQ(results->back().evidence, "KVM: no machine: Bad address after 0.0 s");
+}
+
+TEST(Probe, TheTendersGuestIsASolo5Image) {
+  for (const Target target : {Target::spt, Target::hvt}) {
+    const std::string guest = solo5_probe_guest(target);
+    const auto info = images::inspect(std::as_bytes(std::span(guest)));
+    ASSERT_TRUE(info.has_value()) << info.error().what;
+    EXPECT_EQ(info->boot, images::BootProtocol::solo5);
+    EXPECT_EQ(info->platform,
+              target == Target::spt ? images::Platform::spt : images::Platform::hvt);
+    EXPECT_TRUE(info->devices.empty());
+  }
+}
+
 TEST(Probe, TheGuestIsAnElfWithAPvhNote) {
-  const std::string guest = probe_guest();
+  const std::string guest = pvh_probe_guest();
   Elf32_Ehdr header;
   ASSERT_GE(guest.size(), sizeof header);
   std::memcpy(&header, guest.data(), sizeof header);

@@ -160,7 +160,7 @@ TEST(Qemu, EveryEndHasItsReason) {
     ended.limit = one.limit;
     ended.started_ms = 1000;
     ended.exited_ms = 2250;
-    const ExitReason reason = QemuMonitor(Accelerator::tcg).classify_exit(ended, one.console);
+    const ExitReason reason = QemuMonitor(Accelerator::tcg).classify_exit(ended, one.console, "");
     EXPECT_EQ(reason.code, one.code) << one.words << ": " << reason.what;
     EXPECT_NE(reason.what.find(one.words), std::string::npos) << reason.what;
   }

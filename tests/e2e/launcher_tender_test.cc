@@ -1,0 +1,131 @@
+// fleet-spt under the real launcher: what its jail holds, what it answers, how its end is told.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "agent/monitors/config_volume.h"
+#include "agent/monitors/tender.h"
+#include "tests/e2e/launcher_world.h"
+
+namespace e2e {
+namespace {
+
+using agent::Ipv4;
+using proto::Code;
+
+constexpr Ipv4 kGuest{0x0ad54d02};  // 10.213.77.2
+
+class LauncherTender : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    enter_namespaces();
+    ASSERT_TRUE(process_.start()) << process_.log();
+  }
+  void TearDown() override {
+    if (HasFailure()) std::fputs(process_.log().c_str(), stderr);
+  }
+
+  std::string start(agent::StartRequest request) {
+    const std::string id = request.id = new_id();
+    const auto started = launcher_.start(std::move(request));
+    EXPECT_TRUE(started.has_value()) << started.error().what;
+    return id;
+  }
+  std::string start_dns() {
+    auto request = spt_.command(dns_launch("", kGuest, "192.0.2.10", monitors::Boot::spt));
+    EXPECT_TRUE(request.has_value()) << request.error().what;
+    return start(std::move(*request));
+  }
+  monitors::ExitReason reason(const agent::Instance& ended) {
+    const auto report = launcher_.read_report(ended.id);
+    EXPECT_TRUE(report.has_value()) << report.error().what;
+    return spt_.classify_exit(ended, "", *report);
+  }
+  /// The process that is the guest: the only child of the one that reports.
+  static pid_t guest_of(pid_t reporter) {
+    const std::string number = std::to_string(reporter);
+    std::ifstream children("/proc/" + number + "/task/" + number + "/children");
+    pid_t child = 0;
+    children >> child;
+    return child;
+  }
+
+  LauncherProcess process_;
+  agent::SocketLauncher launcher_{process_.socket()};
+  monitors::TenderMonitor spt_{monitors::Target::spt};
+};
+
+TEST_F(LauncherTender, AnSptGuestAnswersFromAnEmptyRoot) {
+  const std::string id = start_dns();
+  ASSERT_TRUE(launcher_.publish({{{}, agent::Protocol::udp, 53, kGuest, 53}}).has_value());
+  EXPECT_EQ(ask_patiently(client_socket(0), kDeviceAddress, 53), "192.0.2.10")
+      << launcher_.read_console(id, 0)->bytes;
+
+  const agent::Instance instance = find(launcher_, id);
+  const pid_t guest = guest_of(instance.pid);
+  ASSERT_GT(guest, 0);
+  for (const pid_t pid : {instance.pid, guest}) {
+    EXPECT_EQ(status_line(pid, "Uid").substr(0, 8), "19000000");
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
+      EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
+    }
+    EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
+    EXPECT_EQ(status_line(pid, "Seccomp"), "2");
+    const std::string root = "/proc/" + std::to_string(pid) + "/root/";
+    EXPECT_TRUE(std::filesystem::is_empty(root));
+  }
+  // Console, tap, config volume, epoll and timer: nothing else is open.
+  std::size_t open_files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(guest) + "/fd")) {
+    const std::string target = std::filesystem::read_symlink(entry.path()).string();
+    EXPECT_EQ(target.find("launcher"), std::string::npos) << target;
+    EXPECT_NE(target.rfind("/tmp", 0), 0u) << target;
+    ++open_files;
+  }
+  EXPECT_LE(open_files, 7u);
+  // The guest's memory is counted, not only the reporter's.
+  EXPECT_GT(instance.rss_bytes, 200'000u);
+}
+
+TEST_F(LauncherTender, AStopIsToldAsAnOrder) {
+  const std::string id = start_dns();
+  EXPECT_EQ(launcher_.read_report(id).value(), "");  // it runs
+  ASSERT_TRUE(launcher_.stop(id, 5000).has_value());
+  const agent::Instance ended = wait_exit(launcher_, id);
+  ASSERT_EQ(ended.state, agent::InstanceState::exited);
+  EXPECT_FALSE(ended.killed);
+  EXPECT_EQ(reason(ended).code, Code::ordered);
+  EXPECT_NE(launcher_.read_report(id)->find("\"reason\":\"ordered\""), std::string::npos);
+}
+
+TEST_F(LauncherTender, AGuestThatIsKilledByTheKernelIsALimit) {
+  const std::string id = start_dns();
+  ::kill(guest_of(find(launcher_, id).pid), SIGKILL);
+  EXPECT_EQ(reason(wait_exit(launcher_, id)).code, Code::killed_by_limit);
+}
+
+TEST_F(LauncherTender, AGuestThatFaultsIsAnAbort) {
+  const std::string id = start_dns();
+  ::kill(guest_of(find(launcher_, id).pid), SIGSEGV);
+  const monitors::ExitReason why = reason(wait_exit(launcher_, id));
+  EXPECT_EQ(why.code, Code::guest_abort);
+  EXPECT_NE(why.what.find("signal 11"), std::string::npos) << why.what;
+}
+
+TEST_F(LauncherTender, AnImageThatIsNoneIsTheMonitorsFault) {
+  auto file = monitors::memory_file("image", std::string(200, 'x'));
+  ASSERT_TRUE(file.has_value());
+  agent::StartRequest request =
+      monitors::tender_request(monitors::Target::spt, std::move(*file), 4);
+  request.arguments.push_back("@10");
+  const std::string id = start(std::move(request));
+  const monitors::ExitReason why = reason(wait_exit(launcher_, id));
+  EXPECT_EQ(why.code, Code::monitor_fault);
+  EXPECT_NE(why.what.find("not an ELF file"), std::string::npos) << why.what;
+}
+
+}  // namespace
+}  // namespace e2e
