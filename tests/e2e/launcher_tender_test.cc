@@ -1,6 +1,7 @@
 // fleet-spt under the real launcher: what its jail holds, what it answers, how its end is told.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -43,13 +44,22 @@ class LauncherTender : public ::testing::Test {
     EXPECT_TRUE(report.has_value()) << report.error().what;
     return spt_.classify_exit(ended, "", *report);
   }
-  /// The process that is the guest: the only child of the one that reports.
-  static pid_t guest_of(pid_t reporter) {
-    const std::string number = std::to_string(reporter);
-    std::ifstream children("/proc/" + number + "/task/" + number + "/children");
-    pid_t child = 0;
-    children >> child;
-    return child;
+  /// The process that is the guest: the only child of the one that reports, soon after the start.
+  /// 0: there is none.
+  pid_t guest_of(const std::string& id) {
+    const std::string number = std::to_string(find(launcher_, id).pid);
+    for (int tries = 0; tries < 500; ++tries) {
+      std::ifstream children("/proc/" + number + "/task/" + number + "/children");
+      pid_t child = 0;
+      if (children >> child) return child;
+      ::usleep(10'000);
+    }
+    return 0;
+  }
+  void kill_guest(const std::string& id, int signal) {
+    const pid_t guest = guest_of(id);
+    ASSERT_GT(guest, 0);
+    ::kill(guest, signal);
   }
 
   LauncherProcess process_;
@@ -64,7 +74,7 @@ TEST_F(LauncherTender, AnSptGuestAnswersFromAnEmptyRoot) {
       << launcher_.read_console(id, 0)->bytes;
 
   const agent::Instance instance = find(launcher_, id);
-  const pid_t guest = guest_of(instance.pid);
+  const pid_t guest = guest_of(id);
   ASSERT_GT(guest, 0);
   for (const pid_t pid : {instance.pid, guest}) {
     EXPECT_EQ(status_line(pid, "Uid").substr(0, 8), "19000000");
@@ -103,13 +113,13 @@ TEST_F(LauncherTender, AStopIsToldAsAnOrder) {
 
 TEST_F(LauncherTender, AGuestThatIsKilledByTheKernelIsALimit) {
   const std::string id = start_dns();
-  ::kill(guest_of(find(launcher_, id).pid), SIGKILL);
+  kill_guest(id, SIGKILL);
   EXPECT_EQ(reason(wait_exit(launcher_, id)).code, Code::killed_by_limit);
 }
 
 TEST_F(LauncherTender, AGuestThatFaultsIsAnAbort) {
   const std::string id = start_dns();
-  ::kill(guest_of(find(launcher_, id).pid), SIGSEGV);
+  kill_guest(id, SIGSEGV);
   const monitors::ExitReason why = reason(wait_exit(launcher_, id));
   EXPECT_EQ(why.code, Code::guest_abort);
   EXPECT_NE(why.what.find("signal 11"), std::string::npos) << why.what;

@@ -109,6 +109,9 @@ void act(const Boot& boot) {
     leave(static_cast<int>(number(rest)));
   } else if (word == "sleep") {
     sleep_for_ever();
+  } else if (word == "ready") {
+    say("ready\n");
+    sleep_for_ever();
   } else if (word == "spin") {
     for (volatile std::uint32_t i = 0;;) i = i + 1;
   } else if (word == "babble") {
