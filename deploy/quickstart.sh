@@ -78,7 +78,7 @@ expect 0 fleetctl push dns --to edge
 say "2. The network's client asks each device"
 for n in 1 2 3; do
   printf '%sclient$ dig +short @192.0.2.%d www.example.test%s\n' "$bold" $((10 + n)) "$off"
-  answer=$(lab_client dig +short +time=2 +tries=1 "@192.0.2.$((10 + n))" www.example.test)
+  answer=$(lab_client dig +short +time=3 +tries=1 "@192.0.2.$((10 + n))" www.example.test)
   echo "$answer"
   grep -qx '192.0.2.80' <<<"$answer" || { echo "error: expected 192.0.2.80 of the manifest's zone" >&2; exit 1; }
 done
@@ -87,7 +87,7 @@ say "3. Two broken releases, while the client asks on with fixed source ports"
 # One asker per device and source port: a line per question, "ok" or "lost".
 ask() {
   while :; do
-    if dig +short +time=1 +tries=1 -b "192.0.2.1#$((5300 + $1))" "@192.0.2.$((10 + $1))" www.example.test | grep -qx 192.0.2.80
+    if dig +short +time=3 +tries=1 -b "192.0.2.1#$((5300 + $1))" "@192.0.2.$((10 + $1))" www.example.test | grep -qx 192.0.2.80
     then echo ok; else echo lost; fi
     sleep 0.02
   done >"$LAB_DIR/asked-$1"
@@ -117,7 +117,7 @@ for n in 1 2 3; do
   echo "edge-$n, source port $((5300 + n)): $ok answered, $lost lost"
   ((ok > 50 && lost == 0)) || { echo "error: the client lost answers" >&2; exit 1; }
 done
-lab_client dig +short +time=2 @192.0.2.12 new.example.test | grep -qx 192.0.2.81 ||
+lab_client dig +short +time=3 @192.0.2.12 new.example.test | grep -qx 192.0.2.81 ||
   { echo "error: the new name is not answered" >&2; exit 1; }
 
 say "4. Looking around, stopping, starting, taking away"

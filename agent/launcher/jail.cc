@@ -156,18 +156,21 @@ bool wait_for_go() {
   return ::read(kGoFd, &word, 1) == 1;
 }
 
-void reset_signals() {
+/// A tender is the first process of its namespace, which loses an order to stop that comes before it
+/// listens. Blocked, the order waits; the tenders take it from a descriptor or by waiting for it.
+void reset_signals(const JailSpec& spec) {
   for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);  // a console whose reader died must not kill before PDEATHSIG does
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  if (spec.bare) ::sigaddset(&blocked, SIGTERM);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
 }
 
 /// Everything up to exec. Returns the step that failed, with errno.
 const char* run_jailed(const JailSpec& spec) {
   if (!wait_for_go()) return "parent";
-  reset_signals();
+  reset_signals(spec);
   if (::setsid() < 0) return "session";
   if (const char* failed = set_limits(spec)) return failed;
   if (const char* failed = enter_root(spec)) return failed;

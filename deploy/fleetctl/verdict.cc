@@ -80,6 +80,11 @@ std::string cause_line(const Reason& why, const AppManifest* manifest) {
       why.up_ms() > 0 ? " after " + proto::format_elapsed_ms(why.up_ms()) : std::string();
   switch (why.code()) {
     case fleet::v1::CODE_NO_ANSWER: {
+      if (why.probes_passed() > 0) {
+        return "image: the guest ran " + how_it_ran(why, manifest) +
+               " and was never healthy for long enough: " + std::to_string(why.probes_passed()) +
+               " of " + std::to_string(why.probes_total()) + " probes passed";
+      }
       const bool dns = manifest != nullptr && manifest->health().type() == fleet::v1::HEALTH_DNS;
       const unsigned port = manifest != nullptr ? health_port(*manifest) : 0;
       const std::string what = port == 0 ? "passed its health check"

@@ -34,7 +34,7 @@ echo
 asker() {  # asker NAME DIG-FLAGS
   local name=$1; shift
   while :; do
-    if dig +short +time=1 +tries=1 "$@" @192.0.2.11 www.example.test | grep -qx 192.0.2.80; then echo ok; else echo lost; fi
+    if dig +short +time=3 +tries=1 "$@" @192.0.2.11 www.example.test | grep -qx 192.0.2.80; then echo ok; else echo lost; fi
   done >"$LAB_DIR/asked-$name"
 }
 export -f asker; export LAB_DIR

@@ -89,7 +89,7 @@ stop() {
   monitor=
 }
 
-ask() { ip netns exec "$net" dig +time=1 +tries=1 @10.77.0.3 "$@"; }
+ask() { ip netns exec "$net" dig +time=3 +tries=1 @10.77.0.3 "$@"; }
 answers() { [[ $(ask +short "$@" 2>/dev/null) == "$want" ]]; }
 said() { grep -qF "$1" "$work/console"; }
 until_said() {

@@ -71,7 +71,7 @@ works_again
 
 # QEMU is gone (in the launcher's view of the disk), and then the agent starts anew. The app is one
 # for QEMU alone from here on.
-sed -i '/spt: /d' manifest.yml
+sed -i '/spt: /d; /hvt: /d' manifest.yml
 qemu=/usr/bin/qemu-system-x86_64
 in_launcher() { nsenter -m -r -t "${LAB_PIDS[launcher-1]}" "$@"; }
 in_launcher mount --bind /dev/null "$qemu"

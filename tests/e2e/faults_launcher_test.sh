@@ -46,7 +46,7 @@ dies_in "as the ports are switched" sendmsg 2
 dies_in "as the old guest's flows are dropped" sendmsg 3
 # In the trial, while the guest is probed: a release that takes its time.
 change "launcher$((++release))"
-sed -i 's/healthy_after: .*/healthy_after: 40/' manifest.yml
+sed -i 's/healthy_after: .*/healthy_after: 40/; s/timeout: .*/timeout: 2s/; s/deadline: .*/deadline: 60s/' manifest.yml
 fleetctl push dns --to edge --detach >/dev/null
 trial() { [[ $(fleetctl rollout show "$(newest_rollout)" --json | jq -r '.devices[0].state') == TRIAL ]]; }
 lab_wait 10 trial || die "no trial"

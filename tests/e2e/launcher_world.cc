@@ -186,9 +186,12 @@ monitors::Launch dns_launch(const std::string& id, agent::Ipv4 address,
   launch.app = "dns";
   launch.tag = "dns/1/a";
   launch.image = {monitors::Arch::x86_64, monitors::Family::fleet, boot, false, ""};
-  if (boot == monitors::Boot::spt) launch.image.devices = {{"service", true}, {"config", false}};
+  const bool solo5 = boot != monitors::Boot::pvh;
+  if (solo5) launch.image.devices = {{"service", true}, {"config", false}};
   const std::string image = build_folder() + "/images/dns/dns.x86_64." +
-                            (boot == monitors::Boot::spt ? "spt" : "virtio");
+                            (boot == monitors::Boot::spt   ? "spt"
+                             : boot == monitors::Boot::hvt ? "hvt"
+                                                           : "virtio");
   launch.kernel = agent::Fd(::open(image.c_str(), O_RDONLY | O_CLOEXEC));
   FLEET_ASSERT(launch.kernel);
   launch.memory_bytes = 16 * proto::kMiB;

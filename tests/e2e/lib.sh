@@ -31,7 +31,7 @@ expect() {
 live() { [[ $(fleetctl ps --json | jq -r --arg d "$1" '[.. | objects | select(.app? == "dns" and (.device? == $d or .name? == $d)) | .live_release // .release] | first') == "$2" ]]; }
 # all_live RELEASE N: on edge-1 to edge-N.
 all_live() { local n; for ((n = 1; n <= $2; n++)); do live "edge-$n" "$1" || return 1; done; }
-answers() { lab_client dig +short +time=1 +tries=1 "@192.0.2.$((10 + $1))" www.example.test | grep -qx 192.0.2.80; }
+answers() { lab_client dig +short +time=3 +tries=1 "@192.0.2.$((10 + $1))" www.example.test | grep -qx 192.0.2.80; }
 # ask_on N: a client asks device N over and over, from another source port each time; until
 # none_lost N, which wants every question answered.
 ask_on() {

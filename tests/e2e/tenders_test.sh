@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # fleet-spt and fleet-hvt with guests that do all that they should not: each must end as it should,
 # say why, and leave nothing behind. tenders_test.sh [spt|hvt]... (spt)
-# hvt needs a KVM that works: lab/kvm.sh runs this inside a machine that has one. Plain bash, so
+# hvt needs a KVM that works: hvt_test.sh runs this inside a machine that has one. Plain bash, so
 # that it runs there too.
 set -uo pipefail
 

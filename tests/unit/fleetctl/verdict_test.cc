@@ -78,6 +78,16 @@ TEST(Verdict, APushThatTakesItselfBackReadsLikeTheTranscript) {
   EXPECT_EQ(exit_code_of(rollout, false), ExitCode::rollout_failed);
 }
 
+TEST(Verdict, AnAnswerNowAndThenIsNotNever) {
+  Rollout rollout = taken_back();
+  for (auto& device : *rollout.mutable_devices()) device.mutable_why()->set_probes_passed(17);
+  const auto manifest = dns_manifest();
+  const Lines lines = verdict_lines({rollout, &manifest, "manifest.yml:45", false});
+  EXPECT_EQ(lines.at(1),
+            "  cause     image: the guest ran (up 10.1s, 3.1 of 16 MiB, 0 restarts) and was never "
+            "healthy for long enough: 17 of 18 probes passed");
+}
+
 TEST(Verdict, AFirstInstallThatFailsHasNothingToGoBackTo) {
   Rollout rollout = rollout_of(fleet::v1::ROLLOUT_FAILED, 500);
   auto& device = add_reverted(rollout, "edge-1", 400);
