@@ -156,8 +156,8 @@ bool wait_for_go() {
   return ::read(kGoFd, &word, 1) == 1;
 }
 
-/// A tender is the first process of its namespace, which loses an order to stop that comes before it
-/// listens. Blocked, the order waits; the tenders take it from a descriptor or by waiting for it.
+/// A tender is the first process of its namespace, which loses an order to stop that comes before
+/// it listens. Blocked, the order waits; the tenders take it from a descriptor or by waiting.
 void reset_signals(const JailSpec& spec) {
   for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);  // a console whose reader died must not kill before PDEATHSIG does
