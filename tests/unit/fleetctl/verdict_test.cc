@@ -80,7 +80,10 @@ TEST(Verdict, APushThatTakesItselfBackReadsLikeTheTranscript) {
 
 TEST(Verdict, AnAnswerNowAndThenIsNotNever) {
   Rollout rollout = taken_back();
-  for (auto& device : *rollout.mutable_devices()) device.mutable_why()->set_probes_passed(17);
+  for (auto& device : *rollout.mutable_devices()) {
+    device.mutable_why()->set_probes_passed(17);
+    device.mutable_why()->set_probes_total(18);
+  }
   const auto manifest = dns_manifest();
   const Lines lines = verdict_lines({rollout, &manifest, "manifest.yml:45", false});
   EXPECT_EQ(lines.at(1),
