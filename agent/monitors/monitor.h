@@ -85,6 +85,9 @@ struct ExitReason {
   std::string what;                       // "the guest ended with status 3 after 1.2s"
 };
 
+/// How long an ended instance lived, for the end of a sentence: " after 0.02s".
+std::string after(const agent::Instance& ended);
+
 class Monitor {
  public:
   virtual ~Monitor() = default;

@@ -196,8 +196,8 @@ std::string solo5_probe_guest(Target target) {
   std::uint8_t* manifest = file.manifest + abi::kManifestNotePadding;
   std::memcpy(manifest, head, sizeof head);
   std::memcpy(manifest + offsetof(abi::Manifest, entries), &reserved, sizeof reserved);
-  const std::span code = target == Target::hvt ? std::as_bytes(std::span(kHvtCode))
-                                               : std::as_bytes(std::span(kSptCode));
+  std::span<const std::byte> code = std::as_bytes(std::span(kSptCode));
+  if (target == Target::hvt) code = std::as_bytes(std::span(kHvtCode));
   std::memcpy(file.code, code.data(), code.size());
   file.halt.status = kProbeStatus;
   return std::string(reinterpret_cast<const char*>(&file), sizeof file);

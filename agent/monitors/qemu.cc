@@ -63,11 +63,6 @@ std::string last_line(std::string_view text) {
   return std::string(text.substr(at == std::string_view::npos ? 0 : at + 1).substr(0, 200));
 }
 
-std::string after(const agent::Instance& ended) {
-  const std::uint64_t lived = ended.exited_ms - ended.started_ms;
-  return " after " + std::to_string(lived / 1000) + "." + std::to_string(lived % 1000 / 100) + " s";
-}
-
 bool contains(std::string_view text, std::string_view word) {
   return text.find(word) != std::string_view::npos;
 }

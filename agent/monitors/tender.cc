@@ -104,11 +104,6 @@ Status add_foreign_words(const Launch& launch, std::vector<std::string>& words) 
   return {};
 }
 
-std::string after(const agent::Instance& ended) {
-  const std::uint64_t lived = ended.exited_ms - ended.started_ms;
-  return " after " + std::to_string(lived / 1000) + "." + std::to_string(lived % 1000 / 100) + " s";
-}
-
 /// The code of that name among those with which a guest can end.
 Code end_code(std::string_view name) {
   for (const Code code : {Code::guest_exit, Code::guest_abort, Code::killed_by_limit,

@@ -94,7 +94,9 @@ std::string cause_line(const Reason& why, const AppManifest* manifest) {
     case fleet::v1::CODE_UNHEALTHY:
       return "image: the guest ran " + how_it_ran(why, manifest) + " and failed its health check";
     case fleet::v1::CODE_GUEST_EXIT: return "image: the guest ended by itself" + exit + after;
-    case fleet::v1::CODE_GUEST_ABORT: return "image: the guest crashed" + exit + after;
+    case fleet::v1::CODE_GUEST_ABORT:
+      return why.text().empty() ? "image: the guest crashed" + exit + after
+                                : "image: " + visible(why.text());
     case fleet::v1::CODE_CRASH_LOOP:
       return "image: the guest crashed again and again" + exit + " " + how_it_ran(why, manifest);
     case fleet::v1::CODE_KILLED_BY_LIMIT:

@@ -200,7 +200,7 @@ TEST(Probe, AnHvtThatCouldNotBeginTellsNothingOfQemu) {
   const auto results = probe_monitors(launcher, kQuick);
   ASSERT_TRUE(results.has_value());
   EXPECT_EQ(order(*results), "spt qemu/kvm qemu/tcg hvt! ");
-  EXPECT_EQ(results->back().evidence, "KVM: no machine: Bad address after 0.0 s");
+  EXPECT_EQ(results->back().evidence, "KVM: no machine: Bad address after 0.01s");
 }
 
 TEST(Probe, TheTendersGuestIsASolo5Image) {

@@ -139,7 +139,7 @@ TEST(Qemu, EveryEndHasItsReason) {
     const char* words;
   };
   const Case cases[] = {
-      {33 << 8, false, false, "", Code::guest_exit, "status 0 after 1.2 s"},
+      {33 << 8, false, false, "", Code::guest_exit, "status 0 after 1.25s"},
       {(33 + 2 * 3) << 8, false, false, "", Code::guest_exit, "status 3"},
       {97 << 8, false, false, "", Code::guest_abort, "aborted"},
       {0, false, false, "", Code::guest_abort, "without a word"},

@@ -132,7 +132,7 @@ TEST(TenderMonitor, TheReportSaysWhyItEnded) {
   const EndCase cases[] = {
       {3 << 8, false, false,
        R"({"reason":"guest_exit","status":3,"signal":0,"what":"the guest ended with status 3"})",
-       Code::guest_exit, 3, "the guest ended with status 3 after 1.2 s"},
+       Code::guest_exit, 3, "the guest ended with status 3 after 1.25s"},
       {139 << 8, false, false,
        R"({"reason":"guest_abort","status":0,"signal":11,"what":"the guest faulted by signal 11"})",
        Code::guest_abort, 0, "faulted by signal 11"},
