@@ -1,144 +1,126 @@
-// Figures of fleet-spt beside QEMU, and beside Solo5's own tender where PATH has it:
-// how fast a guest starts, ends and answers, and what it costs. One run is one comparison; a line
-// of JSON per row goes to stdout, a table to stderr. Needs root. tender_bench [REPEATS]
+// Figures of our tenders as plain programs, beside Solo5's own where PATH has them, and QEMU: how
+// fast a guest says its first word, ends and answers, and what memory it costs beyond its own.
+// Needs root; hvt needs a KVM that is true (tests/bench/hvt.sh). tender_bench [spt|hvt] [REPEATS]
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
-#include <sstream>
-#include <string>
-#include <vector>
 
+#include "agent/monitors/config_volume.h"
 #include "agent/monitors/qemu.h"
-#include "agent/monitors/tender.h"
+#include "tests/bench/bench.h"
 #include "tests/e2e/launcher_world.h"
-
-extern char** environ;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Words = std::vector<std::string>;
+using bench::Figure;
+using bench::Words;
 
-constexpr agent::Ipv4 kGuest{0x0ad54d02};  // 10.213.77.2
+constexpr agent::Ipv4 kGuest{0x0a4d0002};  // 10.77.0.2
+constexpr char kGuestText[] = "10.77.0.2";
+constexpr char kGuestMac[] = "52:54:00:00:00:02";
 constexpr int kManyGuests = 100;
+constexpr std::uint64_t kGuestEnd = 4 << 20;  // of the guests with --mem=4
 
-double ms_since(Clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
-
-// A row: ours, the peer's, and how many times the peer's ours is.
-void show(const char* what, const char* unit, double ours, const char* peer, double theirs) {
-  const double ratio = theirs > 0 ? ours / theirs : 0;
-  std::printf("{\"row\":\"%s\",\"unit\":\"%s\",\"fleet-spt\":%.3f", what, unit, ours);
-  if (theirs > 0) {
-    std::printf(",\"peer\":\"%s\",\"theirs\":%.3f,\"ratio\":%.3f", peer, theirs, ratio);
-  }
-  std::printf("}\n");
-  std::fflush(stdout);
-  std::fprintf(stderr, "%-44s %10.3f %-3s", what, ours, unit);
-  if (theirs > 0) std::fprintf(stderr, "  %s %.3f  (%.3f of it)", peer, theirs, ratio);
-  std::fprintf(stderr, "\n");
-}
-
-struct Process {
-  pid_t pid = 0;
-  int console = -1;
+/// One monitor of a row. The DNS image is told everything by its config volume.
+struct Contender {
+  std::string name;
+  Words hello;                          // a guest that says a word and ends; empty: has none
+  Words ready;                          // a guest that says a word and sleeps
+  Words dns;                            // the DNS image on the tap
+  std::vector<bench::Passed> files = {};  // of dns
+  int end_with = SIGTERM;
 };
 
-Process spawn(const Words& words) {
-  int ends[2];
-  if (::pipe(ends) != 0) std::abort();
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-  ::posix_spawn_file_actions_addclose(&actions, ends[0]);
-  ::posix_spawn_file_actions_addclose(&actions, ends[1]);
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  Process made;
-  const int failed = ::posix_spawnp(&made.pid, arguments[0], &actions, nullptr, arguments.data(),
-                                    environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  made.console = ends[0];
-  if (failed != 0) made.pid = 0;
-  return made;
-}
-
-// Until the first console byte; false: it ended without one.
-bool wait_for_word(const Process& process) {
-  char byte = 0;
-  return ::read(process.console, &byte, 1) == 1;
-}
-
-int wait_for_end(Process& process) {
-  int status = 0;
-  ::waitpid(process.pid, &status, 0);
-  ::close(process.console);
-  return status;
-}
-
-struct Hello {
-  double word_ms = 0;
-  double end_ms = 0;
-};
-
-// Start to the first console byte, and to the end, of a guest that says a word.
-Hello time_hello(const Words& command, int repeats) {
-  std::vector<double> word;
-  std::vector<double> end;
+/// Each contender's median of `one`, taking turns; negative: it cannot do it.
+std::vector<Figure> take_turns(const std::vector<Contender>& all, int repeats,
+                               const std::function<double(const Contender&)>& one) {
+  std::vector<std::vector<double>> times(all.size());
   for (int i = 0; i < repeats; ++i) {
-    const auto begin = Clock::now();
-    Process process = spawn(command);
-    if (process.pid == 0 || !wait_for_word(process)) return {};
-    word.push_back(ms_since(begin));
-    if (wait_for_end(process) != 0) return {};
-    end.push_back(ms_since(begin));
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      const double value = one(all[c]);
+      if (value > 0) times[c].push_back(value);
+    }
   }
-  return {median(word), median(end)};
+  std::vector<Figure> figures;
+  for (std::size_t c = 0; c < all.size(); ++c) {
+    figures.push_back({all[c].name, times[c].empty() ? -1 : bench::median(times[c])});
+  }
+  return figures;
 }
 
-// Start by the launcher, all of its jail included, to the first DNS answer.
-double time_answer(agent::SocketLauncher& launcher, const monitors::Monitor& monitor,
-                   monitors::Boot boot, int repeats) {
-  std::vector<double> times;
-  const agent::Fd socket = e2e::client_socket(0);
-  for (int i = 0; i < repeats; ++i) {
-    const std::string id = e2e::new_id();
-    auto request = monitor.command(e2e::dns_launch(id, kGuest, "192.0.2.10", boot));
-    if (!request) std::abort();
-    const auto begin = Clock::now();
-    if (const auto started = launcher.start(std::move(*request)); !started) {
-      std::fprintf(stderr, "%s\n", started.error().what.c_str());
-      std::abort();
-    }
-    while (e2e::ask(socket, e2e::kDeviceAddress, 53, 2).empty()) {
-      if (ms_since(begin) > 20'000) std::abort();
-    }
-    times.push_back(ms_since(begin));
-    if (!launcher.stop(id, 0)) std::abort();
-    e2e::wait_exit(launcher, id);
-    if (!launcher.remove(id)) std::abort();
-  }
-  return median(times);
+double time_hello(const Contender& who, bool to_the_end) {
+  if (who.hello.empty()) return -1;
+  const auto begin = bench::Clock::now();
+  bench::Process process = bench::spawn(who.hello);
+  if (process.pid == 0) return -1;
+  const bool said = bench::wait_for_word(process);
+  const double word_ms = bench::ms_since(begin);
+  const int status = bench::wait_for_end(process);
+  if (!said || status != 0) return -1;
+  return to_the_end ? bench::ms_since(begin) : word_ms;
 }
 
-// KiB of private memory that are not the guest's own (which lies below `guest_end`).
+/// Start to the first sign of life that `answered` sees on the tap.
+double time_answer(const Contender& who, const std::function<bool()>& answered) {
+  if (who.dns.empty()) return -1;
+  const auto begin = bench::Clock::now();
+  bench::Process process = bench::spawn(who.dns, who.files);
+  if (process.pid == 0) return -1;
+  double took = -1;
+  while (bench::ms_since(begin) < 30'000) {
+    if (!answered()) continue;
+    took = bench::ms_since(begin);
+    break;
+  }
+  bench::end(process, who.end_with);
+  return took;
+}
+
+std::uint16_t checksum(const void* bytes, std::size_t size) {
+  const auto* words = static_cast<const std::uint16_t*>(bytes);
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < size / 2; ++i) sum += words[i];
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum);
+}
+
+/// One echo request; true if an answer to any of ours comes within a millisecond.
+bool ping(int socket) {
+  icmphdr request{};
+  request.type = ICMP_ECHO;
+  request.un.echo.id = static_cast<std::uint16_t>(::getpid());
+  request.checksum = checksum(&request, sizeof request);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(kGuest.value);
+  ::sendto(socket, &request, sizeof request, 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  pollfd ready{socket, POLLIN, 0};
+  while (::poll(&ready, 1, 1) == 1) {
+    unsigned char packet[256];
+    const ssize_t got = ::recv(socket, packet, sizeof packet, 0);
+    const std::size_t header = (packet[0] & 15U) * 4U;
+    if (got >= static_cast<ssize_t>(header + sizeof(icmphdr)) && packet[header] == ICMP_ECHOREPLY) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// KiB of private memory that lie above the guest's own.
 double private_beyond(pid_t pid, std::uint64_t guest_end) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/smaps");
   std::string line;
@@ -148,44 +130,143 @@ double private_beyond(pid_t pid, std::uint64_t guest_end) {
     unsigned long long from = 0;
     unsigned long long to = 0;
     double size = 0;
-    if (std::sscanf(line.c_str(), "%llx-%llx ", &from, &to) == 2) own = to <= guest_end;
+    if (std::sscanf(line.c_str(), "%llx-%llx ", &from, &to) == 2) {
+      // hvt maps the guest's memory anywhere, as one piece of exactly its size.
+      own = to <= guest_end || to - from == guest_end;
+    }
     if (std::sscanf(line.c_str(), "Private_%*[A-Za-z]: %lf kB", &size) == 1 && !own) kib += size;
   }
   return kib;
 }
 
-std::vector<pid_t> children_of(pid_t pid) {
-  const std::string number = std::to_string(pid);
-  std::ifstream list("/proc/" + number + "/task/" + number + "/children");
-  std::vector<pid_t> out;
-  for (pid_t child = 0; list >> child;) out.push_back(child);
-  return out;
-}
-
-// Many guests that say a word and sleep: started one after the other, all heard, then counted.
-void measure_many(const Words& command, std::uint64_t memory_bytes) {
-  std::vector<Process> guests;
-  const auto begin = Clock::now();
-  for (int i = 0; i < kManyGuests; ++i) guests.push_back(spawn(command));
-  for (const Process& guest : guests) {
-    if (guest.pid == 0 || !wait_for_word(guest)) std::abort();
+/// Many guests that say a word and sleep: started one after the other and all heard (ms), and what
+/// each has beyond its own memory (KiB).
+std::pair<double, double> measure_many(const Contender& who) {
+  if (who.ready.empty()) return {-1, -1};
+  std::vector<bench::Process> guests;
+  const auto begin = bench::Clock::now();
+  for (int i = 0; i < kManyGuests; ++i) guests.push_back(bench::spawn(who.ready));
+  bool heard = true;
+  for (const bench::Process& guest : guests) {
+    heard = heard && guest.pid != 0 && bench::wait_for_word(guest);
   }
-  const double all_ms = ms_since(begin);
+  const double all_ms = bench::ms_since(begin);
   double kib = 0;
-  for (const Process& guest : guests) {
-    kib += private_beyond(guest.pid, memory_bytes);
-    for (const pid_t child : children_of(guest.pid)) kib += private_beyond(child, memory_bytes);
+  for (const bench::Process& guest : guests) {
+    kib += private_beyond(guest.pid, kGuestEnd);
+    for (const pid_t child : bench::children_of(guest.pid)) {
+      kib += private_beyond(child, kGuestEnd);
+    }
   }
-  for (Process& guest : guests) {
-    ::kill(guest.pid, SIGTERM);
-    wait_for_end(guest);
-  }
-  show("100 guests of 4 MiB, started and heard", "ms", all_ms, "", 0);
-  show("private memory beyond the guest's own", "KiB", kib / kManyGuests, "", 0);
+  for (bench::Process& guest : guests) bench::end(guest, SIGTERM);
+  return heard ? std::pair{all_ms, kib / kManyGuests} : std::pair{-1.0, -1.0};
 }
 
-bool in_path(const char* program) {
-  return e2e::run({"sh", "-c", std::string("command -v ") + program + " >/dev/null"}) == 0;
+/// A network namespace of our own with the tap that every guest gets. Carrier comes and goes with
+/// the guests; the neighbour is told, so that no row waits for ARP's second.
+int make_tap() {
+  if (::unshare(CLONE_NEWNET) != 0) std::abort();
+  const std::vector<Words> steps = {
+      {"ip", "link", "set", "lo", "up"},
+      {"ip", "tuntap", "add", "bench0", "mode", "tap"},
+      {"ip", "addr", "add", "10.77.0.1/24", "dev", "bench0"},
+      {"ip", "link", "set", "bench0", "up"},
+      {"ip", "neigh", "replace", kGuestText, "lladdr", kGuestMac, "dev", "bench0", "nud",
+       "permanent"},
+  };
+  for (const Words& step : steps) {
+    if (e2e::run(step) != 0) std::abort();
+  }
+  return ::socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+}
+
+/// Out of the way of the numbers that files are to have in a started program.
+int high(int descriptor) { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 100); }
+
+int open_tap() {
+  const int tap = high(agent::Fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)).get());
+  ifreq request{};
+  std::strcpy(request.ifr_name, "bench0");
+  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  if (tap < 0 || ::ioctl(tap, TUNSETIFF, &request) != 0) std::abort();
+  return tap;
+}
+
+/// A tender, ours or Solo5's: they take the same words.
+Contender tender(const std::string& name, const std::string& program, const std::string& target,
+                 const std::string& volume, const Words& extra = {}) {
+  const std::string build = FLEET_BINARY_DIR;
+  const std::string guest = build + "/images/tender/guest0.x86_64." + target;
+  const auto words = [&](const Words& behind) {
+    Words all = {program};
+    all.insert(all.end(), extra.begin(), extra.end());
+    all.insert(all.end(), behind.begin(), behind.end());
+    return all;
+  };
+  return {name, words({"--mem=4", guest, "hello"}), words({"--mem=4", guest, "ready"}),
+          words({"--mem=16", "--net:service=bench0", std::string("--net-mac:service=") + kGuestMac,
+                 "--block:config=" + volume, build + "/images/dns/dns.x86_64." + target})};
+}
+
+/// QEMU's microvm with the virtio image. Its tap is opened for each start, so that it goes with the
+/// guest.
+Contender qemu(const agent::StartRequest& request) {
+  Contender made{"qemu/tcg", {}, {}, {"qemu-system-x86_64"}, {}, SIGKILL};
+  made.dns.insert(made.dns.end(), request.arguments.begin(), request.arguments.end());
+  for (std::size_t i = 0; i < request.files.size(); ++i) {
+    made.files.push_back({high(request.files[i].get()), agent::kFirstFileFd + static_cast<int>(i)});
+  }
+  return made;
+}
+
+/// A row of ours as it is, and one of ours as the agent starts it: with a word of the guest's end.
+/// The contenders begin with these two.
+void show_both(const std::string& row, const std::string& unit, std::vector<Figure> figures) {
+  Figure with_report = figures[1];
+  figures.erase(figures.begin() + 1);
+  bench::show(row, unit, figures);
+  with_report.name = figures[0].name;
+  figures[0] = with_report;
+  bench::show(row + ", with exit report", unit, figures);
+}
+
+void compare_hello(const std::vector<Contender>& all, int repeats) {
+  show_both("hello, start to first console byte", "ms",
+            take_turns(all, repeats, [](const Contender& one) { return time_hello(one, false); }));
+  show_both("hello, start to exit", "ms",
+            take_turns(all, repeats, [](const Contender& one) { return time_hello(one, true); }));
+}
+
+void compare_answers(const std::vector<Contender>& all, int repeats) {
+  const int icmp = make_tap();
+  const agent::Fd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto with_tap = [](const Contender& one, const std::function<bool()>& answered) {
+    Contender who = one;
+    const agent::Fd tap(one.name == "qemu/tcg" ? open_tap() : -1);
+    if (tap) who.files.push_back({tap.get(), agent::kFirstTapFd});
+    return time_answer(who, answered);
+  };
+  show_both("dns image, start to first answered ping", "ms",
+            take_turns(all, repeats, [&](const Contender& one) {
+              return with_tap(one, [icmp] { return ping(icmp); });
+            }));
+  show_both("dns image, start to first DNS answer", "ms",
+            take_turns(all, repeats, [&](const Contender& one) {
+              return with_tap(one, [&udp] { return !e2e::ask(udp, kGuestText, 53, 1).empty(); });
+            }));
+  ::close(icmp);
+}
+
+void compare_many(const std::vector<Contender>& all) {
+  std::vector<Figure> time;
+  std::vector<Figure> memory;
+  for (const Contender& one : all) {
+    const auto [ms, kib] = measure_many(one);
+    time.push_back({one.name, ms});
+    memory.push_back({one.name, kib});
+  }
+  show_both("100 guests of 4 MiB, started and heard", "ms", time);
+  show_both("private memory beyond the guest's own", "KiB", memory);
 }
 
 }  // namespace
@@ -193,35 +274,42 @@ bool in_path(const char* program) {
 int main(int argc, char** argv) {
   // Where the tenders' exit reports go.
   if (std::freopen("/dev/null", "r+", stdin) == nullptr) std::abort();
-  const int repeats = argc > 1 ? std::max(1, std::atoi(argv[1])) : 30;
-  const std::string build = FLEET_BINARY_DIR;
-  const std::string guest = build + "/images/tender/guest0.x86_64.spt";
-  const std::string spt = build + "/bin/fleet-spt";
-  e2e::enter_namespaces();
+  const std::string target = argc > 1 ? argv[1] : "spt";
+  const int repeats = argc > 2 ? std::max(1, std::atoi(argv[2])) : 30;
+  if (target != "spt" && target != "hvt") {
+    std::fprintf(stderr, "error: %s: spt or hvt is expected\n", target.c_str());
+    return 2;
+  }
+  const bool spt = target == "spt";
+  const auto boot = spt ? monitors::Boot::spt : monitors::Boot::hvt;
+  char volume[] = "/tmp/tender-bench.XXXXXX";
+  if (::mkstemp(volume) < 0) std::abort();
+  const auto bytes =
+      monitors::config_volume(e2e::dns_launch("", kGuest, "192.0.2.10", boot).config);
+  if (!bytes) std::abort();
+  std::ofstream(volume) << *bytes;
 
-  const Hello ours = time_hello({spt, "--mem=4", guest, "hello"}, repeats);
-  // As the agent starts it: with the process that reports.
-  const Hello told = time_hello({spt, "--mem=4", "--exit-report=@0", guest, "hello"}, repeats);
-  const Hello echo = time_hello({"/bin/echo", "hello"}, repeats);
-  const bool upstream = in_path("solo5-spt");
-  const Hello theirs =
-      upstream ? time_hello({"solo5-spt", "--mem=4", guest, "hello"}, repeats) : Hello{};
-  if (!upstream) std::fprintf(stderr, "solo5-spt is not in PATH: no row of it\n");
-  show("hello, start to first console byte", "ms", ours.word_ms, "solo5-spt", theirs.word_ms);
-  show("hello, start to exit", "ms", ours.end_ms, "solo5-spt", theirs.end_ms);
-  show("hello, start to exit, with exit report", "ms", told.end_ms, "/bin/echo", echo.end_ms);
+  const std::string program = std::string(FLEET_BINARY_DIR) + "/bin/fleet-" + target;
+  const std::string upstream = "solo5-" + target;
+  std::vector<Contender> all = {tender("fleet-" + target, program, target, volume)};
+  all.push_back(tender("with exit report", program, target, volume, {"--exit-report=@0", "--stop-grace-ms=0"}));
+  if (bench::in_path(upstream)) {
+    all.push_back(tender(upstream, upstream, target, volume));
+  } else {
+    std::fprintf(stderr, "%s is not in PATH: no figures of it\n", upstream.c_str());
+  }
+  std::vector<Contender> programs = all;
+  programs.push_back({"/bin/echo", {"/bin/echo", "hello"}, {}, {}});
+  compare_hello(programs, repeats);
+  compare_many(all);
 
-  e2e::LauncherProcess process;
-  if (!process.start()) std::abort();
-  agent::SocketLauncher launcher(process.socket());
-  if (!launcher.publish({{{}, agent::Protocol::udp, 53, kGuest, 53}})) std::abort();
-  const monitors::TenderMonitor tender(monitors::Target::spt);
-  const monitors::QemuMonitor qemu(monitors::Accelerator::tcg);
-  const int answers = std::max(1, repeats / 3);
-  const double by_spt = time_answer(launcher, tender, monitors::Boot::spt, answers);
-  const double by_qemu = time_answer(launcher, qemu, monitors::Boot::pvh, answers);
-  show("dns in its jail, start to first answer", "ms", by_spt, "qemu/tcg", by_qemu);
-
-  measure_many({spt, "--mem=4", "--exit-report=@0", guest, "ready"}, 4 << 20);
+  const monitors::QemuMonitor monitor(monitors::Accelerator::tcg);
+  auto request = monitor.command(
+      e2e::dns_launch("", kGuest, "192.0.2.10", monitors::Boot::pvh));
+  if (!request) std::abort();
+  // Inside an emulated machine a second emulation says nothing.
+  if (spt) all.push_back(qemu(*request));
+  compare_answers(all, std::max(1, repeats / 3));
+  ::unlink(volume);
   return 0;
 }
