@@ -94,8 +94,4 @@ std::vector<pid_t> children_of(pid_t pid) {
   return out;
 }
 
-bool in_path(const std::string& program) {
-  return std::system(("command -v " + program + " >/dev/null").c_str()) == 0;
-}
-
 }  // namespace bench

@@ -20,7 +20,7 @@ double median(std::vector<double> values);
 
 struct Figure {
   std::string name;  // "fleet-spt", "solo5-spt"
-  double value = -1;  // negative: this one could not be measured, and is left out
+  double value = -1;  // negative: it could not be measured, and is left out
 };
 /// A line of JSON to stdout and one of a table to stderr. The first figure is ours; each further one
 /// is a peer's, with how many times the peer's ours is.
@@ -45,6 +45,5 @@ int wait_for_end(Process& process);
 /// Kills it, waits.
 void end(Process& process, int signal);
 std::vector<pid_t> children_of(pid_t pid);
-bool in_path(const std::string& program);
 
 }  // namespace bench

@@ -1,5 +1,5 @@
-// Figures of guests as devices run them: started by the launcher in their jails. The first answer of
-// a cold DNS guest beside QEMU's, and how many DNS guests of which size one host starts and holds,
+// Figures of guests as devices run them: started by the launcher in their jails. The first answer
+// of a cold DNS guest beside QEMU's, and how many DNS guests of which size one host starts and holds,
 // with the limit that ends it. Needs root. launcher_bench [REPEATS]
 #include <algorithm>
 #include <cstdlib>

@@ -57,7 +57,8 @@ std::vector<Figure> take_turns(const std::vector<Contender>& all, int repeats,
   }
   std::vector<Figure> figures;
   for (std::size_t c = 0; c < all.size(); ++c) {
-    figures.push_back({all[c].name, times[c].empty() ? -1 : bench::median(times[c])});
+    const bool none = times[c].empty();
+    figures.push_back({all[c].name, none ? -1 : bench::median(times[c])});
   }
   return figures;
 }
@@ -269,6 +270,10 @@ void compare_many(const std::vector<Contender>& all) {
   show_both("private memory beyond the guest's own", "KiB", memory);
 }
 
+bool in_path(const std::string& program) {
+  return e2e::run({"sh", "-c", "command -v " + program + " >/dev/null"}) == 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -293,7 +298,7 @@ int main(int argc, char** argv) {
   const std::string upstream = "solo5-" + target;
   std::vector<Contender> all = {tender("fleet-" + target, program, target, volume)};
   all.push_back(tender("with exit report", program, target, volume, {"--exit-report=@0", "--stop-grace-ms=0"}));
-  if (bench::in_path(upstream)) {
+  if (in_path(upstream)) {
     all.push_back(tender(upstream, upstream, target, volume));
   } else {
     std::fprintf(stderr, "%s is not in PATH: no figures of it\n", upstream.c_str());
