@@ -22,8 +22,8 @@ struct Figure {
   std::string name;  // "fleet-spt", "solo5-spt"
   double value = -1;  // negative: it could not be measured, and is left out
 };
-/// A line of JSON to stdout and one of a table to stderr. The first figure is ours; each further one
-/// is a peer's, with how many times the peer's ours is.
+/// A line of JSON to stdout and one of a table to stderr. The first figure is ours; each further
+/// one is a peer's, with how many times the peer's ours is.
 void show(const std::string& row, const std::string& unit, const std::vector<Figure>& figures);
 
 /// A descriptor that a program is to have under another number.

@@ -1,6 +1,6 @@
 // Figures of guests as devices run them: started by the launcher in their jails. The first answer
-// of a cold DNS guest beside QEMU's, and how many DNS guests of which size one host starts and holds,
-// with the limit that ends it. Needs root. launcher_bench [REPEATS]
+// of a cold DNS guest beside QEMU's, and how many DNS guests of which size one host starts and
+// holds, with the limit that ends it. Needs root. launcher_bench [REPEATS]
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>

@@ -297,7 +297,8 @@ int main(int argc, char** argv) {
   const std::string program = std::string(FLEET_BINARY_DIR) + "/bin/fleet-" + target;
   const std::string upstream = "solo5-" + target;
   std::vector<Contender> all = {tender("fleet-" + target, program, target, volume)};
-  all.push_back(tender("with exit report", program, target, volume, {"--exit-report=@0", "--stop-grace-ms=0"}));
+  all.push_back(tender("with exit report", program, target, volume,
+                       {"--exit-report=@0", "--stop-grace-ms=0"}));
   if (in_path(upstream)) {
     all.push_back(tender(upstream, upstream, target, volume));
   } else {
