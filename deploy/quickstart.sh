@@ -70,6 +70,12 @@ done
 all_online() { [[ $(fleetctl devices --json | grep -o '"online": *true' | wc -l) == 3 ]]; }
 lab_wait 30 all_online || { tail -n 3 "$LAB_DIR"/edge-*/agent.log >&2; lab_fail "not all devices came online"; }
 
+# Each agent ran a guest in every way that its host has. An app gets the first usable way that takes
+# one of its images; the push says which.
+say "What runs a unikernel here, and why"
+printf '%sedge-1$ fleet-agent status%s\n' "$bold" "$off"
+lab_as_agent 1 fleet-agent status --state-dir "$LAB_DIR/edge-1/state"
+
 say "1. The first push"
 mkdir "$LAB_DIR/dns"; cp -r "$images/dns/." "$LAB_DIR/dns/"
 cd "$LAB_DIR/dns"
