@@ -177,6 +177,7 @@ Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& f
   Ends report;
   if (program != ProgramId::qemu) {
     spec.bare = true;
+    spec.traces = program == ProgramId::spt;
     TRY(report, make_pipe("report"));
     entry.report_pipe = std::move(report.read);
     spec.exit_report = report.write.get();

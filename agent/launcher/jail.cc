@@ -186,7 +186,7 @@ const char* run_jailed(const JailSpec& spec) {
   arguments.push_back(nullptr);
   // One malloc arena: each further one reserves 64 MiB of the address space that is limited.
   const char* environment[] = {"PATH=/usr/bin", "LANG=C", "HOME=/", "MALLOC_ARENA_MAX=1", nullptr};
-  if (const char* failed = apply_filter()) return failed;
+  if (const char* failed = apply_filter(spec)) return failed;
   if (const char* failed = set_memory_limit(spec)) return failed;
   if (spec.bare) {
     ::syscall(SYS_execveat, kProgramFd, "", arguments.data(), environment, AT_EMPTY_PATH);

@@ -15,6 +15,7 @@ namespace launcher {
 struct JailSpec {
   std::string program;                 // below /usr, unless bare
   bool bare = false;                   // a static program: empty root, KVM as kKvmFd
+  bool traces = false;                 // it reads the registers of its own child (fleet-spt)
   std::vector<std::string> arguments;  // argv[1..]
   std::uint32_t uid = 0;               // also the gid; never 0
   std::uint32_t memory_max_mib = 0;    // address space gets kAddressSpaceExtraMib more
@@ -39,6 +40,6 @@ proto::Result<pid_t> start_in_jail(const JailSpec& spec);
 /// The steps inside the new process, in jail_root.cc and jail_filter.cc. Return nullptr, or the
 /// step that failed with errno set.
 const char* enter_root(const JailSpec& spec);
-const char* apply_filter();
+const char* apply_filter(const JailSpec& spec);
 
 }  // namespace launcher

@@ -12,6 +12,19 @@ void add_string(Text& json, std::string_view text) {
   json.add("\"");
 }
 
+void add_trap(Text& json, const Trap& trap) {
+  json.add(",\"trap\":{\"kind\":");
+  add_string(json, trap.kind);
+  if (trap.pc) json.add_all(",\"pc\":\"", Hex{*trap.pc}, "\"");
+  if (trap.address) json.add_all(",\"address\":\"", Hex{*trap.address}, "\"");
+  if (trap.register_count > 0) json.add(",\"registers\":{");
+  for (std::size_t i = 0; i < trap.register_count; ++i) {
+    const TrapRegister& one = trap.registers[i];
+    json.add_all(i == 0 ? "\"" : ",\"", one.name, "\":\"", Hex{one.value}, "\"");
+  }
+  json.add(trap.register_count > 0 ? "}}" : "}");
+}
+
 }  // namespace
 
 Text to_json(const ExitReport& report) {
@@ -24,7 +37,7 @@ Text to_json(const ExitReport& report) {
   json.add_all(",\"status\":", report.status, ",\"signal\":", report.signal, ",\"what\":");
   const std::size_t size = report.what.size() < kMostWords ? report.what.size() : kMostWords;
   add_string(json, std::string_view(report.what.data(), size));
-  if (!report.trap.empty()) json.add_all(",\"trap\":", report.trap.view());
+  if (!report.trap.kind.empty()) add_trap(json, report.trap);
   json.add("}\n");
   return json;
 }

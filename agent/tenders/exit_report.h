@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/tenders/text.h"
+#include "agent/tenders/trap.h"
 #include "proto/code.h"
 
 namespace tenders {
@@ -17,10 +18,12 @@ struct ExitReport {
   int status = 0;            // the guest's own; 0 if it did not say one
   int signal = 0;            // that ended it; 0: none
   std::string_view what;     // a sentence, without a full stop
-  Text trap;                 // an abort's registers as a JSON object; empty: unknown
+  Trap trap;                 // an abort's registers, as far as they are known
 };
 
-/// {"monitor":...,"reason":...,"status":...,"signal":...,"what":...[,"trap":{...}]} and a newline.
+/// {"monitor":...,"reason":...,"status":...,"signal":...,"what":...[,"trap":{"kind":...,
+/// "pc":"0x...","address":"0x...","registers":{"rip":"0x...",...}}]} and a newline. Of a trap, what
+/// is not known is left out.
 Text to_json(const ExitReport& report);
 
 }  // namespace tenders

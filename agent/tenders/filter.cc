@@ -32,7 +32,8 @@ std::size_t steps_of(const Argument& condition) {
 
 }  // namespace
 
-Filter::Filter(std::uint32_t audit_arch) {
+Filter::Filter(std::uint32_t audit_arch, Refusal refusal)
+    : refusal_(refusal == Refusal::kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_TRAP) {
   add(kLoad, kArchOffset);
   add(kEqual, audit_arch, 1, 0);
   add(kAnswer, SECCOMP_RET_KILL_PROCESS);
@@ -67,7 +68,7 @@ void Filter::open_group(long call) {
 }
 
 void Filter::close_group(bool last_of_call) {
-  if (last_of_call) add(kAnswer, SECCOMP_RET_KILL_PROCESS);
+  if (last_of_call) add(kAnswer, refusal_);
   const std::size_t distance = count_ - group_question_ - 1;
   if (distance > kFarthestJump) failed_ = true;
   steps_[group_question_].if_false = static_cast<std::uint8_t>(distance);
@@ -100,7 +101,7 @@ void Filter::allow(long call, std::span<const Argument> conditions) {
 
 bool Filter::finish() {
   if (group_question_ != 0) close_group(true);
-  add(kAnswer, SECCOMP_RET_KILL_PROCESS);
+  add(kAnswer, refusal_);
   return !failed_;
 }
 

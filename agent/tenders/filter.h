@@ -1,5 +1,5 @@
-// A writer of seccomp filters that allow a few system calls with given arguments and kill for all
-// else. Never weaker than asked: what does not fit makes it fail.
+// A writer of seccomp filters that allow a few system calls with given arguments and end the
+// process for all else. Never weaker than asked: what does not fit makes it fail.
 #pragma once
 
 #include <array>
@@ -26,12 +26,19 @@ struct FilterStep {
 };
 static_assert(sizeof(FilterStep) == 8);
 
+/// How a call that is not allowed ends the process. Both skip the call and end by SIGSYS.
+/// kill    at once, whatever the process did to its signals
+/// signal  by a forced SIGSYS, so that a tracer sees which call it was. As safe as `kill` for a
+///         process that can set no handler: the kernel resets a blocked or ignored SIGSYS to the
+///         default, which is its end, before another instruction runs.
+enum class Refusal { kill, signal };
+
 class Filter {
  public:
   static constexpr std::size_t kMaxSteps = 4096;  // the kernel's BPF_MAXINSNS
 
   /// audit_arch: calls of every other architecture are killed.
-  explicit Filter(std::uint32_t audit_arch);
+  explicit Filter(std::uint32_t audit_arch, Refusal refusal = Refusal::kill);
 
   /// Allow this call if all conditions hold. Put frequent calls first: they are asked in order.
   /// All rules of one call come one after the other, or finish() fails. They share one question for
@@ -53,6 +60,7 @@ class Filter {
   void close_group(bool last_of_call);
 
   static constexpr std::size_t kMaxCalls = 32;
+  std::uint32_t refusal_;  // the kernel's SECCOMP_RET_*
   std::array<FilterStep, kMaxSteps> steps_;
   std::size_t count_ = 0;
   std::array<long, kMaxCalls> calls_;  // that have rules

@@ -121,7 +121,12 @@ bool Notes::take_manifest(const abi::ElfNote& note, std::uint64_t offset, Image&
   constexpr std::size_t kHeaderBytes = abi::kManifestNotePadding + abi::manifest_bytes(0);
   constexpr std::size_t kMostBytes = abi::kManifestNotePadding + sizeof(abi::Manifest);
   const std::size_t size = note.content_bytes;
-  if (size < kHeaderBytes || size > kMostBytes) return outside(note.type, failure);
+  if (size < kHeaderBytes) return outside(note.type, failure);
+  if (size > kMostBytes) {
+    return failure.because(Code::bad_image, Foreign{name_}, ": a manifest of ", size,
+                           " bytes has too many entries, at most ", abi::kMaxManifestEntries,
+                           " are possible (note does not fall within valid size)");
+  }
   if (has_manifest_) {
     return failure.because(Code::bad_image, Foreign{name_}, ": two Solo5 manifests");
   }

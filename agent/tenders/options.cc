@@ -227,7 +227,9 @@ Text usage(std::string_view program) {
       "  --block-sync:NAME=always|never   write through to the disk (never)\n"
       "  --stop-grace-ms=N                after SIGTERM, let the guest end by itself so long (0)\n"
       "  --kvm=@FD                        /dev/kvm, opened by who started us (hvt)\n"
-      "  --exit-report=@FD --stats=@FD    one line of JSON each, when the guest has ended\n"
+      "  --exit-report=@FD                at the end a line of JSON: why, and a trap's registers\n"
+      "  --stats=@FD                      and one of figures; spt: time and memory alone, as its\n"
+      "                                   guest makes its transfers itself\n"
       "  --help, --version\n");
   return text;
 }

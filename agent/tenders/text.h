@@ -22,7 +22,7 @@ struct Foreign {
 /// Text under construction; what does not fit is cut.
 class Text {
  public:
-  static constexpr std::size_t kMaxBytes = 1000;
+  static constexpr std::size_t kMaxBytes = 3000;  // an exit report with every register
 
   void add(std::string_view text) {
     for (const char c : text) {

@@ -180,4 +180,13 @@ struct HvtTrapX86 {
 };
 static_assert(sizeof(HvtTrapX86) == 56);
 
+// Behind it in the record, from our own images; other tenders do not look so far.
+inline constexpr std::uint64_t kTrapDetailMagic = 0x50415254'54454c46;  // "FLETTRAP"
+struct HvtTrapDetailX86 {
+  std::uint64_t magic;
+  std::uint64_t vector;
+  std::uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+static_assert(sizeof(HvtTrapX86) + sizeof(HvtTrapDetailX86) <= kTrapRecordBytes);
+
 }  // namespace images::abi

@@ -6,6 +6,7 @@
 #include "agent/tenders/hvt/kvm.h"
 #include "agent/tenders/sys.h"
 #include "images/abi/solo5.h"
+#include "images/abi/traps.h"
 
 namespace tenders::hvt {
 namespace {
@@ -49,6 +50,18 @@ constexpr std::uint64_t system_register(unsigned op0, unsigned op1, unsigned crn
                                         unsigned op2) {
   return KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | op0 << 14 | op1 << 11 |
          crn << 7 | crm << 3 | op2;
+}
+
+constexpr std::uint64_t kSyndrome = system_register(3, 0, 5, 2, 0);      // ESR_EL1
+constexpr std::uint64_t kFaultAddress = system_register(3, 0, 6, 0, 0);  // FAR_EL1
+
+/// 0 if KVM does not say.
+std::uint64_t get(const Vm& vm, std::uint64_t id) {
+  std::uint64_t value = 0;
+  kvm_one_reg request{};
+  request.id = id;
+  request.addr = reinterpret_cast<std::uint64_t>(&value);
+  return kvm_call(vm.cpu, KVM_GET_ONE_REG, &request) < 0 ? 0 : value;
 }
 
 void write_tables(const Vm& vm) {
@@ -109,6 +122,7 @@ bool set_up_cpu(const Vm& vm, std::uint64_t entry, std::uint64_t& cycles_per_sec
       {system_register(3, 0, 2, 0, 2), kTcr},
       {system_register(3, 0, 2, 0, 0), kLevel0},
       {system_register(3, 0, 1, 0, 0), kSctlr},
+      {kSyndrome, 0},  // any number at first; an abort reads it
       {core_register(offsetof(kvm_regs, regs.pstate)), kPstate},
       {core_register(offsetof(kvm_regs, sp_el1)), vm.memory_bytes - kCpu.stack_offset},
       {core_register(offsetof(kvm_regs, regs.regs[0])), abi::kHvtBootInfo},
@@ -142,7 +156,39 @@ Exit read_exit(const Vm& vm) {
   return exit;
 }
 
-/// No layout of an abort's record is agreed on for this CPU.
-Text trap_json(const std::uint8_t*) { return {}; }
+/// No layout of a record is agreed on for this CPU. But a guest that tells of an exception takes no
+/// other behind it, so the CPU still knows the one that it was.
+void read_abort(const Vm& vm, const std::uint8_t*, Trap& trap) {
+  const std::uint64_t syndrome = get(vm, kSyndrome);
+  if (syndrome == 0) return;  // as we set it: there was none
+  trap.kind = abi::trap_name_aarch64(syndrome);
+  trap.pc = get(vm, core_register(offsetof(kvm_regs, elr_el1)));
+  if (abi::has_address_aarch64(syndrome)) trap.address = get(vm, kFaultAddress);
+  trap.add("elr_el1", *trap.pc);
+  trap.add("spsr_el1", get(vm, core_register(offsetof(kvm_regs, spsr))));
+  trap.add("esr_el1", syndrome);
+  trap.add("far_el1", get(vm, kFaultAddress));
+}
+
+void read_registers(const Vm& vm, Trap& trap) {
+  constexpr std::string_view kNames[] = {
+      "x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",  "x8",  "x9",  "x10",
+      "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
+      "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30"};
+  trap.pc = get(vm, core_register(offsetof(kvm_regs, regs.pc)));
+  trap.add("pc", *trap.pc);
+  trap.add("sp_el1", get(vm, core_register(offsetof(kvm_regs, sp_el1))));
+  trap.add("pstate", get(vm, core_register(offsetof(kvm_regs, regs.pstate))));
+  trap.add("esr_el1", get(vm, kSyndrome));
+  trap.add("far_el1", get(vm, kFaultAddress));
+  for (std::size_t i = 0; i < std::size(kNames); ++i) {
+    trap.add(kNames[i], get(vm, core_register(offsetof(kvm_regs, regs.regs) + 8 * i)));
+  }
+}
+
+std::span<const unsigned long> reading_calls() {
+  static constexpr unsigned long kCalls[] = {KVM_GET_ONE_REG};
+  return kCalls;
+}
 
 }  // namespace tenders::hvt

@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
 
+#include "agent/tenders/console.h"
 #include "agent/tenders/sys.h"
 
 namespace tenders::hvt {
@@ -84,12 +85,7 @@ After Hypercalls::puts(GuestAddress argument) {
       !memory_.at(GuestAddress{call.data}, call.size, Access::read, text)) {
     return After::bad_address;
   }
-  while (!text.empty()) {
-    const long wrote = sys::write(kConsole, text);
-    if (wrote == -EINTR) continue;
-    if (wrote <= 0) break;  // nobody takes it: lost, but no reason to end the guest
-    text = text.subspan(static_cast<std::size_t>(wrote));
-  }
+  write_patiently(kConsole, text, stop_);  // what nobody takes is no reason to end the guest
   return After::go_on;
 }
 

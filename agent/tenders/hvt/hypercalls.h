@@ -31,9 +31,9 @@ enum class After {
 
 class Hypercalls {
  public:
-  /// All are borrowed.
-  Hypercalls(const GuestMemory& memory, const Devices& devices, const WaitSet& set)
-      : memory_(memory), devices_(devices), set_(set) {}
+  /// All are borrowed. stop: readable once an order to stop has come; -1: none can.
+  Hypercalls(const GuestMemory& memory, const Devices& devices, const WaitSet& set, int stop = -1)
+      : memory_(memory), devices_(devices), set_(set), stop_(stop) {}
 
   After handle(std::uint32_t call, GuestAddress argument);
 
@@ -63,6 +63,7 @@ class Hypercalls {
   const GuestMemory& memory_;
   const Devices& devices_;
   const WaitSet& set_;
+  int stop_;
   images::abi::HaltCall halt_{};
   const std::uint8_t* trap_record_ = nullptr;
   Counters counters_;

@@ -5,6 +5,7 @@
 
 #include "agent/tenders/failure.h"
 #include "agent/tenders/guest_memory.h"
+#include "agent/tenders/trap.h"
 
 struct kvm_run;
 
@@ -49,6 +50,7 @@ struct Exit {
   enum class Kind {
     hypercall,
     bad_access,        // to an address where the guest has nothing
+    bad_port,          // x86_64: I/O that is no hypercall
     protected_memory,  // to its own memory, against the rights of a segment
     triple_fault,
     halted,
@@ -56,7 +58,7 @@ struct Exit {
   } kind = Kind::broken;
   std::uint32_t call = 0;               // hypercall: its number, of any value
   GuestAddress argument{};              // hypercall: where its struct lies
-  std::uint64_t address = 0;            // bad_access
+  std::uint64_t address = 0;            // bad_access; bad_port: its number
   std::uint32_t reason = 0;             // broken: KVM's number
   std::uint32_t detail = 0;
 };
@@ -64,7 +66,14 @@ struct Exit {
 /// What the last KVM_RUN left; by each CPU.
 Exit read_exit(const Vm& vm);
 
-/// An abort's registers as JSON, from the record that the guest left; by each CPU. Empty: none.
-Text trap_json(const std::uint8_t* record);
+/// What led to an abort that the guest told, by the record that it left (nullptr: none) or by what
+/// its CPU still knows; by each CPU. `trap` stays empty if there is nothing.
+void read_abort(const Vm& vm, const std::uint8_t* record, Trap& trap);
+
+/// Pc and registers of a guest that ended without its own word; by each CPU.
+void read_registers(const Vm& vm, Trap& trap);
+
+/// The KVM calls on the CPU's descriptor that those two make; all of them only read. By each CPU.
+std::span<const unsigned long> reading_calls();
 
 }  // namespace tenders::hvt

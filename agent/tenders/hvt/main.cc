@@ -5,6 +5,7 @@
 #include <linux/kvm.h>
 
 #include "agent/tenders/confine.h"
+#include "agent/tenders/console.h"
 #include "agent/tenders/cpu.h"
 #include "agent/tenders/exit_report.h"
 #include "agent/tenders/hvt/hypercalls.h"
@@ -34,6 +35,7 @@ struct Machine {
   hvt::StopOrder stop;
   std::uint64_t started_ns = 0;
   std::uint64_t first_call_ns = 0;
+  std::uint64_t exits = 0;  // how often the CPU came back
 };
 
 /// How it ended: the report, and our own exit status.
@@ -98,25 +100,44 @@ bool make_ready(Machine& machine, Failure& failure) {
          keep_only_needed(machine, failure) && load_jail(machine, failure);
 }
 
-void end_by_exit(const Exit& exit, End& end) {
+/// The guest ended without its own word: its registers say where.
+void look_at_cpu(const Machine& machine, std::string_view kind, End& end) {
   end.report.reason = Code::guest_abort;
+  end.report.trap.kind = kind;
+  hvt::read_registers(machine.vm, end.report.trap);
+}
+
+void end_by_exit(const Machine& machine, const Exit& exit, End& end) {
   switch (exit.kind) {
     case Exit::Kind::bad_access:
+      look_at_cpu(machine, "translation fault", end);
+      end.report.trap.address = exit.address;
       end.what.add_all("host/guest translation fault: the guest touched ", Hex{exit.address},
-                       ", where it has nothing");
+                       exit.address < machine.vm.memory_bytes
+                           ? ", its memory, against the rights of a segment"
+                           : ", where it has nothing");
+      break;
+    case Exit::Kind::bad_port:
+      look_at_cpu(machine, "bad port", end);
+      end.what.add_all("the guest used the I/O port ", Hex{exit.address},
+                       ", which it does not have");
       break;
     case Exit::Kind::protected_memory:
+      look_at_cpu(machine, "translation fault", end);
       end.what.add("host/guest translation fault: the guest touched its memory against the rights "
                    "of a segment");
       break;
     case Exit::Kind::triple_fault:
+      look_at_cpu(machine, "triple fault", end);
       end.what.add("the guest faulted while it handled a fault (triple fault)");
       break;
     case Exit::Kind::halted:
+      look_at_cpu(machine, "halt", end);
       end.what.add("the guest stopped its CPU instead of asking for its end");
       break;
     case Exit::Kind::hypercall:
     case Exit::Kind::broken:
+      look_at_cpu(machine, "KVM failure", end);
       end.report.reason = Code::monitor_fault;
       end.what.add_all("KVM could not run the guest: exit ", exit.reason, ", detail ",
                        exit.detail);
@@ -124,9 +145,10 @@ void end_by_exit(const Exit& exit, End& end) {
   }
 }
 
-void end_by_call(const hvt::Hypercalls& calls, After after, std::uint32_t call, End& end) {
+void end_by_call(const Machine& machine, const hvt::Hypercalls& calls, After after,
+                 std::uint32_t call, End& end) {
   if (after != After::ended) {
-    end.report.reason = Code::guest_abort;
+    look_at_cpu(machine, "bad hypercall", end);
     end.what.add_all("hypercall ", call, after == After::bad_call
                                              ? ": there is no such call"
                                              : ": an address outside the guest's own memory");
@@ -138,7 +160,7 @@ void end_by_call(const hvt::Hypercalls& calls, After after, std::uint32_t call, 
   if (end.status == abi::kAbortStatus) {
     end.report.reason = Code::guest_abort;
     end.what.add("the guest aborted");
-    if (calls.trap_record() != nullptr) end.report.trap = hvt::trap_json(calls.trap_record());
+    hvt::read_abort(machine.vm, calls.trap_record(), end.report.trap);
   } else {
     end.report.reason = Code::guest_exit;
     end.what.add_all("the guest ended with status ", end.status);
@@ -149,6 +171,7 @@ void end_by_call(const hvt::Hypercalls& calls, After after, std::uint32_t call, 
 void run(Machine& machine, hvt::Hypercalls& calls, End& end) {
   for (;;) {
     const long result = sys::control(machine.vm.cpu, KVM_RUN, 0UL);
+    ++machine.exits;
     if (result == -EINTR || result == -EAGAIN) {
       if (!machine.stop.take()) continue;
       end.report.reason = Code::ordered;
@@ -158,10 +181,10 @@ void run(Machine& machine, hvt::Hypercalls& calls, End& end) {
     Exit exit = hvt::read_exit(machine.vm);
     if (result == -EFAULT) exit = {.kind = Exit::Kind::protected_memory};
     if (result < 0 && result != -EFAULT) exit.kind = Exit::Kind::broken;
-    if (exit.kind != Exit::Kind::hypercall) return end_by_exit(exit, end);
+    if (exit.kind != Exit::Kind::hypercall) return end_by_exit(machine, exit, end);
     if (machine.first_call_ns == 0) machine.first_call_ns = sys::now_ns(sys::kMonotonic);
     const After after = calls.handle(exit.call, exit.argument);
-    if (after != After::go_on) return end_by_call(calls, after, exit.call, end);
+    if (after != After::go_on) return end_by_call(machine, calls, after, exit.call, end);
   }
 }
 
@@ -176,13 +199,13 @@ void write_stats(const Machine& machine, const hvt::Counters& counters) {
   Usage usage{};
   sys::call(__NR_getrusage, 0, reinterpret_cast<long>(&usage));
   const std::uint64_t now = sys::now_ns(sys::kMonotonic);
-  const std::uint64_t first = machine.first_call_ns == 0 ? now : machine.first_call_ns;
+  const std::uint64_t first = machine.first_call_ns;
   Text line;
-  line.add_all("{\"monitor\":\"fleet-hvt\",\"lifetime_us\":", (now - machine.started_ns) / 1000,
-               ",\"first_call_us\":", (first - machine.started_ns) / 1000,
-               ",\"calls\":", counters.calls, ",\"frames_in\":", counters.frames_in,
-               ",\"bytes_in\":", counters.bytes_in, ",\"frames_out\":", counters.frames_out,
-               ",\"bytes_out\":", counters.bytes_out,
+  line.add_all("{\"monitor\":\"fleet-hvt\",\"lifetime_us\":", (now - machine.started_ns) / 1000);
+  if (first != 0) line.add_all(",\"first_call_us\":", (first - machine.started_ns) / 1000);
+  line.add_all(",\"exits\":", machine.exits, ",\"calls\":", counters.calls,
+               ",\"frames_in\":", counters.frames_in, ",\"bytes_in\":", counters.bytes_in,
+               ",\"frames_out\":", counters.frames_out, ",\"bytes_out\":", counters.bytes_out,
                ",\"block_bytes_read\":", counters.block_bytes_read,
                ",\"block_bytes_written\":", counters.block_bytes_written,
                ",\"resident_kib\":", usage.resident_kib, "}\n");
@@ -196,14 +219,15 @@ int tell(const Machine& machine, const hvt::Counters& counters, End& end) {
   if (machine.stop.was_given()) end.report.reason = Code::ordered;
   end.report.monitor = kProgram.name;
   end.report.what = end.what.view();
-  if (!by_itself && end.report.reason != Code::ordered) {
-    Text line;
-    line.add_all(kProgram.name, ": ", end.what.view(), "\n");
-    sys::write_text(2, line.view());
-  }
   if (options.stats_descriptor >= 0) write_stats(machine, counters);
   if (options.report_descriptor >= 0) {
     sys::write_text(options.report_descriptor, to_json(end.report).view());
+  }
+  if (!by_itself && end.report.reason != Code::ordered) {
+    Text line;
+    line.add_all(kProgram.name, ": ", end.what.view(), "\n");
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(line.view().data());
+    write_patiently(2, {bytes, line.view().size()}, machine.stop.descriptor());
   }
   return end.status;
 }
@@ -217,7 +241,8 @@ int tender_main(const StartInfo& start) {
   if (!prepare(kProgram, start, machine.prepared, failure) || !make_ready(machine, failure)) {
     give_up(kProgram, machine.prepared.options, failure);
   }
-  hvt::Hypercalls calls(machine.memory, machine.prepared.devices, machine.set);
+  hvt::Hypercalls calls(machine.memory, machine.prepared.devices, machine.set,
+                        machine.stop.descriptor());
   End end;
   run(machine, calls, end);
   return tell(machine, calls.counters(), end);

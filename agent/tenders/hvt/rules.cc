@@ -35,12 +35,17 @@ bool add_rules(const Vm& vm, const Options& options, const Devices& devices, con
                int stop_descriptor, Filter& filter) {
   const Argument run[] = {is_descriptor(vm.cpu), is(1, KVM_RUN)};
   filter.allow(__NR_ioctl, run);
+  for (const unsigned long request : reading_calls()) {
+    const Argument look[] = {is_descriptor(vm.cpu), is(1, request)};
+    filter.allow(__NR_ioctl, look);
+  }
   add_net_rules(devices, __NR_read, filter);
   filter.allow(__NR_read, is_descriptor(stop_descriptor));
   add_net_rules(devices, __NR_write, filter);
   for (const int descriptor : {1, 2, options.report_descriptor, options.stats_descriptor}) {
     if (descriptor >= 0) filter.allow(__NR_write, is_descriptor(descriptor));
   }
+  filter.allow(__NR_ppoll, is(1, 2));
   filter.allow(__NR_epoll_pwait, is_descriptor(set.epoll));
   filter.allow(__NR_timerfd_settime, is_descriptor(set.timer));
   filter.allow(__NR_clock_gettime);

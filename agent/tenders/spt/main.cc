@@ -89,7 +89,9 @@ bool make_ready(const StartInfo& start, Prepared& prepared, spt::Enter& enter, F
     return false;
   }
   const std::uint64_t filter_at = (spt::write_boot_info(prepared, set, memory) + 7) & ~7ULL;
-  Filter filter(kCpu.audit_arch);
+  // Where nobody is told which call it was, nobody needs to see it.
+  const bool is_told = options.report_descriptor >= 0;
+  Filter filter(kCpu.audit_arch, is_told ? Refusal::signal : Refusal::kill);
   if (!spt::add_rules(prepared.devices, set, filter) || !write_filter(filter, filter_at, memory)) {
     return failure.because(Code::too_large, "too many devices for one system call filter");
   }

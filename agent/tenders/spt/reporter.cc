@@ -35,6 +35,7 @@ struct Usage {  // struct rusage
 };
 static_assert(sizeof(Usage) == 144);
 
+bool is_stopped(int wait_status) { return (wait_status & 0xff) == 0x7f; }
 int ended_by(int wait_status) { return wait_status & 0x7f; }
 int status_of(int wait_status) { return wait_status >> 8 & 0xff; }
 
@@ -53,6 +54,7 @@ void jail_reporter(const Options& options, long child) {
   const Argument kill[] = {{0, Argument::Is::equal, number(child)},
                            {1, Argument::Is::equal, SIGKILL}};
   filter.allow(__NR_kill, kill);
+  if (options.report_descriptor >= 0) add_tracer_rules(child, filter);
   filter.allow(__NR_clock_gettime);
   for (const int descriptor : {options.report_descriptor, options.stats_descriptor}) {
     if (descriptor < 0) continue;
@@ -87,6 +89,10 @@ Ended watch(long child, std::uint32_t grace_ms) {
     Usage usage{};
     const long waited = sys::call(__NR_wait4, child, reinterpret_cast<long>(&ended.wait_status),
                                   WNOHANG, reinterpret_cast<long>(&usage));
+    if (waited == child && is_stopped(ended.wait_status)) {
+      pass_stop(child, ended.wait_status, ended.look);
+      continue;
+    }
     if (waited == child) {
       const auto micros = [](const KernelTime& time) {
         return static_cast<std::uint64_t>(time.seconds * 1'000'000 + time.fraction);
@@ -133,7 +139,12 @@ Text report_line(const Ended& ended) {
     what.add("killed from outside, as the kernel does at a limit of memory or time");
   } else if (report.signal == SIGSYS) {
     report.reason = Code::guest_abort;
-    what.add("the guest made a system call that it must not make");
+    if (ended.look.forbidden_call >= 0) {
+      what.add_all("the guest made the system call ", ended.look.forbidden_call,
+                   ", which it must not make");
+    } else {
+      what.add("the guest made a system call that it must not make");
+    }
   } else if (report.signal != 0) {
     report.reason = Code::guest_abort;
     what.add_all("the guest faulted (signal ", report.signal, ")");
@@ -145,23 +156,43 @@ Text report_line(const Ended& ended) {
     what.add_all("the guest ended with status ", report.status);
   }
   report.what = what.view();
+  if (report.reason == Code::guest_abort && report.signal != 0) report.trap = ended.look.trap;
   return to_json(report);
 }
+
+namespace {
+
+/// In the process that becomes the guest.
+void become_guest(const Options& options, long reporter, std::uint64_t signals_before) {
+  sys::call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL);
+  if (sys::call(__NR_getppid) != reporter) sys::exit(1);  // it died before that
+  // No instruction of the guest runs unseen: the other one says when it looks.
+  const std::uint64_t word = bit_of(SIGCHLD);
+  while (options.report_descriptor >= 0 &&
+         sys::call(__NR_rt_sigtimedwait, reinterpret_cast<long>(&word), 0, 0, sizeof word) !=
+             SIGCHLD) {
+  }
+  sys::call(__NR_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&signals_before), 0,
+            sizeof signals_before);
+  for (const int descriptor : {options.report_descriptor, options.stats_descriptor}) {
+    if (descriptor >= 0) sys::close(descriptor);
+  }
+}
+
+}  // namespace
 
 void split_reporter(const Options& options, std::uint64_t memory_bytes, std::uint64_t started_ns) {
   const std::uint64_t watched = kWatched;
   std::uint64_t before = 0;
   sys::call(__NR_rt_sigprocmask, SIG_BLOCK, reinterpret_cast<long>(&watched),
             reinterpret_cast<long>(&before), sizeof watched);
+  const long self = sys::call(__NR_getpid);
   const long child = sys::call(__NR_clone, SIGCHLD);
   if (child < 0) fail("no process for the exit report");
-  if (child == 0) {
-    sys::call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL);
-    sys::call(__NR_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&before), 0, sizeof before);
-    for (const int descriptor : {options.report_descriptor, options.stats_descriptor}) {
-      if (descriptor >= 0) sys::close(descriptor);
-    }
-    return;
+  if (child == 0) return become_guest(options, self, before);
+  if (options.report_descriptor >= 0) {
+    start_tracing(child);
+    sys::call(__NR_kill, child, SIGCHLD);
   }
   sys::unmap(images::abi::kGuestFirstPage, memory_bytes - images::abi::kGuestFirstPage);
   jail_reporter(options, child);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "agent/tenders/options.h"
+#include "agent/tenders/spt/tracer.h"
 
 namespace tenders::spt {
 
@@ -15,10 +16,12 @@ struct Ended {
   std::uint64_t user_us = 0;
   std::uint64_t system_us = 0;
   std::uint64_t resident_kib = 0;  // the most it had
+  LastLook look;
 };
 
 /// Split in two. Returns in the process that becomes the guest. The other one jails itself, waits,
 /// passes SIGTERM and SIGINT on (after the grace, as SIGKILL), reports, and ends like the guest.
+/// For an exit report it also looks at the guest's registers when a signal ends it.
 /// in  memory_bytes: the guest's memory, which the reporter unmaps
 void split_reporter(const Options& options, std::uint64_t memory_bytes, std::uint64_t started_ns);
 

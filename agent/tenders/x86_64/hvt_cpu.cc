@@ -5,6 +5,7 @@
 #include "agent/tenders/hvt/kvm.h"
 #include "agent/tenders/sys.h"
 #include "images/abi/solo5.h"
+#include "images/abi/traps.h"
 
 namespace tenders::hvt {
 namespace {
@@ -24,6 +25,7 @@ constexpr std::uint64_t kWritable = 2;
 constexpr std::uint64_t kLarge = 0x80;
 
 constexpr std::uint64_t kCr0 = 0x80010021;  // PE, NE, WP, PG
+constexpr std::uint64_t kCr0Protected = 1;
 constexpr std::uint64_t kCr4 = 0x620;       // PAE, OSFXSR, OSXMMEXCPT
 constexpr std::uint64_t kEfer = 0x500;      // LME, LMA
 constexpr std::uint16_t kCodeSelector = 8;
@@ -105,6 +107,23 @@ bool set_cpuid(const Vm& vm, Failure& failure) {
   return failure.because(Code::io, "KVM: CPU features: ", sys::error_text(result));
 }
 
+template <typename T>
+void copy(const std::uint8_t* from, T& to) {
+  auto* bytes = reinterpret_cast<std::uint8_t*>(&to);
+  for (std::size_t i = 0; i < sizeof to; ++i) bytes[i] = from[i];
+}
+
+/// Of KVM's registers, or of our images' records.
+template <typename T>
+void add_general(const T& from, Trap& trap) {
+  const TrapRegister registers[] = {
+      {"rax", from.rax}, {"rbx", from.rbx}, {"rcx", from.rcx}, {"rdx", from.rdx},
+      {"rsi", from.rsi}, {"rdi", from.rdi}, {"rbp", from.rbp}, {"r8", from.r8},
+      {"r9", from.r9},   {"r10", from.r10}, {"r11", from.r11}, {"r12", from.r12},
+      {"r13", from.r13}, {"r14", from.r14}, {"r15", from.r15}};
+  for (const TrapRegister& one : registers) trap.add(one.name, one.value);
+}
+
 }  // namespace
 
 unsigned long machine_type(int) { return 0; }
@@ -137,7 +156,7 @@ Exit read_exit(const Vm& vm) {
     const auto* data = reinterpret_cast<const std::uint8_t*>(&run) + run.io.data_offset;
     if (run.io.direction != KVM_EXIT_IO_OUT || run.io.size != 4 || run.io.count != 1 ||
         run.io.port < abi::kHypercallPort) {
-      exit.kind = Exit::Kind::bad_access;
+      exit.kind = Exit::Kind::bad_port;
       exit.address = run.io.port;
       return exit;
     }
@@ -159,15 +178,44 @@ Exit read_exit(const Vm& vm) {
   return exit;
 }
 
-Text trap_json(const std::uint8_t* record) {
-  abi::HvtTrapX86 trap;
-  auto* bytes = reinterpret_cast<std::uint8_t*>(&trap);
-  for (std::size_t i = 0; i < sizeof trap; ++i) bytes[i] = record[i];
-  Text json;
-  json.add_all("{\"rip\":\"", Hex{trap.rip}, "\",\"cr2\":\"", Hex{trap.cr2}, "\",\"error_code\":\"",
-               Hex{trap.error_code}, "\",\"rsp\":\"", Hex{trap.rsp}, "\",\"rflags\":\"",
-               Hex{trap.rflags}, "\",\"cs\":\"", Hex{trap.cs}, "\",\"ss\":\"", Hex{trap.ss}, "\"}");
-  return json;
+void read_abort(const Vm&, const std::uint8_t* record, Trap& trap) {
+  if (record == nullptr) return;
+  abi::HvtTrapX86 told;
+  abi::HvtTrapDetailX86 more;
+  copy(record, told);
+  copy(record + sizeof told, more);
+  trap.kind = "trap";  // Solo5's record does not say which
+  trap.pc = told.rip;
+  const TrapRegister registers[] = {{"rip", told.rip}, {"rsp", told.rsp}, {"rflags", told.rflags},
+                                    {"cr2", told.cr2}, {"error_code", told.error_code},
+                                    {"cs", told.cs},   {"ss", told.ss}};
+  for (const TrapRegister& one : registers) trap.add(one.name, one.value);
+  if (more.magic != abi::kTrapDetailMagic) return;
+  if (more.vector < abi::kTrapNamesX86.size()) trap.kind = abi::kTrapNamesX86[more.vector];
+  if (more.vector == abi::kPageFaultX86) trap.address = told.cr2;
+  add_general(more, trap);
+}
+
+void read_registers(const Vm& vm, Trap& trap) {
+  kvm_regs registers{};
+  kvm_sregs system{};
+  if (kvm_call(vm.cpu, KVM_GET_SREGS, &system) < 0 ||
+      kvm_call(vm.cpu, KVM_GET_REGS, &registers) < 0) {
+    return;
+  }
+  // AMD's CPUs begin anew at a triple fault, and KVM with them: then nothing is left to see.
+  if ((system.cr0 & kCr0Protected) == 0) return;
+  trap.pc = registers.rip;
+  trap.add("rip", registers.rip);
+  trap.add("rsp", registers.rsp);
+  trap.add("rflags", registers.rflags);
+  trap.add("cr2", system.cr2);
+  add_general(registers, trap);
+}
+
+std::span<const unsigned long> reading_calls() {
+  static constexpr unsigned long kCalls[] = {KVM_GET_REGS, KVM_GET_SREGS};
+  return kCalls;
 }
 
 }  // namespace tenders::hvt

@@ -3,6 +3,7 @@
 
 #include "agent/tenders/spt/enter.h"
 #include "agent/tenders/spt/rules.h"
+#include "agent/tenders/spt/tracer.h"
 
 namespace tenders::spt {
 
@@ -13,5 +14,18 @@ void add_cpu_rules(Filter& filter) {
 
 /// 47 bits less a page; what lies above is only for those who ask for it by address.
 std::uint64_t end_of_addresses() { return 0x7ffffffff000; }
+
+/// struct user_regs_struct, all but the segments.
+void take_registers(std::span<const std::uint64_t> registers, Trap& trap) {
+  constexpr std::string_view kNames[] = {
+      "r15", "r14", "r13", "r12", "rbp", "rbx",      "r11", "r10", "r9",     "r8",  "rax", "rcx",
+      "rdx", "rsi", "rdi", "",    "rip", "", "rflags", "rsp", "", "fs_base"};
+  constexpr std::size_t kRip = 16;
+  if (registers.size() < std::size(kNames)) return;
+  trap.pc = registers[kRip];
+  for (std::size_t i = 0; i < std::size(kNames); ++i) {
+    if (!kNames[i].empty()) trap.add(kNames[i], registers[i]);
+  }
+}
 
 }  // namespace tenders::spt

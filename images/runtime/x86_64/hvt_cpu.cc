@@ -16,9 +16,13 @@ bool in_stack_guard(std::uint64_t) { return false; }
 namespace images::runtime::hvt {
 namespace {
 
-union Record {
+struct Content {
   abi::HvtTrapX86 trap;
+  abi::HvtTrapDetailX86 detail;
+};
+union Record {
   std::array<std::uint8_t, abi::kTrapRecordBytes> bytes;
+  Content content;
 };
 Record record{};
 
@@ -29,8 +33,11 @@ void start_cpu() { x86::start_traps(); }
 const void* trap_record() {
   const x86::TrapFrame* frame = x86::fatal_trap();
   if (frame == nullptr) return nullptr;
-  record.trap = {x86::fault_address(), frame->error_code, frame->rip, frame->cs,
-                 frame->rflags,        frame->rsp,        frame->ss};
+  const x86::TrapFrame& f = *frame;
+  record.content.trap = {x86::fault_address(), f.error_code, f.rip, f.cs, f.rflags, f.rsp, f.ss};
+  record.content.detail = {abi::kTrapDetailMagic, f.vector, f.rax, f.rbx, f.rcx, f.rdx,
+                           f.rsi, f.rdi, f.rbp, f.r8, f.r9, f.r10, f.r11, f.r12, f.r13, f.r14,
+                           f.r15};
   return &record;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "images/abi/traps.h"
 #include "images/runtime/console.h"
 #include "images/runtime/platform.h"
 #include "images/runtime/x86_64/apic.h"
@@ -21,7 +22,6 @@ namespace {
 
 constexpr std::uint16_t kCodeSegment = 0x08;
 constexpr std::uint16_t kTaskSegment = 0x18;
-constexpr std::uint64_t kPageFault = 14;
 
 struct Gate {
   std::uint16_t offset_low;
@@ -58,12 +58,6 @@ alignas(16) std::array<std::uint8_t, 8192> fault_stack;
 void (*device_handler)() = nullptr;
 const TrapFrame* dying_of = nullptr;
 
-constexpr std::array<std::string_view, 22> kNames{
-    "division by zero", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid instruction",
-    "no FPU", "double fault", "9", "bad task state", "segment missing", "stack segment",
-    "general protection", "page fault", "15", "FPU error", "misaligned", "machine check",
-    "SIMD error", "virtualisation", "control protection"};
-
 void set_gate(std::size_t vector, std::uint64_t address, std::uint8_t stack_index) {
   Gate& gate = gates[vector];
   gate.offset_low = static_cast<std::uint16_t>(address);
@@ -77,8 +71,9 @@ void set_gate(std::size_t vector, std::uint64_t address, std::uint8_t stack_inde
 [[noreturn]] void die_of(const TrapFrame& f) {
   if (dying_of != nullptr) platform::abort();  // a fault while telling of a fault
   dying_of = &f;
-  const std::string_view name = f.vector < kNames.size() ? kNames[f.vector] : "trap";
-  if (f.vector == kPageFault) {
+  const auto& names = abi::kTrapNamesX86;
+  const std::string_view name = f.vector < names.size() ? names[f.vector] : "trap";
+  if (f.vector == abi::kPageFaultX86) {
     const std::uint64_t address = fault_address();
     const char* how = (f.error_code & 16) != 0  ? "executing"
                       : (f.error_code & 2) != 0 ? "writing"

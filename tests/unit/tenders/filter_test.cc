@@ -3,7 +3,9 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 
 #include "agent/tenders/cpu.h"
 #include "agent/tenders/filter.h"
+#include "agent/tenders/hvt/rules.h"
 #include "agent/tenders/spt/rules.h"
 #include "agent/tenders/sys.h"
 #include "images/abi/kernel_call.h"
@@ -191,13 +194,51 @@ TEST(SptRules, SixtyThreeBlockDevicesFitIntoOneFilter) {
   EXPECT_FALSE(allows(filter, SYS_pwrite64, {74, 0, 512, 0}));
 }
 
-TEST(TenderFilter, TheKernelTakesItAndKillsByIt) {
+tenders::hvt::Vm some_machine() {
+  tenders::hvt::Vm vm;
+  vm.cpu = 20;
+  return vm;
+}
+
+TEST(HvtRules, TheCpuIsRunAndReadAndNeverWritten) {
+  tenders::Options options;
+  options.report_descriptor = 10;
+  Filter filter(tenders::kCpu.audit_arch);
+  ASSERT_TRUE(
+      tenders::hvt::add_rules(some_machine(), options, some_devices(), {8, 9, 1}, 11, filter));
+  EXPECT_TRUE(allows(filter, SYS_ioctl, {20, KVM_RUN}));
+  for (const unsigned long call : tenders::hvt::reading_calls()) {
+    EXPECT_TRUE(allows(filter, SYS_ioctl, {20, call}));
+    EXPECT_FALSE(allows(filter, SYS_ioctl, {21, call}));
+  }
+  const unsigned long writing[] = {KVM_SET_REGS,  KVM_SET_SREGS,   KVM_SET_ONE_REG,
+                                   KVM_CREATE_VM, KVM_CREATE_VCPU, KVM_SET_USER_MEMORY_REGION};
+  for (const unsigned long call : writing) {
+    EXPECT_FALSE(allows(filter, SYS_ioctl, {20, call})) << call;
+  }
+  EXPECT_TRUE(allows(filter, SYS_write, {10}));
+  EXPECT_TRUE(allows(filter, SYS_pread64, {6, 0, 512, 0}));
+  EXPECT_TRUE(allows(filter, SYS_read, {11}));
+  EXPECT_FALSE(allows(filter, SYS_read, {10}));
+  EXPECT_FALSE(allows(filter, SYS_pwrite64, {6, 0, 512, (1 << 20) + 1}));
+  for (const long call : {SYS_mmap, SYS_mprotect, SYS_openat, SYS_socket, SYS_execve, SYS_clone,
+                          SYS_kill, SYS_ptrace, SYS_seccomp, SYS_rt_sigaction, SYS_close}) {
+    EXPECT_FALSE(allows(filter, call, {})) << call;
+  }
+}
+
+void expect_killed_by(tenders::Refusal refusal) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    static Filter filter(tenders::kCpu.audit_arch);
+    static Filter filter(tenders::kCpu.audit_arch, refusal);
     filter.allow(SYS_exit_group, Argument{0, Argument::Is::equal, 7});
     if (!filter.finish() || tenders::forbid_new_privileges() < 0) ::_exit(1);
+    // What whoever started us did to the signal must not matter.
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    ::signal(SIGSYS, SIG_IGN);
     if (tenders::load_filter(filter) < 0) ::_exit(2);
     kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
     kernel_call(SYS_exit_group, 7, 0, 0, 0, 0, 0);
@@ -206,6 +247,12 @@ TEST(TenderFilter, TheKernelTakesItAndKillsByIt) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status)) << status;
   EXPECT_EQ(WTERMSIG(status), SIGSYS);
+}
+
+TEST(TenderFilter, TheKernelTakesItAndKillsByIt) { expect_killed_by(tenders::Refusal::kill); }
+
+TEST(TenderFilter, AForcedSignalKillsThoughItIsBlockedAndIgnored) {
+  expect_killed_by(tenders::Refusal::signal);
 }
 
 }  // namespace

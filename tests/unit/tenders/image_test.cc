@@ -29,6 +29,22 @@ struct Good {
   std::function<void(Solo5File&)> change;
 };
 
+/// FORMATS 1e, all in one: two segments with the notes inside the text, and a .bss of its own.
+TEST(TenderImage, TakesNotesInsideTheTextAndABssWithoutBytes) {
+  Solo5File file;
+  file.parts[0] = load(0x100000, 5, std::string(64, '\x90') + sample::abi_note() +
+                                        sample::manifest_note());
+  file.parts[1] = load(0x110000, 6, "", 0x8000);
+  file.header.segment_count = 4;
+  const std::size_t text = sizeof file.header + 4 * sizeof(abi::ElfSegment);
+  file.parts[2].segment.offset = text + 64;
+  file.parts[3].segment.offset = text + 64 + sample::abi_note().size();
+  const auto result = sample::read(file.bytes());
+  ASSERT_TRUE(result.good) << result.what;
+  EXPECT_EQ(result.image.segment_count, 1u);
+  EXPECT_EQ(result.image.memory_end, 0x118000u);
+}
+
 TEST(TenderImage, TakesWhatRealImagesLookLike) {
   const Good cases[] = {
       {"an older ABI", [](Solo5File& f) { f.parts[2] = notes(sample::abi_note(2, 1)); }},
@@ -184,7 +200,7 @@ TEST(TenderImage, RefusesManifestsByWhatIsWrong) {
   const std::vector<abi::ManifestEntry> many(64, sample::entry("a", abi::kDeviceNet));
   expect_refused({
       {"version 2", with({}, 2), Code::bad_image, "of version 2"},
-      {"65 entries", with(many), Code::bad_image, "note does not fall within valid size"},
+      {"65 entries", with(many), Code::bad_image, "too many entries, at most 64 are possible"},
       {"twice", with({sample::entry("a", 1), sample::entry("a", 2)}), Code::bad_image,
        "two devices of the name a"},
       {"type 3", with({sample::entry("a", 3)}), Code::bad_image, "type 3"},

@@ -63,6 +63,53 @@ TEST(ExitReport, IsOneLineOfJsonWhateverIsSaid) {
   EXPECT_EQ(line.substr(line.size() - 3), "\"}\n");
 }
 
+TEST(ExitReport, TellsATrapAsFarAsItIsKnown) {
+  tenders::ExitReport report;
+  report.monitor = "fleet-hvt";
+  report.reason = proto::Code::guest_abort;
+  const auto trap_of = [&report] {
+    const std::string line(tenders::to_json(report).view());
+    const std::size_t at = line.find("\"trap\":");
+    return at == std::string::npos ? "" : line.substr(at);
+  };
+  EXPECT_EQ(trap_of(), "");
+  report.trap.kind = "triple fault";
+  EXPECT_EQ(trap_of(), "\"trap\":{\"kind\":\"triple fault\"}}\n");
+  report.trap.kind = "page fault";
+  report.trap.pc = 0x100abc;
+  report.trap.address = 0;
+  report.trap.add("rip", 0x100abc);
+  report.trap.add("rsp", ~0ULL);
+  EXPECT_EQ(trap_of(),
+            "\"trap\":{\"kind\":\"page fault\",\"pc\":\"0x100abc\",\"address\":\"0x0\","
+            "\"registers\":{\"rip\":\"0x100abc\",\"rsp\":\"0xffffffffffffffff\"}}}\n");
+}
+
+TEST(ExitReport, OfEveryRegisterAndTheLongestWordsIsWhole) {
+  const std::string words(2000, '"');
+  tenders::ExitReport report;
+  report.monitor = "fleet-spt";
+  report.what = words;
+  report.trap.kind = "forbidden system register";
+  report.trap.pc = report.trap.address = ~0ULL;
+  for (int i = 0; i < 100; ++i) report.trap.add("register", ~0ULL);
+  EXPECT_EQ(report.trap.register_count, 40u);
+  const std::string line(tenders::to_json(report).view());
+  EXPECT_EQ(line.substr(line.size() - 4), "}}}\n");
+}
+
+TEST(SptReport, NamesTheForbiddenCallAndShowsTheRegisters) {
+  tenders::spt::Ended ended;
+  ended.wait_status = SIGSYS;
+  ended.look.forbidden_call = 59;
+  ended.look.trap.kind = "system call";
+  const std::string line(tenders::spt::report_line(ended).view());
+  EXPECT_NE(line.find("the system call 59,"), std::string::npos) << line;
+  EXPECT_NE(line.find("\"trap\":{\"kind\":\"system call\"}"), std::string::npos) << line;
+  ended.ordered = true;  // what it did then is no abort
+  EXPECT_EQ(tenders::spt::report_line(ended).view().find("trap"), std::string::npos);
+}
+
 TEST(SptReport, TellsEndsApart) {
   const struct {
     int wait_status;
