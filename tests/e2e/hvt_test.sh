@@ -14,8 +14,11 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/job/build/bin" "$work/job/build/images"
 cp "$build/bin/fleet-hvt" "$work/job/build/bin/"
 cp -r "$build/images/tender" "$work/job/build/images/"
-cp "$here/tenders_test.sh" "$work/job/"
+mkdir "$work/job/build/images/debug"
+cp "$build/images/debug/tender.guest0.x86_64.hvt.debug" "$work/job/build/images/debug/"
+cp "$here"/{tenders_test,tender_images,tender_devices}.sh "$work/job/"
 cp "$build/images/dns/dns.x86_64.hvt" "$work/job/"
+cp "$build/images/dns-crash/dns.x86_64.hvt" "$work/job/crash.x86_64.hvt"
 mkdir -p "$work/volume/files/zones"
 cp "$build/images/dns/zones/example.test.zone" "$work/volume/files/zones/"
 (cd "$work/volume" && : >args && : >env &&
@@ -45,6 +48,16 @@ wait "$monitor"
 grep -q '"reason":"ordered"' /tmp/report || { echo "FAILED: hvt: no report"; exit 1; }
 echo "ok: hvt: the DNS image answers"
 cat /tmp/stats
+
+# A release that faults leaves its registers by our runtime's record.
+status=0
+timeout 60 build/bin/fleet-hvt --mem=16 --net:service=guest0 --net-mac:service=52:54:00:12:34:56 \
+  --block:config=@6 --exit-report=@3 -- @7 \
+  >/tmp/console 3>/tmp/report 6<volume.tar 7<crash.x86_64.hvt || status=$?
+[[ $status == 255 ]] &&
+  grep -q '"trap":{"kind":"page fault","pc":"0x1.*","address":"0x0",.*"r15":' /tmp/report ||
+  { echo "FAILED: hvt: a fault's registers"; cat /tmp/console /tmp/report; exit 1; }
+echo "ok: hvt: a fault of our runtime is told with all registers"
 JOB
 (cd "$work" && find job | cpio -o -H newc --quiet | gzip -1n >"$work/job.cpio.gz")
 cat "$lab/lab.cpio.gz" "$work/job.cpio.gz" >"$work/all.cpio.gz"

@@ -1,8 +1,11 @@
 // The tenders under the real launcher: what their jail holds, what they answer, how an end is
 // told. Our guests are integer code, so hvt's run wherever there is a /dev/kvm, even if it only
 // emulates.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <seccomp.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -122,6 +125,24 @@ TEST_P(LauncherTender, AGuestThatIsKilledByTheKernelIsALimit) {
   EXPECT_EQ(reason(wait_exit(launcher_, id)).code, Code::killed_by_limit);
 }
 
+TEST_P(LauncherTender, AFaultIsToldWithItsRegistersFromTheJail) {
+  const std::string file = std::string(FLEET_BINARY_DIR "/images/tender/guest0.x86_64.") +
+                           (hvt() ? "hvt" : "spt");
+  agent::Fd image(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(image) << file;
+  agent::StartRequest request = monitors::tender_request(GetParam(), std::move(image), 4);
+  request.arguments.push_back("@10");
+  // hvt: some CPUs forget all at a triple fault, which a null pointer is without a handler.
+  const char* words[] = {"touch", "null", "call", "9", "1048576"};
+  request.arguments.insert(request.arguments.end(), words + (hvt() ? 2 : 0),
+                           words + (hvt() ? 5 : 2));
+  const std::string id = start(std::move(request));
+  EXPECT_EQ(reason(wait_exit(launcher_, id)).code, Code::guest_abort);
+  const std::string report = launcher_.read_report(id).value();
+  EXPECT_NE(report.find("\"trap\":{\"kind\":"), std::string::npos) << report;
+  EXPECT_NE(report.find("\"pc\":\"0x10"), std::string::npos) << report;
+}
+
 // No such signal reaches hvt's process, the first of its namespace.
 class LauncherSpt : public LauncherTender {};
 
@@ -143,6 +164,62 @@ TEST_P(LauncherTender, AnImageThatIsNoneIsTheMonitorsFault) {
   const monitors::ExitReason why = reason(wait_exit(launcher_, id));
   EXPECT_EQ(why.code, Code::monitor_fault);
   EXPECT_NE(why.what.find("not an ELF file"), std::string::npos) << why.what;
+}
+
+/// fleet-spt where no process may trace another, as in some containers. Its report and status.
+struct Untraced {
+  std::string report;
+  int status = 0;
+};
+Untraced run_untraced(const std::vector<std::string>& words) {
+  int report[2];
+  EXPECT_EQ(::pipe(report), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(report[1], 3);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ptrace), 0) != 0 ||
+        seccomp_load(filter) != 0) {
+      ::_exit(99);
+    }
+    std::vector<std::string> all = {FLEET_BINARY_DIR "/bin/fleet-spt", "--mem=4",
+                                    "--exit-report=@3",
+                                    FLEET_BINARY_DIR "/images/tender/guest0.x86_64.spt"};
+    all.insert(all.end(), words.begin(), words.end());
+    std::vector<char*> arguments;
+    for (std::string& word : all) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    ::execv(arguments[0], arguments.data());
+    ::_exit(98);
+  }
+  ::close(report[1]);
+  Untraced ended;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = ::read(report[0], buffer, sizeof buffer)) > 0;) {
+    ended.report.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(report[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ended.status = WEXITSTATUS(status);
+  return ended;
+}
+
+TEST(TenderUntraced, LosesOnlyTheRegisters) {
+  const struct {
+    std::vector<std::string> words;
+    int status;
+    const char* says;
+  } cases[] = {{{"touch", "null"}, 139, "\"reason\":\"guest_abort\",\"status\":0,\"signal\":11"},
+               {{"call", "1000"}, 159, "a system call that it must not make"},
+               {{"exit", "7"}, 7, "\"reason\":\"guest_exit\",\"status\":7"},
+               {{"exit", "255"}, 255, "\"reason\":\"guest_abort\""}};
+  for (const auto& one : cases) {
+    const Untraced ended = run_untraced(one.words);
+    EXPECT_EQ(ended.status, one.status) << one.words[0];
+    EXPECT_NE(ended.report.find(one.says), std::string::npos) << ended.report;
+    EXPECT_EQ(ended.report.find("trap"), std::string::npos) << ended.report;
+  }
 }
 
 std::vector<monitors::Target> targets() {

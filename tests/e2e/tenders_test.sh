@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # fleet-spt and fleet-hvt with guests that do all that they should not: each must end as it should,
-# say why, and leave nothing behind. tenders_test.sh [spt|hvt]... (spt)
-# hvt needs a KVM that works: hvt_test.sh runs this inside a machine that has one. Plain bash, so
-# that it runs there too.
+# say why, and leave nothing behind. tenders_test.sh [spt|hvt]...
+# Without words: spt, and hvt where /dev/kvm runs a guest, though it may only emulate. hvt_test.sh
+# runs this inside a machine that has a true KVM. Plain bash, so that it runs there too.
 set -uo pipefail
 
 build=${FLEET_BUILD:?FLEET_BUILD is the build folder}
 cpu=$(uname -m)
+# The tap of the guests with devices lives and ends with a network namespace of our own.
+[[ -n ${FLEET_OWN_NET:-} ]] || FLEET_OWN_NET=1 exec unshare -n bash "$0" "$@"
 work=$(mktemp -d)
 passed=0
 target=
 monitor=
-trap '[[ -z $monitor ]] || kill -9 "$monitor" 2>/dev/null; rm -rf "$work"' EXIT
+neighbour=
+trap 'kill -9 $monitor $neighbour 2>/dev/null; rm -rf "$work"' EXIT
+ip tuntap add dev guest9 mode tap && ip link set guest9 up
 
 fail() {
   echo "FAILED: $target: $*" >&2
@@ -40,6 +44,9 @@ expect() {
   grep -q "\"reason\":\"$want_reason\"" "$work/report" || fail "$*: the reason is not $want_reason"
 }
 says() { grep -qF -- "$1" "$work/$2" || fail "$2 does not say: $1"; }
+# register NAME: the report's trap has it, with a value.
+register() { grep -q "\"$1\":\"0x[0-9a-f]" "$work/report" || fail "the report shows no $1"; }
+if [[ $cpu == x86_64 ]]; then pc=rip; else pc=pc; fi
 
 # refused TEXT WORDS: the tender itself says no.
 refused() {
@@ -108,10 +115,16 @@ refusals() {
 }
 
 memory_spt() {
-  for place in null low boot text constant beyond far data heap; do
+  for place in null low boot text constant beyond far data heap stack; do
     expect 139 guest_abort touch "$place"
     says '"signal":11' report
+    says '"trap":{"kind":"page fault","pc":"0x' report
+    register "$pc"
   done
+  run touch null
+  says '"address":"0x0"' report
+  run touch far
+  says '"address":"0x700000000000"' report
   ok "memory that is not the guest's, its text and constants, and running data end it"
 }
 
@@ -124,6 +137,7 @@ calls_spt() {
     run call "$number"
     if ((status == 159)); then
       grep -q '"reason":"guest_abort"' "$work/report" || fail "call $number: the reason is wrong"
+      says "the guest made the system call $number, which it must not make" report
     elif [[ $cpu == x86_64 ]] && ((number == 335 || number == 336)); then
       # uretprobe and uprobe: newer kernels answer them before any filter, with SIGILL or an error.
       ((status == 132 || status == 0)) || fail "call $number: status $status"
@@ -137,6 +151,48 @@ calls_spt() {
     expect 159 guest_abort call $words
   done
   ok "every system call but its own ends it"
+}
+
+# Stopped and told to go on, by signals, with and without a process that looks.
+stop_and_go_spt() {
+  local child
+  options=(--exit-report=@3)
+  start spin
+  guest_process
+  kill -STOP "$child"
+  in_state "$child" '[Tt]'
+  kill -CONT "$child"
+  in_state "$child" R
+  kill -STOP "$child"
+  in_state "$child" '[Tt]'
+  kill -TERM "$monitor"
+  ended 137
+  says '"reason":"ordered"' report
+  start spin
+  guest_process
+  kill -TERM "$child"  # not an order to us: whoever sends this ended it
+  ended 143
+  says '"signal":15' report
+  ok "a guest is stopped, goes on, and ends on an order while it is stopped"
+}
+# The guest below $monitor, as $child.
+guest_process() {
+  child=
+  for ((i = 0; i < 500; i++)); do
+    child=$(cat "/proc/$monitor/task/$monitor/children" 2>/dev/null)
+    child=${child// /}
+    [[ -n $child ]] && grep -q '^Seccomp:.*2' "/proc/$child/status" 2>/dev/null && return
+    sleep 0.02
+  done
+  fail "no guest below the reporter"
+}
+# in_state PROCESS STATE
+in_state() {
+  for ((i = 0; i < 500; i++)); do
+    grep -q "^State:[[:space:]]*$2" "/proc/$1/status" && return
+    sleep 0.02
+  done
+  fail "process $1 is not in the state $2: $(grep State "/proc/$1/status")"
 }
 
 nothing_of_the_tender_is_left() {
@@ -169,10 +225,13 @@ memory_hvt() {
   for place in null low boot beyond far; do
     expect 1 guest_abort touch "$place"
     says "fault" err
+    grep -qE '"trap":\{"kind":"(triple|translation) fault"' "$work/report" || fail "$place: no trap"
   done
   for place in text constant; do
     expect 1 guest_abort touch "$place"
     says "host/guest translation fault" err
+    says '"trap":{"kind":"translation fault","pc":"0x' report
+    register "$pc"
   done
   ok "memory that is not the guest's, its text and constants end it"
 }
@@ -181,7 +240,17 @@ calls_hvt() {
   for number in 0 9 10 63 255; do
     expect 1 guest_abort call "$number" 1048576
     says "hypercall $number: there is no such call" err
+    says '"trap":{"kind":"bad hypercall","pc":"0x10' report
   done
+  if [[ $cpu == x86_64 ]]; then
+    for number in 96 1280 1281; do
+      expect 1 guest_abort port "$number"
+      says "the guest used the I/O port" err
+    done
+    expect 255 guest_abort record
+    says '"trap":{"kind":"trap","pc":"0x100abc","registers":{"rip":"0x100abc","rsp":"0x200000"' report
+    says '"cr2":"0xdead000"' report
+  fi
   for number in 1 2 3 4 5 6 7 8; do
     for place in 0 4096 tables end last 4294967295; do
       expect 1 guest_abort call "$number" "$place"
@@ -226,15 +295,56 @@ orders() {
   ok "orders end it, whatever it does, after its grace"
 }
 
+# On the console of a guest that never ends its talk: whoever reads, however slow, or nobody.
+reads_a_little() { head -c 4096 >/dev/null; }
+reads_nothing() { exec sleep 1000; }
+reads_slowly() { while read -r -n 100; do sleep 0.05; done; }
 output() {
-  "$build/bin/fleet-$target" --mem=4 --exit-report=@3 "$(guest 0)" babble \
-    2>"$work/err" 3>"$work/report" > >(head -c 4096 >"$work/out") &
-  monitor=$!
-  sleep 0.5
-  kill -0 "$monitor" 2>/dev/null || fail "a closed console ended the guest"
-  kill -TERM "$monitor"
-  if [[ $target == spt ]]; then ended 137; else ended 1; fi
-  ok "a console that nobody reads does not end it"
+  local kind reader before after
+  mkfifo "$work/console"
+  for kind in a_little nothing slowly; do
+    "reads_$kind" <"$work/console" &
+    reader=$!
+    "$build/bin/fleet-$target" --mem=4 --exit-report=@3 "$(guest 0)" babble \
+      >"$work/console" 2>"$work/err" 3>"$work/report" &
+    monitor=$!
+    sleep 0.3
+    before=$(resident)
+    sleep 0.7
+    after=$(resident)
+    kill -0 "$monitor" 2>/dev/null || fail "who reads $kind ended the guest"
+    ((after <= before + 64)) || fail "who reads $kind: it grew from $before to $after KiB"
+    kill -TERM "$monitor"
+    if [[ $target == spt ]]; then ended 137; else ended 1; fi
+    says '"reason":"ordered"' report
+    kill "$reader" 2>/dev/null
+    wait "$reader" 2>/dev/null
+  done
+  rm "$work/console"
+  ok "a console that nobody reads, or slowly, neither ends it nor keeps it, and costs no memory"
+}
+# KiB of memory of the monitor and what is below it.
+resident() {
+  local sum=0 one size
+  for one in "$monitor" $(cat "/proc/$monitor/task/$monitor/children" 2>/dev/null); do
+    size=$(awk '/^VmRSS/ { print $2 }' "/proc/$one/status")
+    sum=$((sum + size))
+  done
+  echo "$sum"
+}
+
+neighbour_begins() {
+  "$build/bin/fleet-$target" --mem=4 --exit-report=@3 "$(guest 0)" ready \
+    >"$work/neighbour.out" 3>"$work/neighbour" &
+  neighbour=$!
+}
+neighbour_lives() {
+  kill -TERM "$neighbour" || fail "the neighbour is gone"
+  wait "$neighbour"
+  neighbour=
+  grep -q ready "$work/neighbour.out" && grep -q '"reason":"ordered"' "$work/neighbour" ||
+    fail "the neighbour did not live until it was ordered to end"
+  ok "a neighbour felt nothing of all that"
 }
 
 limits() {
@@ -250,16 +360,48 @@ limits() {
   ok "a guest that the host kills is told as killed"
 }
 
-for target in "${@:-spt}"; do
+stats() {
+  status=0
+  tender --mem=4 --stats=@3 "$(guest 0)" hello >"$work/out" 2>"$work/err" 3>"$work/report" ||
+    status=$?
+  local members="lifetime_us resident_kib" member
+  if [[ $target == hvt ]]; then
+    members+=" first_call_us exits calls frames_in bytes_in frames_out bytes_out"
+    members+=" block_bytes_read block_bytes_written"
+    grep -qE '"exits":[1-9].*"calls":2,' "$work/report" || fail "hello is two hypercalls"
+  else
+    members+=" user_us system_us"
+  fi
+  for member in $members; do says "\"$member\":" report; done
+  ok "figures of a run are told"
+}
+
+here=$(dirname "$0")
+. "$here/tender_images.sh"
+. "$here/tender_devices.sh"
+targets=("$@")
+if ((${#targets[@]} == 0)); then
+  targets=(spt)
+  timeout 20 "$build/bin/fleet-hvt" --mem=4 "$build/images/tender/guest0.$cpu.hvt" hello \
+    >/dev/null 2>&1 && targets+=(hvt)
+fi
+for target in "${targets[@]}"; do
+  neighbour_begins
   ends_tell
+  stats
   refusals
+  images_refused
+  images_taken
   "memory_$target"
   "calls_$target"
+  devices
   orders
   output
   if [[ $target == spt ]]; then
     nothing_of_the_tender_is_left
+    stop_and_go_spt
     limits
   fi
+  neighbour_lives
 done
 echo "$passed passed, 0 failed"

@@ -58,7 +58,11 @@ bool touch(std::string_view where, std::uint64_t memory_bytes) {
   if (where == "far") read_from(0x7000'0000'0000);
   if (where == "data") run_at(code_in_data);
   if (where == "heap") run_at(image_end + 4096);
-  return where == "far" || where == "data" || where == "heap";
+  if (where == "stack") {
+    const std::uint8_t code[16] = {0xc3, 0xc3};
+    run_at(code);
+  }
+  return where == "far" || where == "data" || where == "heap" || where == "stack";
 }
 
 /// Every device: its name, and for a disk its first sector there and back.
@@ -78,6 +82,16 @@ void show_devices(const Boot& boot) {
 }
 
 }  // namespace
+
+void say_number(std::uint64_t value) {
+  char digits[20];
+  std::size_t at = sizeof digits;
+  do {
+    digits[--at] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  say({digits + at, sizeof digits - at});
+}
 
 std::string_view cut(std::string_view& text) {
   std::size_t size = 0;

@@ -29,6 +29,8 @@ bool write_sector(std::uint32_t handle, std::uint64_t offset, const void* from);
 /// What only this target's guests can do wrong. False: no such word.
 bool act_by_target(std::string_view word, std::string_view rest, const Boot& boot);
 
+/// In decimal, on the console.
+void say_number(std::uint64_t value);
 /// A decimal number; 0 if it is none.
 std::uint64_t number(std::string_view text);
 /// Take the first word off.

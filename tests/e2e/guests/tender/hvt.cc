@@ -50,9 +50,104 @@ bool guest::write_sector(std::uint32_t handle, std::uint64_t offset, const void*
   return move_sector(Hypercall::block_write, handle, offset, from);
 }
 
+namespace {
+alignas(16) std::uint8_t buffer[1 << 20];
+alignas(512) std::uint8_t record[abi::kTrapRecordBytes];
+
+constexpr std::uint32_t kNet = 1;
+constexpr std::uint32_t kDisk = 2;
+constexpr std::uint64_t kMost = ~std::uint64_t{0};
+constexpr std::uint64_t kTopBit = std::uint64_t{1} << 63;
+
+int wrong = 0;
+
+void want(bool good, std::string_view what, std::uint64_t number) {
+  if (good) return;
+  ++wrong;
+  guest::say(what);
+  guest::say(" ");
+  guest::say_number(number);
+  guest::say(": not refused\n");
+}
+
+std::int32_t block(Hypercall call, std::uint64_t handle, std::uint64_t offset,
+                   std::uint64_t size) {
+  abi::BlockCall made{handle, offset, address_of(buffer), size, 77, 0};
+  hypercall(call, made);
+  return made.result;
+}
+
+std::int32_t net(Hypercall call, std::uint64_t handle, std::uint64_t size) {
+  abi::NetCall made{handle, address_of(buffer), size, 77, 0};
+  hypercall(call, made);
+  return made.result;
+}
+
+/// Handles, offsets and sizes that no device has: each is refused, and none ends the guest.
+void misuse_devices(std::uint64_t capacity) {
+  const std::uint64_t handles[] = {0, 3, 63, 64, 65, 1ULL << 32 | kDisk, kTopBit | kNet, kMost};
+  const std::uint64_t offsets[] = {capacity - 511, capacity,     capacity + 1, kTopBit,
+                                   kTopBit - 512,  kMost - 511, kMost - 512,  kMost};
+  for (const Hypercall call : {Hypercall::block_read, Hypercall::block_write}) {
+    for (const std::uint64_t handle : handles) {
+      want(block(call, handle, 0, 512) == abi::kSolo5Invalid, "block handle", handle);
+    }
+    want(block(call, kNet, 0, 512) == abi::kSolo5Invalid, "block handle", kNet);
+    for (const std::uint64_t offset : offsets) {
+      want(block(call, kDisk, offset, 512) == abi::kSolo5Invalid, "block offset", offset);
+    }
+    want(block(call, kDisk, 512, capacity) == abi::kSolo5Invalid, "block size", capacity);
+    want(block(call, kDisk, 0, sizeof buffer) == abi::kSolo5Invalid, "block size", sizeof buffer);
+  }
+  for (const Hypercall call : {Hypercall::net_read, Hypercall::net_write}) {
+    for (const std::uint64_t handle : handles) {
+      want(net(call, handle, 64) == abi::kSolo5Invalid, "net handle", handle);
+    }
+    want(net(call, kDisk, 64) == abi::kSolo5Invalid, "net handle", kDisk);
+  }
+  for (const std::uint64_t size : {0, 1, 13}) {
+    want(net(Hypercall::net_write, kNet, size) != abi::kSolo5Ok, "frame of", size);
+  }
+  for (const std::uint64_t size : {1519, 70'000, 200'000}) net(Hypercall::net_write, kNet, size);
+  net(Hypercall::net_read, kNet, 0);
+  net(Hypercall::net_read, kNet, sizeof buffer);
+  want(block(Hypercall::block_read, kDisk, capacity - 512, 512) == abi::kSolo5Ok, "last sector", 0);
+}
+
+/// As an abort of a guest made with Solo5's library, which knows nothing of our records' rest.
+[[noreturn]] void abort_with_record() {
+  const abi::HvtTrapX86 trap{0xdead000, 6, 0x100abc, 8, 2, 0x200000, 16};
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&trap);
+  for (std::size_t i = 0; i < sizeof trap; ++i) record[i] = bytes[i];
+  abi::HaltCall call{address_of(record), abi::kAbortStatus, 0};
+  for (;;) hypercall(Hypercall::halt, call);
+}
+
+/// One byte to a port, or to device memory, where no hypercall is.
+void use_port(std::uint64_t number) {
+#if defined(__x86_64__)
+  asm volatile("outb %0, %1" : : "a"(std::uint8_t{1}),
+               "d"(static_cast<std::uint16_t>(number)));
+#else
+  *reinterpret_cast<volatile std::uint8_t*>(abi::kHypercallMmio + 8 * number) = 1;
+#endif
+}
+}  // namespace
+
 /// call NUMBER PLACE: a hypercall with its struct at that place.
 /// data NUMBER PLACE SIZE: one whose struct is good and names these bytes.
+/// misuse CAPACITY: the devices, that of the disk being known; record; port NUMBER.
 bool guest::act_by_target(std::string_view word, std::string_view rest, const Boot& boot) {
+  if (word == "misuse") {
+    misuse_devices(number(rest));
+    if (wrong == 0) say("all refused\n");
+    return true;
+  }
+  if (word == "record") abort_with_record();
+  if (word == "port") {
+    use_port(number(rest));
+    return true;
+  }
   const auto call = static_cast<std::uint32_t>(number(cut(rest)));
   const std::uint64_t where = place(cut(rest), boot);
   if (word == "call") {

@@ -33,8 +33,25 @@ bool guest::write_sector(std::uint32_t handle, std::uint64_t offset, const void*
                      reinterpret_cast<long>(from), 512, static_cast<long>(offset), 0, 0) == 512;
 }
 
+namespace {
+alignas(512) std::uint8_t buffer[4096];
+}
+
 /// call NUMBER [ARGUMENT]...: any system call.
+/// disk NUMBER DESCRIPTOR SIZE OFFSET: one of the two that move a disk's bytes, to a good place.
 bool guest::act_by_target(std::string_view word, std::string_view rest, const Boot&) {
+  if (word == "disk") {
+    const auto call = static_cast<long>(number(cut(rest)));
+    const auto descriptor = static_cast<long>(number(cut(rest)));
+    const auto size = static_cast<long>(number(cut(rest)));
+    const auto offset = static_cast<long>(number(cut(rest)));
+    const long moved = kernel_call(call, descriptor, reinterpret_cast<long>(buffer), size, offset,
+                                   0, 0);
+    say("moved ");
+    say_number(moved < 0 ? 0 : static_cast<std::uint64_t>(moved));
+    say("\n");
+    return true;
+  }
   if (word != "call") return false;
   std::uint64_t words[7];
   for (std::uint64_t& one : words) one = number(cut(rest));
