@@ -46,7 +46,19 @@ inline constexpr std::size_t kMaxHttpJsonBytes = 8 * kMiB;    // app role metada
 inline constexpr std::size_t kConsoleRingBytes = 256 * kKiB;  // per instance, on the device
 inline constexpr std::size_t kConsoleKeptBytes = 64 * kKiB;  // per instance and release, controller
 inline constexpr std::size_t kConsoleLineBytes = 4 * kKiB;
+
+// Flight records: what a device keeps and sends of a guest that failed, and what becomes of it.
 inline constexpr std::size_t kFlightRecordBytes = 64 * kKiB;
+inline constexpr std::size_t kFlightConsoleBytes = 16 * kKiB;
+inline constexpr std::size_t kFlightProbes = 60;
+inline constexpr std::size_t kFlightProbeTextBytes = 160;
+inline constexpr std::size_t kFlightsPerApp = 20;             // of one app on one device
+inline constexpr std::size_t kFlightsPerDevice = 200;         // on the device itself
+inline constexpr std::uint64_t kFlightsBytes = 1024 * kMiB;   // all of them, on the controller
+inline constexpr std::size_t kTrapKindBytes = 64;
+inline constexpr std::size_t kTrapRegisters = 40;
+inline constexpr std::size_t kTrapNameBytes = 12;
+inline constexpr std::size_t kTrapDigits = 16;                // behind 0x: 64 bits
 
 // The launcher (agent/launcher): fixed-size messages over SOCK_SEQPACKET.
 inline constexpr std::size_t kMaxLauncherMessageBytes = 128 * kKiB;

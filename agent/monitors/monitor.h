@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/launcher_client.h"
+#include "fleet/v1/link.pb.h"
 #include "proto/code.h"
 #include "proto/result.h"
 
@@ -83,6 +84,7 @@ struct ExitReason {
                                           // killed_by_limit, ordered (stopped by the operator)
   int status = 0;                         // the guest's own status, where there is one
   std::string what;                       // "the guest ended with status 3 after 1.2s"
+  std::optional<fleet::v1::Trap> trap = {};  // where it crashed, if the monitor can tell
 };
 
 /// How long an ended instance lived, for the end of a sentence: " after 0.02s".

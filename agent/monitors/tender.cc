@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "agent/monitors/config_volume.h"
+#include "agent/monitors/trap.h"
 #include "ota/json.h"
 #include "proto/limits.h"
 
@@ -186,7 +187,7 @@ ExitReason TenderMonitor::classify_exit(const agent::Instance& ended, std::strin
                 std::to_string(number) + after(ended)};
   }
   return {end_code(reason->as_string()), static_cast<int>(status->as_integer()),
-          what->as_string() + after(ended)};
+          what->as_string() + after(ended), read_trap(*said)};
 }
 
 }  // namespace monitors

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "agent/monitors/config_volume.h"
+#include "proto/limits.h"
 
 namespace monitors {
 namespace {
@@ -161,6 +162,65 @@ TEST(TenderMonitor, TheReportSaysWhyItEnded) {
     EXPECT_EQ(reason.status, one.status) << one.words;
     EXPECT_NE(reason.what.find(one.words), std::string::npos) << reason.what;
   }
+}
+
+ExitReason of_report(const std::string& report) {
+  agent::Instance ended;
+  ended.exited_ms = 20;
+  return TenderMonitor(Target::spt).classify_exit(ended, "", report);
+}
+
+std::string with_trap(const std::string& trap) {
+  return R"({"monitor":"fleet-spt","reason":"guest_abort","status":255,"signal":11,)"
+         R"("what":"the guest crashed","trap":)" + trap + "}\n";
+}
+
+TEST(Tender, TheTrapOfAReportIsRead) {
+  const ExitReason reason = of_report(with_trap(
+      R"({"kind":"page fault","pc":"0x100abc","address":"0x0",)"
+      R"("registers":{"rip":"0x100abc","rsp":"0x1fffff0"}})"));
+  EXPECT_EQ(reason.code, Code::guest_abort);
+  EXPECT_EQ(reason.status, 255);
+  ASSERT_TRUE(reason.trap.has_value());
+  EXPECT_EQ(reason.trap->kind(), "page fault");
+  EXPECT_EQ(reason.trap->pc(), "0x100abc");
+  EXPECT_EQ(reason.trap->address(), "0x0");
+  ASSERT_EQ(reason.trap->registers_size(), 2);
+  EXPECT_EQ(reason.trap->registers().at("rsp"), "0x1fffff0");
+  const ExitReason bare = of_report(with_trap(R"({"kind":"breakpoint"})"));
+  ASSERT_TRUE(bare.trap.has_value());
+  EXPECT_EQ(bare.trap->pc(), "");
+}
+
+TEST(Tender, AReportWithoutATrapOrWithNoneOfItsFormIsStillAReport) {
+  EXPECT_FALSE(of_report(R"({"reason":"guest_abort","status":255,"what":"crashed"})").trap);
+  for (const char* trap : {"null", "7", R"("page fault")", "[]", "{}", R"({"kind":7})",
+                           R"({"kind":""})", R"({"pc":"0x1"})"}) {
+    const ExitReason reason = of_report(with_trap(trap));
+    EXPECT_EQ(reason.code, Code::guest_abort) << trap;
+    EXPECT_FALSE(reason.trap.has_value()) << trap;
+  }
+}
+
+TEST(Tender, WhatATrapSaysIsBounded) {
+  const ExitReason reason = of_report(with_trap(
+      R"({"kind":")" + std::string(500, 'k') + R"(\u001b","pc":"100","address":{"a":1},)"
+      R"("registers":{"RIP":"0x1","":"0x1","a-b":"0x1","thirteen_long":"0x1","r1":"0x",)"
+      R"("r2":"0x0123456789abcdef0","r3":"0xAB","r4":7,"r5":"0x5"}})"));
+  ASSERT_TRUE(reason.trap.has_value());
+  EXPECT_EQ(reason.trap->kind().size(), proto::kTrapKindBytes);
+  EXPECT_EQ(reason.trap->pc(), "");
+  EXPECT_EQ(reason.trap->address(), "");
+  ASSERT_EQ(reason.trap->registers_size(), 1);
+  EXPECT_EQ(reason.trap->registers().at("r5"), "0x5");
+  std::string many;
+  for (int i = 0; i < 100; ++i) {
+    many += (many.empty() ? "\"r" : ",\"r") + std::to_string(i) + "\":\"0x1\"";
+  }
+  const ExitReason crowded =
+      of_report(with_trap(R"({"kind":"\u0007bell","registers":{)" + many + "}}"));
+  EXPECT_EQ(crowded.trap->kind(), "?bell");
+  EXPECT_EQ(crowded.trap->registers_size(), static_cast<int>(proto::kTrapRegisters));
 }
 
 }  // namespace
