@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/fault.h"
+#include "agent/flight.h"
+#include "agent/flight_log.h"
 #include "proto/log.h"
 #include "proto/manifest.h"
 
@@ -117,6 +118,7 @@ Status App::move(const Verb& verb, const ReportDraft& draft) {
   TRY_VOID(device.state.put_app(transaction, name, next));
   fleet::v1::Report report = to_report(draft, after);
   TRY(const std::uint64_t sequence, device.state.add_report(transaction, report));
+  if (draft.flight) TRY_VOID(FlightLog::keep(transaction, *draft.flight));
   TRY_VOID(transaction.commit());
   slots = std::move(after);
   row = std::move(next);
@@ -128,6 +130,7 @@ Status App::move(const Verb& verb, const ReportDraft& draft) {
                                    {"rollout", draft.wish.rollout()},
                                    {"why", draft.why.text()}});
   device.outbox_changed.notify();
+  if (draft.flight) device.flights_changed.notify();
   return {};
 }
 
@@ -222,12 +225,14 @@ std::uint32_t App::stop_grace_ms() const {
                   : 2000;
 }
 
-fleet::v1::Reason App::reason(const Guest& guest, Code code, std::string_view text,
-                              const HealthJudge* of) {
-  constexpr std::size_t kTailBytes = 16 * proto::kKiB;
-  fleet::v1::Reason why;
-  const std::string tail = console(guest, kTailBytes);
-  for (std::string& line : console_tail(tail)) why.add_console_tail(std::move(line));
+fleet::v1::FlightRecord App::flight(const Guest& guest, Code code, std::string_view text,
+                                    const HealthJudge* of) {
+  FlightFacts facts{name, guest};
+  facts.judge = of;
+  facts.console = console(guest, proto::kFlightConsoleBytes);
+  facts.up_ms = up_ms(guest);
+  facts.restarts = restarts ? restarts->restarts() : 0;
+  facts.wall_ms = static_cast<std::uint64_t>(device.ports.clock.wall_ms());
   if (guest.ended() && !guest.lost) {
     const monitors::Monitor* monitor = nullptr;
     for (const MonitorChoice& choice : device.monitors) {
@@ -236,31 +241,23 @@ fleet::v1::Reason App::reason(const Guest& guest, Code code, std::string_view te
     }
     if (monitor != nullptr) {
       const auto report = device.ports.launcher.read_report(guest.id);
-      const monitors::ExitReason exit =
-          monitor->classify_exit(guest.last, tail, report ? *report : std::string());
-      if (code == Code::unset) code = exit.code;
-      if (text.empty()) text = exit.what;
-      why.set_exit(exit.code == Code::guest_exit ? "guest exit " + std::to_string(exit.status)
-                                                 : std::string(proto::name_of(exit.code)));
-      why.set_text(std::string(text));
+      facts.exit = monitor->classify_exit(guest.last, facts.console,
+                                          report ? *report : std::string());
     }
   }
-  if (guest.lost && code == Code::unset) {
-    code = Code::launcher;
-    text = "fleet-launcher ended and took the guest along; see journalctl -u fleet-launcher";
+  return build_flight(facts, code, text);
+}
+
+void App::keep_flight(fleet::v1::FlightRecord record, fleet::v1::FlightOutcome outcome) {
+  record.set_outcome(outcome);
+  ota::Transaction transaction(device.state.database());
+  Status kept = FlightLog::keep(transaction, std::move(record));
+  if (kept) kept = transaction.commit();
+  if (!kept) {
+    proto::log_error("flight.not_kept", {{"app", name}, {"why", kept.error().what}});
+    return;
   }
-  if (code == Code::unset) code = Code::monitor_fault;
-  why.set_code(static_cast<fleet::v1::Code>(code));
-  if (why.text().empty()) why.set_text(std::string(text));
-  if (of != nullptr) {
-    why.set_probes_passed(of->passed());
-    why.set_probes_total(of->total());
-  }
-  why.set_up_ms(up_ms(guest));
-  why.set_memory_bytes(guest.last.rss_bytes);
-  why.set_restarts(restarts ? restarts->restarts() : 0);
-  why.set_fingerprint(fingerprint(why));
-  return why;
+  device.flights_changed.notify();
 }
 
 void App::publish_live() {

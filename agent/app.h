@@ -54,6 +54,7 @@ struct ReportDraft {
   std::uint64_t release = 0;
   fleet::v1::Reason why;
   std::string detail;
+  std::optional<fleet::v1::FlightRecord> flight;  // kept in the report's transaction
   std::vector<fleet::v1::StepTime> steps;
   std::uint64_t fetched_bytes = 0;
   fleet::v1::DesiredApp wish;    // whose attempt it is
@@ -113,7 +114,7 @@ class App {
   /// Reads the live slot's manifest and starts its judges anew; nothing live: none.
   proto::awaitable<proto::Status> load_live();
 
-  /// Moves slots and row and writes the report, in one transaction.
+  /// Moves slots and row and writes report and flight record, in one transaction.
   /// errors the verb's | no_space | io: then nothing changed
   using Verb = std::function<proto::Result<ota::AppSlots>(ota::Transaction&)>;
   proto::Status move(const Verb& verb, const ReportDraft& draft);
@@ -145,9 +146,11 @@ class App {
   void begin_probe(ProbeRunner& runner, Guest& guest, const fleet::v1::AppManifest& of);
   /// The last console bytes, at most `max_bytes`; "" if they cannot be had.
   std::string console(const Guest& guest, std::size_t max_bytes);
-  /// Why it ended, or (still running) why it is judged so by `code` and `text`.
-  fleet::v1::Reason reason(const Guest& guest, proto::Code code, std::string_view text,
-                           const HealthJudge* of);
+  /// Why it ended, or (still running) why it is judged so by `code` and `text`; without outcome.
+  fleet::v1::FlightRecord flight(const Guest& guest, proto::Code code, std::string_view text,
+                                 const HealthJudge* of);
+  /// Keeps the record of a fault that no report tells.
+  void keep_flight(fleet::v1::FlightRecord record, fleet::v1::FlightOutcome outcome);
   /// Sends the console of an ended trial to the controller, as far as there is a link.
   void send_console(const Guest& guest);
 

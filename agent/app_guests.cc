@@ -258,6 +258,7 @@ void App::scan_console(Guest& guest, const std::string& wanted) {
 void App::begin_probe(ProbeRunner& runner, Guest& guest, const fleet::v1::AppManifest& of) {
   const fleet::v1::Health& health = of.health();
   ProbeResult result;
+  result.at_ms = up_ms(guest);
   if (health.type() == fleet::v1::HEALTH_CONSOLE) {
     scan_console(guest, health.line());
     result.passed = guest.line_seen;
@@ -277,7 +278,8 @@ void App::begin_probe(ProbeRunner& runner, Guest& guest, const fleet::v1::AppMan
   }
   const auto timeout_ms =
       static_cast<std::int64_t>(std::max<std::uint64_t>(health.timeout_ms(), 1));
-  runner.begin(health, guest.address, proto::Deadline::after(device.ports.clock, timeout_ms));
+  runner.begin(health, guest.address, proto::Deadline::after(device.ports.clock, timeout_ms),
+               result.at_ms);
 }
 
 std::string App::console(const Guest& guest, std::size_t max_bytes) {

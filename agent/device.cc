@@ -16,6 +16,7 @@ Device::Device(Ports& the_ports, State& the_state, std::int64_t build_time_s)
       blobs(the_ports.disk),
       trust(the_ports.disk),
       outbox_changed(the_ports.clock),
+      flights_changed(the_ports.clock),
       build_time_s_(build_time_s),
       turn_ended_(the_ports.clock) {}
 

@@ -41,6 +41,7 @@ class Device {
   bool stopping = false;
   bool link_up = false;
   proto::Notifier outbox_changed;          // the link waits on it
+  proto::Notifier flights_changed;         // and on it, with flight records
   /// Console bytes of an ended trial, for the controller; set by the link.
   std::function<void(fleet::v1::LogChunk)> send_log;
 

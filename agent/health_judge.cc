@@ -24,7 +24,7 @@ Verdict HealthJudge::on_time(std::uint64_t elapsed_ms) {
 Verdict HealthJudge::on_probe(const ProbeResult& probe, std::uint64_t elapsed_ms) {
   ++total_;
   trace_.push_back(probe);
-  if (trace_.size() > kTraceProbes) trace_.pop_front();
+  if (trace_.size() > proto::kFlightProbes) trace_.pop_front();
   if (!probe.passed) {
     passes_in_a_row_ = 0;
     ++failures_in_a_row_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "fleet/v1/app.pb.h"
+#include "proto/limits.h"
 
 namespace agent {
 
@@ -17,6 +18,7 @@ struct ProbeResult {
   std::uint64_t took_ms = 0;
   std::string text;  // "dns answered in 4 ms" or why not
   bool answered = false;  // by the guest, rightly or not
+  std::uint64_t at_ms = 0;  // it began so long after the guest
 };
 
 enum class Verdict {
@@ -25,9 +27,6 @@ enum class Verdict {
   no_answer,   // not healthy before the deadline; given once
   unhealthy,   // failed `unhealthy_after` times in a row after it was healthy
 };
-
-/// How many probes the trace keeps (the dashboard draws them as ticks).
-inline constexpr std::size_t kTraceProbes = 60;
 
 /// Judges one instance from its start on. A value.
 class HealthJudge {
@@ -49,6 +48,7 @@ class HealthJudge {
   std::uint32_t total() const { return total_; }
   std::uint32_t in_a_row() const { return passes_in_a_row_; }
   std::uint64_t deadline_ms() const { return deadline_ms_; }
+  /// The last kFlightProbes.
   const std::deque<ProbeResult>& trace() const { return trace_; }
   /// The text of the last probe that failed, "" if none did.
   const std::string& last_failure() const { return last_failure_; }

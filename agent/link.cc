@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/agent.h"
+#include "agent/flight_log.h"
 #include "ota/hash.h"
 #include "proto/log.h"
 
@@ -92,6 +93,7 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
   tasks.spawn("link logs", log_loop(channel));
   tasks.spawn("link telemetry", telemetry_loop(channel));
   tasks.spawn("link renewal", renew_loop(channel));
+  tasks.spawn("link flights", flight_loop(channel));
   while (!device_.stopping) {
     auto envelope = co_await channel.receive(Deadline::never());
     if (!envelope) {
@@ -118,6 +120,18 @@ void Link::hear(Envelope envelope) {
     case Envelope::kAck: {
       const Status forgotten = device_.state.acknowledge(envelope.ack().sequence());
       if (!forgotten) proto::log_error("ack.not_stored", {{"why", forgotten.error().what}});
+      break;
+    }
+    case Envelope::kFlightAck: {
+      const Status noted =
+          FlightLog::acknowledge(device_.state.database(), envelope.flight_ack());
+      if (!noted) proto::log_error("ack.not_stored", {{"why", noted.error().what}});
+      if (envelope.flight_ack().has_refused()) {
+        proto::log_warning("flight.refused", {{"id", envelope.flight_ack().id()},
+                                              {"why", envelope.flight_ack().refused().text()}});
+      }
+      flight_sent_ = false;
+      device_.flights_changed.notify();
       break;
     }
     case Envelope::kLogSubscribe: follow(envelope.log_subscribe()); break;
@@ -209,6 +223,28 @@ proto::awaitable<void> Link::send_loop(proto::Channel& channel) {
     auto more = device_.state.outbox(sent_sequence_, 1);
     if ((more && !more->empty()) || !logs_.empty()) continue;
     co_await device_.outbox_changed.wait(Deadline::after(device_.ports.clock, kTelemetryMs));
+  }
+}
+
+// One at a time: a whole fleet that fails at once does not fill the controller's memory.
+proto::awaitable<void> Link::flight_loop(proto::Channel& channel) {
+  proto::Clock& clock = device_.ports.clock;
+  while (channel.is_open() && !device_.stopping) {
+    auto due = FlightLog::next_due(device_.state.database());
+    if (!due) proto::log_error("flights.unreadable", {{"why", due.error().what}});
+    if (!due || !*due) {
+      co_await device_.flights_changed.wait(Deadline::never());
+      continue;
+    }
+    Envelope envelope;
+    *envelope.mutable_flight_record() = std::move(**due);
+    flight_sent_ = true;
+    const Status sent = co_await channel.send(std::move(envelope));
+    if (!sent) co_return;
+    const Deadline patience = Deadline::after(clock, kFlightAckMs);
+    while (flight_sent_ && !patience.passed(clock) && channel.is_open()) {
+      co_await device_.flights_changed.wait(patience);
+    }
   }
 }
 

@@ -18,6 +18,8 @@ namespace agent {
 class Agent;
 
 inline constexpr std::int64_t kTelemetryMs = 10'000;
+/// How long a controller that is busy may take to acknowledge a flight record; then it comes again.
+inline constexpr std::int64_t kFlightAckMs = 30'000;
 /// Console bytes of ended trials that wait for a link; more than these push the oldest out.
 inline constexpr std::size_t kMaxQueuedLogs = 16;
 
@@ -50,6 +52,7 @@ class Link {
   proto::awaitable<void> log_loop(proto::Channel& channel);
   proto::awaitable<void> telemetry_loop(proto::Channel& channel);
   proto::awaitable<void> renew_loop(proto::Channel& channel);
+  proto::awaitable<void> flight_loop(proto::Channel& channel);
   proto::awaitable<proto::Status> send_reports(proto::Channel& channel);
   proto::awaitable<proto::Status> send_console(proto::Channel& channel, std::string app);
   proto::awaitable<proto::Status> send_guest_console(proto::Channel& channel, std::string app,
@@ -62,6 +65,7 @@ class Link {
   Device& device_;
   proto::Channel* channel_ = nullptr;  // while speaking
   std::uint64_t sent_sequence_ = 0;   // on this connection
+  bool flight_sent_ = false;          // and not acknowledged
   std::int64_t retry_floor_ms_ = 0;   // the controller's, from Goodbye
   std::deque<fleet::v1::LogChunk> logs_;
   std::map<std::string, Follow> follows_;

@@ -18,8 +18,9 @@ class ProbeRunner {
   ProbeRunner(const ProbeRunner&) = delete;
   ProbeRunner& operator=(const ProbeRunner&) = delete;
 
-  /// Starts a network probe. Not while one is under way.
-  void begin(const fleet::v1::Health& health, Ipv4 guest, proto::Deadline deadline);
+  /// Starts a network probe, `at_ms` after the guest. Not while one is under way.
+  void begin(const fleet::v1::Health& health, Ipv4 guest, proto::Deadline deadline,
+             std::uint64_t at_ms);
   /// A result that is known at once.
   void put(ProbeResult result) { result_ = std::move(result); }
   bool under_way() const { return under_way_; }
@@ -32,7 +33,7 @@ class ProbeRunner {
 
  private:
   proto::awaitable<void> run(fleet::v1::Health health, Ipv4 guest, proto::Deadline deadline,
-                             std::uint64_t round);
+                             std::uint64_t at_ms, std::uint64_t round);
 
   Prober& prober_;
   proto::Notifier& changed_;

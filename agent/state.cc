@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 
+#include "agent/flight_log.h"
 #include "ota/slots.h"
 
 namespace agent {
@@ -71,7 +72,7 @@ std::string wish_key(const fleet::v1::DesiredApp& wish) {
 }
 
 Result<std::unique_ptr<State>> State::open(const std::string& path) {
-  const std::array schemas = {kStateSchema, ota::kSlotsSchema};
+  const std::array schemas = {kStateSchema, ota::kSlotsSchema, kFlightSchema};
   TRY(auto database, ota::Database::open(path, schemas));
   return std::unique_ptr<State>(new State(std::move(database)));
 }

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/fault.h"
+#include "agent/flight_log.h"
 #include "proto/document.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -51,6 +53,25 @@ std::string app_line(const fleet::v1::AppStatus& app) {
   return out + "\n";
 }
 
+Status add_flights(State& state, fleet::v1::Device& out) {
+  TRY(const std::uint64_t count, FlightLog::count(state.database()));
+  out.set_flights(static_cast<std::uint32_t>(count));
+  TRY(auto newest, FlightLog::newest(state.database()));
+  if (newest) *out.mutable_newest_flight() = std::move(*newest);
+  return {};
+}
+
+std::string flights_line(const fleet::v1::Device& device) {
+  if (device.flights() == 0) return "";
+  const fleet::v1::FlightRecord& newest = device.newest_flight();
+  std::string out = "flights   " + std::to_string(device.flights()) + " kept, the newest of " +
+                    newest.app() + " " + std::to_string(newest.release()) + ": " +
+                    visible(newest.why().text(), kTailLineBytes) + " (fault " +
+                    newest.why().fingerprint();
+  if (newest.count() > 1) out += ", " + std::to_string(newest.count()) + " times in a row";
+  return out + ")\n";
+}
+
 }  // namespace
 
 fleet::v1::Device describe_device(Agent& agent, const Identity& identity) {
@@ -69,6 +90,8 @@ fleet::v1::Device describe_device(Agent& agent, const Identity& identity) {
   out.set_generation_applied(agent.generation());
   out.set_certificate_until_ms(
       static_cast<std::uint64_t>(agent.device().ports.credentials.valid_until_ms()));
+  const Status told = add_flights(agent.device().state, out);
+  if (!told) proto::log_error("flights.unreadable", {{"why", told.error().what}});
   return out;
 }
 
@@ -150,6 +173,7 @@ Result<fleet::v1::Device> stored_status(const std::string& state_dir, const Iden
     TRY(const AppRow row, state->app(one.app));
     app->set_state(row.state);
   }
+  TRY_VOID(add_flights(*state, out));
   return out;
 }
 
@@ -169,6 +193,7 @@ std::string describe(const fleet::v1::Device& device, bool running) {
              one.evidence() + "\n";
     }
   }
+  out += flights_line(device);
   out += "wanted    generation " + std::to_string(device.generation()) + "\n";
   for (const fleet::v1::AppStatus& app : device.apps()) out += app_line(app);
   if (device.apps().empty()) out += "  no app yet: fleetctl push APP --to SELECTOR\n";

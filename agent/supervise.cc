@@ -20,13 +20,16 @@ constexpr std::int64_t kLeastLookMs = 10;
 constexpr std::int64_t kStartRetryMs = 1000;
 
 // The live slot under watch failed: the other good one takes over.
-void revert_live(App& app, const fleet::v1::Reason& why) {
+void revert_live(App& app, const fleet::v1::FlightRecord& flight) {
+  const fleet::v1::Reason& why = flight.why();
   const ota::ReleaseRecord record = app.slots.live_slot()->release;
   const ota::SlotRecord& other = app.slots.slot(app.slots.spare());
   const bool back = other.state == ota::SlotState::good;
   ReportDraft draft = app.draft(back ? fleet::v1::REVERTED : fleet::v1::FAILED, record.release);
   if (app.wish.attempt() != record.attempt) draft.wish.set_attempt(record.attempt);
   draft.why = why;
+  draft.flight = flight;
+  draft.flight->set_outcome(back ? fleet::v1::FLIGHT_REVERTED : fleet::v1::FLIGHT_FIRST_FAILED);
   draft.detail = back ? "runs " + app.name + " " + std::to_string(other.release.release)
                       : "first release here: nothing to go back to, the app is stopped";
   draft.ends_wish = app.wish.attempt() == record.attempt;
@@ -52,7 +55,8 @@ void revert_live(App& app, const fleet::v1::Reason& why) {
 // The live guest is gone: again, later, or back.
 void on_live_end(App& app) {
   app.live_probe.forget();
-  const fleet::v1::Reason why = app.reason(*app.live, Code::unset, "", &*app.judge);
+  fleet::v1::FlightRecord flight = app.flight(*app.live, Code::unset, "", &*app.judge);
+  const fleet::v1::Reason why = flight.why();
   const bool failed = why.exit() != "guest exit 0";
   const RestartDecision decision =
       app.restarts->on_end(failed, static_cast<std::uint64_t>(app.device.ports.clock.now_ms()));
@@ -62,14 +66,17 @@ void on_live_end(App& app) {
                                      {"code", proto::name_of(static_cast<Code>(why.code()))},
                                      {"why", why.text()}});
   if (decision.kind == RestartDecision::Kind::crash_loop && app.slots.under_watch) {
-    fleet::v1::Reason loop = why;
-    loop.set_code(fleet::v1::CODE_CRASH_LOOP);
-    loop.set_text("crash loop: " + why.text());
-    revert_live(app, loop);
+    flight.mutable_why()->set_code(fleet::v1::CODE_CRASH_LOOP);
+    flight.mutable_why()->set_text("crash loop: " + why.text());
+    revert_live(app, flight);
     app.tend_leaving();
     if (!app.live) return;
   }
   app.leave_ended = decision.kind == RestartDecision::Kind::leave;
+  if (failed || !app.leave_ended) {
+    app.keep_flight(std::move(flight), app.leave_ended ? fleet::v1::FLIGHT_ENDED
+                                                       : fleet::v1::FLIGHT_RESTARTED);
+  }
   app.restart_at_ms =
       app.device.ports.clock.now_ms() + static_cast<std::int64_t>(decision.wait_ms);
   app.forget(*app.live);
@@ -146,15 +153,16 @@ proto::awaitable<void> judge_live(App& app, Verdict verdict) {
       std::string(lost_it ? "health failed: " : "no answer after a restart: ") +
       app.judge->last_failure();
   const Code code = lost_it ? Code::unhealthy : Code::no_answer;
-  const fleet::v1::Reason why = app.reason(*app.live, code, what, &*app.judge);
+  fleet::v1::FlightRecord flight = app.flight(*app.live, code, what, &*app.judge);
   proto::log_warning("guest.unhealthy", {{"app", app.name},
                                          {"release", app.live->release},
                                          {"why", what}});
   if (app.slots.under_watch) {
-    revert_live(app, why);
+    revert_live(app, flight);
     app.tend_leaving();
     co_return;
   }
+  app.keep_flight(std::move(flight), fleet::v1::FLIGHT_RESTARTED);
   // Out of the watch only a restart can help; it counts as an end, so that it backs off.
   const RestartDecision decision =
       app.restarts->on_end(true, static_cast<std::uint64_t>(app.device.ports.clock.now_ms()));

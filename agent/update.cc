@@ -1,5 +1,6 @@
 #include "agent/update.h"
 
+#include "agent/flight.h"
 #include "agent/supervise.h"
 #include "agent/update_steps.h"
 #include "proto/log.h"
@@ -56,11 +57,17 @@ proto::awaitable<void> revert(Update& update, Error error) {
                                 : fleet::v1::REVERTED;
   ReportDraft draft = update.draft(state);
   draft.ends_wish = !superseded;
-  if (update.why.code() == fleet::v1::CODE_UNSET) {
-    update.why.set_code(static_cast<fleet::v1::Code>(error.code));
-    update.why.set_text(error.what);
+  if (superseded) {
+    draft.why.set_code(static_cast<fleet::v1::Code>(error.code));
+    draft.why.set_text(error.what);
+  } else {
+    const auto wall_ms = static_cast<std::uint64_t>(app.device.ports.clock.wall_ms());
+    draft.flight = update.flight.has_why() ? update.flight
+                                           : flight_without_guest(update.wish, error, wall_ms);
+    draft.flight->set_outcome(first ? fleet::v1::FLIGHT_FIRST_FAILED
+                                    : fleet::v1::FLIGHT_TRIAL_FAILED);
+    draft.why = draft.flight->why();
   }
-  draft.why = update.why;
   draft.detail = first ? "first release here: nothing to go back to, the app is stopped"
                        : "runs " + app.name + " " +
                              std::to_string(app.slots.live_slot()->release.release);

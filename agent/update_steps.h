@@ -29,7 +29,7 @@ class Update {
   std::vector<ota::BlobRef> missing;  // after admit
   std::uint64_t fetched_bytes = 0;
   std::optional<HealthJudge> judge;
-  fleet::v1::Reason why;              // of a trial that failed
+  fleet::v1::FlightRecord flight;     // of a trial that failed
   std::vector<fleet::v1::StepTime> steps;
 
   /// Ends the step before and starts this one's time.

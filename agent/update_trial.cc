@@ -100,8 +100,9 @@ namespace {
 // The trial's end by itself, as an error; its reason is kept for the report.
 Error trial_ended(Update& update) {
   App& app = update.app;
-  update.why = app.reason(*app.trial, Code::unset, "", &*update.judge);
-  return Error{static_cast<Code>(update.why.code()), update.why.text(), app.name};
+  update.flight = app.flight(*app.trial, Code::unset, "", &*update.judge);
+  const fleet::v1::Reason& why = update.flight.why();
+  return Error{static_cast<Code>(why.code()), why.text(), app.name};
 }
 
 // It never became healthy: silent, or with answers that are not the wanted one.
@@ -112,7 +113,7 @@ Error no_answer(Update& update) {
                              std::to_string(update.judge->total()) + " probes";
   if (update.judge->answers_wrongly()) {
     const std::string what = "wrong answer: " + update.judge->last_failure() + probes;
-    update.why = app.reason(*app.trial, Code::unhealthy, what, &*update.judge);
+    update.flight = app.flight(*app.trial, Code::unhealthy, what, &*update.judge);
     return Error{Code::unhealthy, what, app.name};
   }
   std::string what = "no answer";
@@ -121,7 +122,7 @@ Error no_answer(Update& update) {
   if (health.type() == fleet::v1::HEALTH_TCP) what += ": tcp " + std::to_string(health.port());
   if (health.type() == fleet::v1::HEALTH_CONSOLE) what += ": console \"" + health.line() + "\"";
   what += probes;
-  update.why = app.reason(*app.trial, Code::no_answer, what, &*update.judge);
+  update.flight = app.flight(*app.trial, Code::no_answer, what, &*update.judge);
   return Error{Code::no_answer, what, app.name};
 }
 
@@ -177,7 +178,7 @@ bool may_start_again(Update& update) {
   proto::log_warning("trial.lost", {{"app", app.name},
                                     {"instance", app.trial->id},
                                     {"tries_left", app.slots.slot(*slot).tries_left}});
-  update.why.Clear();
+  update.flight.Clear();
   update.end_step();
   return true;
 }

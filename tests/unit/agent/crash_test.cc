@@ -2,9 +2,11 @@
 // same state it ends in the old or the new release, serves, and says the truth.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
+#include "agent/flight_log.h"
 #include "tests/unit/agent/fakes.h"
 
 namespace {
@@ -37,6 +39,18 @@ struct Snapshots {
   }
 };
 
+// The report of a revert and the flight record that explains it are there together, or neither is.
+void check_cut(const TestDevice& world) {
+  auto state = agent::State::open((world.directory / "agent.db").string());
+  ASSERT_TRUE(state.has_value());
+  const auto reports = (*state)->outbox(0, 1000);
+  ASSERT_TRUE(reports.has_value());
+  const auto reverts = std::count_if(reports->begin(), reports->end(), [](const auto& report) {
+    return report.state() == fleet::v1::REVERTED;
+  });
+  EXPECT_EQ(*agent::FlightLog::count((*state)->database()), static_cast<std::uint64_t>(reverts));
+}
+
 void check_end(TestDevice& world, bool good_release) {
   const bool ended = world.run_until([&] { return world.ended("a2"); }, 300'000);
   ASSERT_TRUE(ended) << "no verdict";
@@ -49,6 +63,10 @@ void check_end(TestDevice& world, bool good_release) {
   } else {
     EXPECT_EQ(report.state(), fleet::v1::REVERTED);
     EXPECT_EQ(live, 1u);
+    const auto flight = *agent::FlightLog::newest(world.state->database());
+    ASSERT_TRUE(flight.has_value());
+    EXPECT_EQ(flight->why().fingerprint(), report.why().fingerprint());
+    EXPECT_EQ(flight->count(), 1u);
   }
   EXPECT_EQ(report.status().live_release(), live) << "the report says what runs";
   EXPECT_TRUE(world.run_until([&] { return world.launcher.serves(); }, 10'000));
@@ -95,6 +113,7 @@ TEST_P(CrashTest, EveryCutEndsInTheOldOrTheNewReleaseWithATruthfulReport) {
       world.guests.boot_ms = 2;
       world.machine.boot_id = "boot-2";
     }
+    check_cut(world);
     world.start();
     check_end(world, good_release);
     world.stop();

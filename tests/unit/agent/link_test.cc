@@ -108,6 +108,54 @@ TEST_F(LinkTest, ReportsComeAgainOnEachConnectionUntilTheyAreAcknowledged) {
   EXPECT_EQ(second.sequences(), (std::vector<std::uint64_t>{5}));
 }
 
+TEST_F(LinkTest, FlightRecordsGoOneAtATimeUntilTheyAreAcknowledged) {
+  device.install(1, "a1");
+  for (const std::uint64_t release : {2u, 3u}) {
+    device.scripts[release].exits_after_ms = 30;
+    device.scripts[release].exit_status = 1;
+    repository.add(make_manifest("dns", release), "image " + std::to_string(release));
+    const std::string attempt = "a" + std::to_string(release);
+    device.want(TestDevice::wish("dns", release, attempt));
+    ASSERT_TRUE(device.run_until([&] { return device.ended(attempt); }));
+  }
+  const auto flights = [](const Controller& of) {
+    std::vector<fleet::v1::FlightRecord> out;
+    for (const Envelope& one : of.heard) {
+      if (one.has_flight_record()) out.push_back(one.flight_record());
+    }
+    return out;
+  };
+  const auto acknowledge = [this](Controller& to, const fleet::v1::FlightRecord& record) {
+    Envelope ack;
+    ack.mutable_flight_ack()->set_id(record.id());
+    ack.mutable_flight_ack()->set_count(record.count());
+    say(to, std::move(ack));
+  };
+  Controller& first = connect();
+  device.run_for(1000);
+  ASSERT_EQ(flights(first).size(), 1u) << "the second waits for the first's acknowledgement";
+  EXPECT_EQ(flights(first)[0].release(), 2u);
+  device.run_for(agent::kFlightAckMs);
+  EXPECT_EQ(flights(first).size(), 2u) << "said again to who does not answer";
+  EXPECT_EQ(flights(first)[1].id(), flights(first)[0].id());
+  first.end->abort();
+  device.run_for(1000);
+  Controller& second = connect();
+  device.run_for(1000);
+  ASSERT_EQ(flights(second).size(), 1u) << "and on the next link";
+  EXPECT_EQ(flights(second)[0].release(), 2u);
+  acknowledge(second, flights(second)[0]);
+  device.run_for(1000);
+  ASSERT_EQ(flights(second).size(), 2u);
+  EXPECT_EQ(flights(second)[1].release(), 3u);
+  acknowledge(second, flights(second)[1]);
+  second.end->abort();
+  device.run_for(1000);
+  Controller& third = connect();
+  device.run_for(2 * agent::kFlightAckMs);
+  EXPECT_TRUE(flights(third).empty());
+}
+
 TEST_F(LinkTest, ADesiredOverTheLinkIsObeyedAndReported) {
   Controller& controller = connect();
   repository.add(make_manifest("dns", 1), "image 1");

@@ -127,7 +127,7 @@ TEST(HealthJudge, IsUnhealthyAfterSoManyFailuresInARowAndKeepsSixtyProbes) {
   EXPECT_EQ(judge.on_probe(failed(), 5000), Verdict::undecided);
   EXPECT_EQ(judge.on_probe(failed(), 6000), Verdict::unhealthy);
   for (int i = 0; i < 100; ++i) judge.on_probe(passed(), 7000);
-  EXPECT_EQ(judge.trace().size(), agent::kTraceProbes);
+  EXPECT_EQ(judge.trace().size(), proto::kFlightProbes);
 }
 
 TEST(RestartJudge, BacksOffByDoublingUpToTheMostAndForgetsAfterAGoodRun) {
@@ -190,14 +190,15 @@ TEST(Fault, TheSameFaultOnTwoDevicesHasOneFingerprint) {
   one.add_console_tail("dns: listening on 10.213.77.3:5353 after 12ms");
   fleet::v1::Reason two = one;
   two.set_console_tail(0, "dns: listening on 10.213.77.19:5353 after 130ms");
-  EXPECT_EQ(agent::fingerprint(one), agent::fingerprint(two));
-  EXPECT_EQ(agent::fingerprint(one).size(), 8u);
+  EXPECT_EQ(agent::fingerprint(one, ""), agent::fingerprint(two, ""));
+  EXPECT_EQ(agent::fingerprint(one, "").size(), 8u);
   fleet::v1::Reason other = one;
   other.set_console_tail(0, "dns: no zone");
-  EXPECT_NE(agent::fingerprint(one), agent::fingerprint(other));
+  EXPECT_NE(agent::fingerprint(one, ""), agent::fingerprint(other, ""));
   other = one;
   other.set_code(fleet::v1::CODE_GUEST_EXIT);
-  EXPECT_NE(agent::fingerprint(one), agent::fingerprint(other));
+  EXPECT_NE(agent::fingerprint(one, ""), agent::fingerprint(other, ""));
+  EXPECT_NE(agent::fingerprint(one, "0x100abc"), agent::fingerprint(one, "0x100abd"));
 }
 
 // --- values
