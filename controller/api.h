@@ -13,6 +13,7 @@
 #include "controller/enrolment.h"
 #include "controller/events.h"
 #include "controller/fleet.h"
+#include "controller/flights.h"
 #include "controller/http.h"
 #include "controller/metadata.h"
 #include "controller/push.h"
@@ -28,6 +29,7 @@ struct Parts {
   Events& events;
   Fleet& fleet;
   Consoles& consoles;
+  Flights& flights;
   Metadata& metadata;
   Enrolment& enrolment;
   Sessions& sessions;

@@ -43,14 +43,6 @@ Result<v1::Device> to_api(Parts& parts, const DeviceRow& row) {
   return out;
 }
 
-Result<DeviceRow> named(Parts& parts, const std::string& name) {
-  TRY(auto row, parts.store.device_by_name(name));
-  if (!row || row->revoked) {
-    return Error{Code::not_found, "no device " + name + "; see: fleetctl devices", name};
-  }
-  return std::move(*row);
-}
-
 Result<v1::DeviceList> devices_of(Call& call) {
   std::string text = call.request.parameter("selector");
   if (text.empty()) text = "all";
@@ -79,6 +71,14 @@ Result<v1::DeviceList> devices_of(Call& call) {
 
 }  // namespace
 
+Result<DeviceRow> device_named(Parts& parts, const std::string& name) {
+  TRY(auto row, parts.store.device_by_name(name));
+  if (!row || row->revoked) {
+    return Error{Code::not_found, "no device " + name + "; see: fleetctl devices", name};
+  }
+  return std::move(*row);
+}
+
 awaitable<Response> list_devices(Call call) {
   const std::string state = call.request.parameter("state");
   if (!state.empty() && state != "online" && state != "offline") {
@@ -91,7 +91,7 @@ awaitable<Response> list_devices(Call call) {
 }
 
 awaitable<Response> show_device(Call call) {
-  const auto row = named(call.parts, call.words[0]);
+  const auto row = device_named(call.parts, call.words[0]);
   if (!row) co_return error_response(row.error());
   const auto device = to_api(call.parts, *row);
   if (!device) co_return error_response(device.error());
@@ -99,7 +99,7 @@ awaitable<Response> show_device(Call call) {
 }
 
 awaitable<Response> remove_device(Call call) {
-  const auto row = named(call.parts, call.words[0]);
+  const auto row = device_named(call.parts, call.words[0]);
   if (!row) co_return error_response(row.error());
   const auto work = [&]() -> Status {
     Store::Transaction transaction(call.parts.store);
@@ -112,11 +112,12 @@ awaitable<Response> remove_device(Call call) {
   if (!removed) co_return error_response(removed.error());
   call.parts.fleet.committed();
   call.parts.sessions.drop(row->id);
+  co_await call.parts.flights.forget_device(row->id);
   co_return json_response("", 204);
 }
 
 awaitable<Response> label_device(Call call) {
-  const auto row = named(call.parts, call.words[0]);
+  const auto row = device_named(call.parts, call.words[0]);
   if (!row) co_return error_response(row.error());
   const auto change = proto::from_json<v1::LabelChange>(call.request.body);
   if (!change) co_return error_response(change.error());

@@ -14,6 +14,7 @@ std::vector<Route> operator_routes() {
       {"GET", "/v1/apps", Role::viewer, list_apps},
       {"GET", "/v1/apps/{app}/releases", Role::viewer, list_releases},
       {"GET", "/v1/apps/{app}/logs", Role::viewer, list_logs},
+      {"GET", "/v1/apps/{app}/flights", Role::viewer, list_flights},
       {"GET", "/v1/blobs/{sha256}", Role::viewer, get_blob},
       {"GET", "/v1/metadata/{file}", Role::viewer, get_metadata},
       {"POST", "/v1/metadata", Role::admin, upload_metadata},

@@ -26,6 +26,9 @@ struct Route {
   awaitable<Response> (*handler)(Call call);
 };
 
+/// A device that is still of the fleet. errors not_found
+Result<DeviceRow> device_named(Parts& parts, const std::string& name);
+
 std::vector<Route> operator_routes();
 bool matches(std::string_view pattern, std::string_view path, std::vector<std::string>& words);
 
@@ -35,6 +38,9 @@ awaitable<Response> show_device(Call call);
 awaitable<Response> remove_device(Call call);
 awaitable<Response> label_device(Call call);
 awaitable<Response> make_enroll_token(Call call);
+
+// api_flights.cc
+awaitable<Response> list_flights(Call call);
 
 // api_releases.cc
 awaitable<Response> list_apps(Call call);

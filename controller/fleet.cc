@@ -61,6 +61,19 @@ Status Fleet::note(const std::string& kind, const std::string& text, const std::
   return events_.add(std::move(row));
 }
 
+Status Fleet::tell(std::span<const v1::Event> events) {
+  Store::Transaction transaction(store_);
+  const auto work = [&]() -> Status {
+    for (const v1::Event& event : events) {
+      EventRow row;
+      row.event = event;
+      TRY_VOID(events_.add(std::move(row)));
+    }
+    return {};
+  };
+  return finish(transaction, work());
+}
+
 Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
                            const std::string& text, const v1::RolloutDevice* row) {
   EventRow event;

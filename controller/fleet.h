@@ -65,6 +65,8 @@ class Fleet {
   /// An event that belongs to no rollout. Inside the caller's transaction.
   Status note(const std::string& kind, const std::string& text, const std::string& by,
               const std::string& device);
+  /// Events that belong to no rollout, in a transaction of their own.
+  Status tell(std::span<const v1::Event> events);
   /// Deadlines. Called every second.
   Status tick();
   /// Tells followers and devices. After the commit of a transaction that called join or note.

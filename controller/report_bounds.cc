@@ -1,13 +1,20 @@
 #include "controller/report_bounds.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 
+#include "controller/enrolment.h"
 #include "proto/limits.h"
 
 namespace controller {
 namespace {
 
 namespace v1 = fleet::v1;
+
+constexpr std::string_view kIdCharacters = "abcdefghijklmnopqrstuvwxyz234567";
+constexpr std::uint64_t kMaxRelease = std::uint64_t{1} << 53;
+constexpr std::size_t kFingerprintDigits = 8;
 
 void cut(std::string& text, std::size_t size_bytes) {
   if (text.size() <= size_bytes) return;
@@ -44,6 +51,24 @@ void bound_status(v1::AppStatus& status) {
   cut(*status.mutable_instance()->mutable_id(), 64);
 }
 
+bool is_bounded(const v1::Trap& trap) {
+  constexpr std::size_t kNumberBytes = proto::kTrapDigits + 2;
+  return trap.kind().size() <= proto::kTrapKindBytes && trap.pc().size() <= kNumberBytes &&
+         trap.address().size() <= kNumberBytes &&
+         trap.registers_size() <= static_cast<int>(proto::kTrapRegisters) &&
+         std::all_of(trap.registers().begin(), trap.registers().end(), [](const auto& one) {
+           return one.first.size() <= proto::kTrapNameBytes && one.second.size() <= kNumberBytes;
+         });
+}
+
+proto::Error bad(const std::string& field) {
+  return {proto::Code::bad_argument, "a flight record's " + field + " is not of its form", field};
+}
+
+proto::Error too_large(const std::string& field) {
+  return {proto::Code::too_large, "a flight record's " + field + " is too large", field};
+}
+
 }  // namespace
 
 void bound_report(v1::Report& report) {
@@ -54,6 +79,38 @@ void bound_report(v1::Report& report) {
   for (v1::StepTime& step : *report.mutable_steps()) cut(*step.mutable_step(), 32);
   if (report.has_why()) bound_reason(*report.mutable_why());
   if (report.has_status()) bound_status(*report.mutable_status());
+}
+
+proto::Status check_flight(const v1::FlightRecord& record) {
+  if (record.ByteSizeLong() > proto::kFlightRecordBytes) return too_large("size");
+  const auto is_of = [](std::string_view text, std::size_t size, std::string_view characters) {
+    return text.size() == size &&
+           text.find_first_not_of(characters) == std::string_view::npos;
+  };
+  if (!is_of(record.id(), proto::kIdLength, kIdCharacters)) return bad("id");
+  if (!is_name(record.app())) return bad("app");
+  if (record.release() == 0 || record.release() > kMaxRelease) return bad("release");
+  if (record.attempt().size() > 32) return too_large("attempt");
+  if (record.slot().size() > 1) return too_large("slot");
+  if (record.instance().size() > 64) return too_large("instance");
+  if (record.monitor().size() > 64) return too_large("monitor");
+  const bool known = v1::FlightOutcome_IsValid(record.outcome()) &&
+                     record.outcome() != v1::FLIGHT_OUTCOME_UNSPECIFIED;
+  if (!known) return bad("outcome");
+  if (record.count() == 0) return bad("count");
+  if (!is_of(record.why().fingerprint(), kFingerprintDigits, "0123456789abcdef")) {
+    return bad("why.fingerprint");
+  }
+  v1::Reason bounded = record.why();
+  bound_reason(bounded);
+  if (bounded.ByteSizeLong() != record.why().ByteSizeLong()) return too_large("why");
+  if (!is_bounded(record.trap())) return too_large("trap");
+  if (record.probes_size() > static_cast<int>(proto::kFlightProbes)) return too_large("probes");
+  for (const v1::ProbeTick& probe : record.probes()) {
+    if (probe.text().size() > proto::kFlightProbeTextBytes) return too_large("probes.text");
+  }
+  if (record.console().size() > proto::kFlightConsoleBytes) return too_large("console");
+  return {};
 }
 
 bool is_bounded(const v1::Telemetry& facts) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fleet/v1/link.pb.h"
+#include "proto/result.h"
 
 namespace controller {
 
@@ -11,5 +12,8 @@ inline constexpr std::size_t kMaxFactsBytes = 128 * 1024;
 void bound_report(fleet::v1::Report& report);
 /// True if inventory and apps are small enough to be kept as they are.
 bool is_bounded(const fleet::v1::Telemetry& facts);
+
+/// A flight record is whole or nothing. errors too_large | bad_argument, with the field's name
+proto::Status check_flight(const fleet::v1::FlightRecord& record);
 
 }  // namespace controller

@@ -81,6 +81,8 @@ Status serve(const ServeOptions& options) {
   TRY(const DataDir data, open_data_dir(options.data_dir));
   TRY(const auto store, Store::open(data.database_path()));
   TRY(const auto console_disk, ota::RealDisk::open(options.data_dir + "/consoles"));
+  TRY_VOID(data.disk->make_directory("flights"));
+  TRY(const auto flight_disk, ota::RealDisk::open(options.data_dir + "/flights"));
   TRY(const auto operator_tls, make_tls(data, false));
   TRY(const auto device_tls, make_tls(data, true));
   ota::Blobs blobs(*data.disk);
@@ -91,16 +93,23 @@ Status serve(const ServeOptions& options) {
   proto::TaskGroup tasks(loop);
   proto::TaskGroup signals(loop);
   proto::BlockingPool hashing("hashing");
+  proto::BlockingPool flight_pool("flights");
   Events events(*store, clock);
   Fleet fleet(*store, events, clock);
   TRY_VOID(fleet.recover());
   Consoles consoles(*console_disk, clock);
+  Flights flights(*flight_disk, flight_pool, clock);
+  const auto is_member = [&store](const std::string& device_id) {
+    const auto device = store->device(device_id);
+    return !device || (*device && !(*device)->revoked);
+  };
+  TRY_VOID(flights.open(is_member));
   Metadata metadata(*store, data, clock);
   Enrolment enrolment(*store, fleet, data, endpoint_of(options, data), clock);
-  Sessions sessions(loop, clock, *store, fleet, consoles, enrolment);
+  Sessions sessions(loop, clock, *store, fleet, consoles, flights, enrolment);
   Pushes pushes(*store, fleet, metadata, blobs);
-  const Parts parts{*store,    events,   fleet, consoles, metadata, enrolment,
-                    sessions,  pushes,   blobs, hashing,  clock,    clock.now_ms()};
+  const Parts parts{*store,   events, fleet,  consoles, flights, metadata,      enrolment,
+                    sessions, pushes, blobs,  hashing,  clock,   clock.now_ms()};
   OperatorApi operator_api(parts);
   DeviceApi device_api(parts);
 
@@ -113,6 +122,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("operators", operator_server->serve());
   tasks.spawn("devices", device_server->serve());
   tasks.spawn("reports", sessions.store_reports());
+  tasks.spawn("flights", sessions.store_flights());
   tasks.spawn("consoles", sessions.tend_consoles());
   tasks.spawn("rollouts", tick_loop(fleet, clock));
   tasks.spawn("renewal", renew_loop(metadata, clock));

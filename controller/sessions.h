@@ -12,17 +12,21 @@
 #include "controller/console.h"
 #include "controller/enrolment.h"
 #include "controller/fleet.h"
+#include "controller/flights.h"
 #include "proto/channel.h"
 
 namespace controller {
 
 inline constexpr std::size_t kReportsInBatch = 256;
 inline constexpr std::int64_t kReportsWait_ms = 10;
+/// Flight records that wait to be written, one per device; who comes later says it again.
+inline constexpr std::size_t kFlightsWaiting = 256;
+inline constexpr std::size_t kFlightsInBatch = 32;
 
 class Sessions {
  public:
   Sessions(boost::asio::io_context& loop, proto::Clock& clock, Store& store, Fleet& fleet,
-           Consoles& consoles, Enrolment& enrolment);
+           Consoles& consoles, Flights& flights, Enrolment& enrolment);
   ~Sessions();
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
@@ -33,6 +37,8 @@ class Sessions {
   awaitable<void> serve(std::unique_ptr<proto::Channel> channel);
   /// Stores and acknowledges what was reported; runs for as long as the controller.
   awaitable<void> store_reports();
+  /// The same for flight records.
+  awaitable<void> store_flights();
   /// Renews subscriptions of consoles that are followed; runs for as long as the controller.
   awaitable<void> tend_consoles();
   /// Asks a device for its console now, for `ms`.
@@ -49,6 +55,10 @@ class Sessions {
   awaitable<void> hear(Session& session);
   Status greet(Session& session, const v1::Hello& hello);
   awaitable<void> serve_expired(proto::Channel& channel);
+  void take_flight(Session& session, v1::FlightRecord record);
+  Status check_known(const v1::FlightRecord& record);
+  void acknowledge(const ReceivedFlight& flight, const Status& taken);
+  void tell_flights(const std::vector<ReceivedFlight>& kept);
   v1::Envelope renewed(const std::string& device_id, const v1::Renew& renew);
   Session* find(const std::string& device_id);
   Session* find_by_name(const std::string& name);
@@ -58,10 +68,13 @@ class Sessions {
   Store& store_;
   Fleet& fleet_;
   Consoles& consoles_;
+  Flights& flights_;
   Enrolment& enrolment_;
   std::map<std::string, Session*> sessions_;  // borrowed from the serve() that runs it
   std::vector<DeviceReport> reports_;
   proto::Notifier reported_;
+  std::map<std::string, v1::FlightRecord> waiting_flights_;  // by device id
+  proto::Notifier flight_came_;
 };
 
 }  // namespace controller

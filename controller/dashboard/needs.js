@@ -105,8 +105,10 @@ function faultItem(rollout, rows) {
     make("span", {}, first.why?.text || first.detail),
     soft(`${now}, ${words.age(rollout.ended_ms)} ago`),
   );
-  const logs = `fleetctl logs ${app} --device ${first.device} --release ${release}`;
-  const further = make("p", {}, code(`fleetctl rollout show ${id}`), " ", code(logs));
+  // A fault with a fingerprint has a flight record.
+  const command = first.why?.fingerprint ? "flights" : "logs";
+  const look = `fleetctl ${command} ${app} --device ${first.device} --release ${release}`;
+  const further = make("p", {}, code(`fleetctl rollout show ${id}`), " ", code(look));
   const more = make(
     "div",
     { class: "more" },

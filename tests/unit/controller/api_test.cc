@@ -32,6 +32,11 @@ proto::awaitable<void> run_upload(Handler& handler, Request head, std::string by
   out = co_await start.upload->finish();
 }
 
+proto::awaitable<void> keep_flight(Flights& flights, std::vector<ReceivedFlight> batch) {
+  const Status kept = co_await flights.keep(batch);
+  EXPECT_TRUE(kept.has_value());
+}
+
 proto::awaitable<void> next_piece(Feed& feed, proto::Clock& clock, std::string& out) {
   const auto piece = co_await feed.next(proto::Deadline::after(clock, 1));
   out = piece ? *piece : piece.error().what;
@@ -43,6 +48,8 @@ struct ApiTest : ::testing::Test {
   proto::BlockingPool hashing{"hashing", proto::BlockingPool::Mode::in_line};
   std::unique_ptr<ota::RealDisk> console_disk;
   std::unique_ptr<Consoles> consoles;
+  std::unique_ptr<ota::RealDisk> flight_disk;
+  std::unique_ptr<Flights> flights;
   std::unique_ptr<Sessions> sessions;
   std::unique_ptr<OperatorApi> operators;
   std::unique_ptr<DeviceApi> devices;
@@ -52,9 +59,14 @@ struct ApiTest : ::testing::Test {
     FLEET_ASSERT(disk.has_value());
     console_disk = std::move(*disk);
     consoles = std::make_unique<Consoles>(*console_disk, world.clock);
+    FLEET_ASSERT(world.data->disk->make_directory("flights").has_value());
+    disk = ota::RealDisk::open(world.directory / "controller/flights");
+    FLEET_ASSERT(disk.has_value());
+    flight_disk = std::move(*disk);
+    flights = std::make_unique<Flights>(*flight_disk, hashing, world.clock);
     sessions = std::make_unique<Sessions>(loop, world.clock, *world.store, *world.fleet,
-                                          *consoles, *world.enrolment);
-    const Parts parts{*world.store,     *world.events, *world.fleet, *consoles,
+                                          *consoles, *flights, *world.enrolment);
+    const Parts parts{*world.store,     *world.events, *world.fleet, *consoles, *flights,
                       *world.metadata,  *world.enrolment, *sessions, *world.pushes,
                       *world.blobs,     hashing,       world.clock,  0};
     operators = std::make_unique<OperatorApi>(parts);
@@ -189,6 +201,7 @@ TEST_F(ApiTest, ARoleCanDoNoMoreThanItsOwn) {
     const char* least;
   };
   const Case cases[] = {{"GET", "/v1/devices", "viewer"},
+                        {"GET", "/v1/apps/dns/flights", "viewer"},
                         {"POST", "/v1/pushes", "deployer"},
                         {"POST", "/v1/orders", "deployer"},
                         {"POST", "/v1/metadata", "admin"},
@@ -267,6 +280,40 @@ TEST_F(ApiTest, APushToNobodySaysWhatIsNear) {
   const auto error = proto::from_json<v1::ApiError>(refused.body);
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->nearest(0), "edge");
+}
+
+TEST_F(ApiTest, FlightRecordsAreListedByDeviceAndReleaseAndGoWithTheirDevice) {
+  world.set_up_trust();
+  for (const char* name : {"edge-1", "edge-2"}) {
+    v1::FlightRecord record;
+    record.set_id(std::string(15, 'a') + name[5]);
+    record.set_app("dns");
+    record.set_release(name[5] == '1' ? 1 : 2);
+    record.set_console("crashed");
+    record.mutable_why()->set_fingerprint("0123abcd");
+    run(keep_flight(*flights, {{world.enroll(name), record}}));
+  }
+  const auto listed = [this](const std::string& name = "", const std::string& value = "") {
+    Request head = request("GET", "/v1/apps/dns/flights", "viewer");
+    if (!name.empty()) head.query[name] = value;
+    return ask(head);
+  };
+  const auto all = proto::from_json<v1::FlightList>(listed().body);
+  ASSERT_EQ(all->flights_size(), 2);
+  EXPECT_EQ(all->flights(0).device(), "edge-2") << "newest first";
+  EXPECT_GT(all->flights(0).received_ms(), 0u);
+  EXPECT_EQ(all->flights(1).record().console(), "crashed");
+  ASSERT_EQ(all->faults_size(), 1);
+  EXPECT_EQ(all->faults(0).devices(), 2u);
+  EXPECT_EQ(proto::from_json<v1::FlightList>(listed("device", "edge-1").body)->flights_size(), 1);
+  EXPECT_EQ(proto::from_json<v1::FlightList>(listed("release", "3").body)->flights_size(), 0);
+  EXPECT_EQ(proto::from_json<v1::FlightList>(listed("last", "1").body)->kept(), 2u);
+  EXPECT_EQ(listed("device", "edge-9").status, 404);
+  EXPECT_EQ(listed("last", "-1").status, 400);
+  EXPECT_EQ(listed("release", "x").status, 400);
+  EXPECT_EQ(ask("DELETE", "/v1/devices/edge-1", "admin").status, 204);
+  EXPECT_EQ(flight_disk->list("")->size(), 1u);
+  EXPECT_EQ(proto::from_json<v1::FlightList>(listed().body)->faults(0).devices(), 1u);
 }
 
 TEST_F(ApiTest, APushIsShownAsItsRollout) {

@@ -2,6 +2,7 @@
 #include "controller/sessions.h"
 
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 
 #include "tests/unit/controller/world.h"
 
@@ -17,6 +18,9 @@ struct SessionsTest : ::testing::Test {
   proto::TaskGroup tasks{loop};
   std::unique_ptr<ota::RealDisk> console_disk;
   std::unique_ptr<Consoles> consoles;
+  proto::BlockingPool pool{"flights", proto::BlockingPool::Mode::in_line};
+  std::unique_ptr<ota::RealDisk> flight_disk;
+  std::unique_ptr<Flights> flights;
   std::unique_ptr<Sessions> sessions;
   std::string id;
   std::vector<Envelope> heard;
@@ -29,9 +33,15 @@ struct SessionsTest : ::testing::Test {
     FLEET_ASSERT(disk.has_value());
     console_disk = std::move(*disk);
     consoles = std::make_unique<Consoles>(*console_disk, world.clock);
+    FLEET_ASSERT(world.data->disk->make_directory("flights").has_value());
+    disk = ota::RealDisk::open(world.directory / "controller/flights");
+    FLEET_ASSERT(disk.has_value());
+    flight_disk = std::move(*disk);
+    flights = std::make_unique<Flights>(*flight_disk, pool, world.clock);
     sessions = std::make_unique<Sessions>(loop, world.clock, *world.store, *world.fleet,
-                                          *consoles, *world.enrolment);
+                                          *consoles, *flights, *world.enrolment);
     tasks.spawn("reports", sessions->store_reports());
+    tasks.spawn("flights", sessions->store_flights());
   }
   ~SessionsTest() override {
     sessions->drop_all();
@@ -246,6 +256,71 @@ TEST_F(SessionsTest, ConsolesAreKeptOnceAndAskedForWhenFollowed) {
   EXPECT_EQ(kept.chunks(0).data(), "dns: zone\nlistening\n");
   EXPECT_EQ(reopened.kept("dns", "edge-1", 2).chunks_size(), 0);
   EXPECT_EQ(reopened.kept("web", "edge-1", 0).chunks_size(), 0);
+}
+
+Envelope flight_of(std::uint64_t release, std::uint32_t count = 1) {
+  Envelope envelope;
+  v1::FlightRecord& record = *envelope.mutable_flight_record();
+  record.set_id("abcdefghijklmnop");
+  record.set_app("dns");
+  record.set_release(release);
+  record.set_outcome(v1::FLIGHT_RESTARTED);
+  record.set_count(count);
+  record.mutable_why()->set_fingerprint("0123abcd");
+  record.mutable_why()->set_text("the guest crashed");
+  return envelope;
+}
+
+TEST_F(SessionsTest, AFlightRecordIsKeptToldAndAcknowledged) {
+  ASSERT_TRUE(world.push(world.next_push("edge")).has_value());
+  proto::Channel& device = connect();
+  hello(device);
+  send(device, flight_of(1));
+  ASSERT_NE(last(Envelope::kFlightAck), nullptr);
+  EXPECT_EQ(last(Envelope::kFlightAck)->flight_ack().id(), "abcdefghijklmnop");
+  EXPECT_EQ(last(Envelope::kFlightAck)->flight_ack().count(), 1u);
+  EXPECT_FALSE(last(Envelope::kFlightAck)->flight_ack().has_refused());
+  EXPECT_EQ(flight_disk->list("")->size(), 1u) << "on the disk before the acknowledgement";
+  EventFilter of_device;
+  of_device.device = "edge-1";
+  const auto events = world.store->recent_events(of_device, 10);
+  const v1::Event& told = events->back().event;
+  EXPECT_EQ(told.kind(), "flight.recorded");
+  EXPECT_EQ(told.app(), "dns");
+  EXPECT_EQ(told.text(), "edge-1: dns 1: the guest crashed (fault 0123abcd)");
+  heard.clear();
+  send(device, flight_of(1));  // its Ack was lost
+  EXPECT_NE(last(Envelope::kFlightAck), nullptr);
+  EXPECT_EQ(world.store->recent_events(of_device, 10)->size(), events->size()) << "told once";
+  send(device, flight_of(1, 2));
+  EXPECT_EQ(last(Envelope::kFlightAck)->flight_ack().count(), 2u);
+  EXPECT_EQ(flight_disk->list("")->size(), 1u);
+}
+
+TEST_F(SessionsTest, AFlightRecordOfAnUnknownReleaseOrForeignFormIsRefusedForGood) {
+  ASSERT_TRUE(world.push(world.next_push("edge")).has_value());
+  proto::Channel& device = connect();
+  hello(device);
+  send(device, flight_of(2));
+  ASSERT_NE(last(Envelope::kFlightAck), nullptr);
+  EXPECT_EQ(last(Envelope::kFlightAck)->flight_ack().refused().code(), v1::CODE_NOT_FOUND);
+  heard.clear();
+  Envelope large = flight_of(1);
+  large.mutable_flight_record()->set_console(std::string(200'000, 'x'));
+  send(device, std::move(large));
+  EXPECT_EQ(last(Envelope::kFlightAck)->flight_ack().refused().code(), v1::CODE_TOO_LARGE);
+  EXPECT_TRUE(flight_disk->list("")->empty());
+  EXPECT_TRUE(device.is_open());
+}
+
+TEST_F(SessionsTest, AFlightRecordThatCannotBeWrittenIsNotAcknowledged) {
+  ASSERT_TRUE(world.push(world.next_push("edge")).has_value());
+  proto::Channel& device = connect();
+  hello(device);
+  std::filesystem::remove_all(world.directory / "controller/flights");
+  send(device, flight_of(1));
+  EXPECT_EQ(last(Envelope::kFlightAck), nullptr);
+  EXPECT_TRUE(device.is_open());
 }
 
 TEST_F(SessionsTest, OnlyTheNewestReleasesOfAConsoleAreKept) {
