@@ -176,4 +176,12 @@ proto::Result<fleet::v1::LogList> Api::logs(std::string_view app, std::string_vi
   return get<fleet::v1::LogList>(path);
 }
 
+proto::Result<fleet::v1::FlightList> Api::flights(std::string_view app, std::string_view device,
+                                                  std::uint64_t release, std::uint32_t last) {
+  std::string path = "/v1/apps/" + url_encode(app) + "/flights?device=" + url_encode(device) +
+                     "&last=" + std::to_string(last);
+  if (release != 0) path += "&release=" + std::to_string(release);
+  return get<fleet::v1::FlightList>(path);
+}
+
 }  // namespace fleetctl

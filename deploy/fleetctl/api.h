@@ -49,6 +49,9 @@ class Api {
   proto::Result<fleet::v1::LogList> logs(std::string_view app, std::string_view device,
                                          std::uint64_t release);
 
+  proto::Result<fleet::v1::FlightList> flights(std::string_view app, std::string_view device,
+                                               std::uint64_t release, std::uint32_t last);
+
   HttpClient& http() { return http_; }
 
  private:

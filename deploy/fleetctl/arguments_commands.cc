@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "deploy/fleetctl/arguments.h"
+#include "deploy/fleetctl/flights.h"
 #include "deploy/fleetctl/inspect_command.h"
 #include "deploy/fleetctl/keys.h"
 #include "deploy/fleetctl/lists.h"
@@ -285,6 +286,17 @@ void add_look_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   command->add_flag("-f,--follow", logs.follow, "Go on with what comes; Ctrl-C ends");
   example(command, "fleetctl logs dns --device edge-1\n  fleetctl logs dns -f");
   runs(command, chosen, [&logs](Program& program) { return show_logs(program, logs); });
+
+  auto& flights = keep_options<FlightOptions>(keep);
+  CLI::App* records =
+      app.add_subcommand("flights", "Why guests failed: exit, trap, health, console");
+  records->add_option("APP", flights.app, "The app")->required();
+  records->add_option("--device", flights.device, "Only this device");
+  records->add_option("--release", flights.release, "Only this release");
+  records->add_option("--last", flights.last, "So many records, newest first (20)")
+      ->check(CLI::Range(1, 100));
+  example(records, "fleetctl flights dns --device edge-1\n  fleetctl flights dns --last 1 --json");
+  runs(records, chosen, [&flights](Program& program) { return show_flights(program, flights); });
 }
 
 }  // namespace fleetctl

@@ -59,21 +59,6 @@ unsigned health_port(const AppManifest& manifest) {
   return 0;
 }
 
-std::string how_it_ran(const Reason& why, const AppManifest* manifest) {
-  std::vector<std::string> parts;
-  if (why.up_ms() > 0) parts.push_back("up " + proto::format_elapsed_ms(why.up_ms()));
-  if (why.memory_bytes() > 0) {
-    std::string memory = size_of_text(why.memory_bytes(),
-                                      manifest != nullptr ? manifest->memory_bytes() : 0);
-    if (const std::size_t slash = memory.find('/'); slash != std::string::npos) {
-      memory.replace(slash, 1, " of ");
-    }
-    parts.push_back(memory);
-  }
-  parts.push_back(count_text(why.restarts(), "restart"));
-  return "(" + join(parts, ", ") + ")";
-}
-
 std::string cause_line(const Reason& why, const AppManifest* manifest) {
   const std::string exit = why.exit().empty() ? "" : " with " + visible(why.exit());
   const std::string after =
@@ -236,8 +221,11 @@ void add_failure(const VerdictInput& input, std::vector<std::string>& lines) {
                     rollout.kind() == fleet::v1::KIND_ROLLBACK;
   std::string hints = "fleetctl rollout show " + visible(rollout.id());
   if (!faults.empty()) {
-    hints += "     fleetctl logs " + visible(rollout.app()) + " --device " +
-             visible(faults.front().first->device());
+    // A fault with a fingerprint has a flight record.
+    const RolloutDevice& first = *faults.front().first;
+    const char* command = first.why().fingerprint().empty() ? "logs" : "flights";
+    hints += "     fleetctl " + std::string(command) + " " + visible(rollout.app()) +
+             " --device " + visible(first.device());
     if (rollout.release() != 0) hints += " --release " + std::to_string(rollout.release());
   }
   const bool mend = push && rollout.state() != fleet::v1::ROLLOUT_ABORTED && !faults.empty();
@@ -246,6 +234,21 @@ void add_failure(const VerdictInput& input, std::vector<std::string>& lines) {
 }
 
 }  // namespace
+
+std::string how_it_ran(const Reason& why, const AppManifest* manifest) {
+  std::vector<std::string> parts;
+  if (why.up_ms() > 0) parts.push_back("up " + proto::format_elapsed_ms(why.up_ms()));
+  if (why.memory_bytes() > 0) {
+    std::string memory = size_of_text(why.memory_bytes(),
+                                      manifest != nullptr ? manifest->memory_bytes() : 0);
+    if (const std::size_t slash = memory.find('/'); slash != std::string::npos) {
+      memory.replace(slash, 1, " of ");
+    }
+    parts.push_back(memory);
+  }
+  parts.push_back(count_text(why.restarts(), "restart"));
+  return "(" + join(parts, ", ") + ")";
+}
 
 unsigned listening_port(const std::vector<std::string>& console) {
   unsigned found = 0;

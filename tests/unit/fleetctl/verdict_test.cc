@@ -73,7 +73,7 @@ TEST(Verdict, APushThatTakesItselfBackReadsLikeTheTranscript) {
              "            | dns: listening on 10.77.0.3:5353",
              "  next      mend and push again (it becomes dns 3); these 3 devices will not try "
              "dns 2 again",
-             "            fleetctl rollout show r-2     fleetctl logs dns --device edge-1 "
+             "            fleetctl rollout show r-2     fleetctl flights dns --device edge-1 "
              "--release 2"}));
   EXPECT_EQ(exit_code_of(rollout, false), ExitCode::rollout_failed);
 }
