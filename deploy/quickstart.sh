@@ -131,6 +131,7 @@ run fleetctl devices
 run fleetctl ps
 run fleetctl releases dns
 run fleetctl logs dns --device edge-1
+run fleetctl flights dns --last 6
 expect 0 fleetctl stop dns --to edge
 expect 0 fleetctl start dns --to edge
 if ((!once)); then
