@@ -34,7 +34,9 @@ flights '.flights[].record.why.console_tail[]' --release 2 | grep -q 'listening 
   die "the records have no console"
 flights '.flights[0].record.console' --release 2 | base64 -d | grep -q 'listening on' ||
   die "the records have no raw console"
-ok "a crash is fault $crash on both devices, with console"
+flights '[.flights[].record.trap | (.kind | length > 0) and (.pc | startswith("0x")) and (.registers | length > 3)] | all' \
+  --release 2 | grep -qx true || die "the records do not say where it crashed: $(flights '.flights[].record.trap' --release 2)"
+ok "a crash is fault $crash on both devices, with its place, its registers and the console"
 
 # A guest that is silent: the probes.
 sed -i 's/^\( *args:\).*/\1 ["--port=5353"]/' manifest.yml
