@@ -26,54 +26,53 @@ bool all_held(const fleet::v1::Image& image, const std::vector<ota::BlobRef>* ha
 }
 
 Error short_of_memory(const AppManifest& manifest, std::uint64_t need, std::uint64_t have) {
+  const bool twice = proto::standing_memory_bytes(manifest) > manifest.memory_bytes();
   return Error{Code::no_memory,
                proto::format_size_bytes(have) + " free, " + manifest.name() + " needs " +
-                   proto::format_size_bytes(need) + "; stop another app or lower `memory`",
+                   proto::format_size_bytes(need) + (twice ? " with its warm spare" : "") +
+                   "; stop another app or lower `memory`",
                manifest.name()};
 }
 
-Status pick_handover(const AppManifest& manifest, const DeviceFacts& facts, Plan& plan) {
+// Beside and swap: the old instance and the trial are there at once. `free_bytes`: with what the old
+// one's spare gives back, which ends before the trial starts if it must.
+Status pick_with_both(const AppManifest& manifest, std::uint64_t free_bytes, Plan& plan) {
   const std::uint64_t need = manifest.memory_bytes();
-  const std::uint64_t free = facts.memory_free_bytes;
-  const fleet::v1::Handover asked = manifest.update().handover();
-  const fleet::v1::Handover widest = proto::widest_handover(manifest);
-  if (!facts.live_runs) {
-    if (need > free) return short_of_memory(manifest, need, free);
-    plan.handover = asked == fleet::v1::HANDOVER_AUTO ? widest : asked;
-    plan.handover_why = "nothing runs to hand over from";
+  const bool is_auto = manifest.update().handover() == fleet::v1::HANDOVER_AUTO;
+  const std::string word = plan.handover == fleet::v1::BESIDE ? "beside" : "swap";
+  if (need + kMonitorOverheadBytes <= free_bytes) {
+    plan.handover_why = word + (is_auto ? ": memory, ports and bridges allow it"
+                                        : ": the manifest asks for it");
     return {};
   }
-  if (asked == fleet::v1::BESIDE && widest != fleet::v1::BESIDE) {
+  if (!is_auto) return short_of_memory(manifest, need + kMonitorOverheadBytes, free_bytes);
+  plan.handover = fleet::v1::STOP_START;
+  plan.handover_why = "stop-start: " + proto::format_size_bytes(free_bytes) +
+                      " free are too few for " + word;
+  return {};
+}
+
+Status pick_handover(const AppManifest& manifest, const DeviceFacts& facts, Plan& plan) {
+  const fleet::v1::Handover asked = manifest.update().handover();
+  const fleet::v1::Handover widest = proto::widest_handover(manifest);
+  if (facts.live_runs && asked == fleet::v1::BESIDE && widest != fleet::v1::BESIDE) {
     return Error{Code::bad_manifest,
                  "update.handover: beside needs one interface on fleet0 with address auto and no "
                  "volume", manifest.name()};
   }
   plan.handover = asked == fleet::v1::HANDOVER_AUTO ? widest : asked;
-  const bool room = need + kMonitorOverheadBytes <= free;
-  if (plan.handover == fleet::v1::STOP_START) {
-    plan.handover_why = asked == fleet::v1::STOP_START ? "stop-start: the manifest asks for it"
-                                                       : "stop-start: its network allows no other";
-    if (need > free + facts.memory_of_old_bytes) {
-      return short_of_memory(manifest, need, free + facts.memory_of_old_bytes);
-    }
+  const std::uint64_t free = facts.memory_free_bytes + facts.memory_of_spare_bytes;
+  // What is there once the update is over.
+  const std::uint64_t standing = proto::standing_memory_bytes(manifest);
+  const std::uint64_t without_old = free + (facts.live_runs ? facts.memory_of_old_bytes : 0);
+  if (standing > without_old) return short_of_memory(manifest, standing, without_old);
+  if (!facts.live_runs) {
+    plan.handover_why = "nothing runs to hand over from";
     return {};
   }
-  const std::string word = plan.handover == fleet::v1::BESIDE ? "beside" : "swap";
-  if (room) {
-    plan.handover_why = word + (asked == fleet::v1::HANDOVER_AUTO
-                                    ? ": memory, ports and bridges allow it"
-                                    : ": the manifest asks for it");
-    return {};
-  }
-  if (asked != fleet::v1::HANDOVER_AUTO) {
-    return short_of_memory(manifest, need + kMonitorOverheadBytes, free);
-  }
-  if (need > free + facts.memory_of_old_bytes) {
-    return short_of_memory(manifest, need, free + facts.memory_of_old_bytes);
-  }
-  plan.handover = fleet::v1::STOP_START;
-  plan.handover_why = "stop-start: " + proto::format_size_bytes(free) + " free are too few for " +
-                      word;
+  if (plan.handover != fleet::v1::STOP_START) return pick_with_both(manifest, free, plan);
+  plan.handover_why = asked == fleet::v1::STOP_START ? "stop-start: the manifest asks for it"
+                                                     : "stop-start: its network allows no other";
   return {};
 }
 

@@ -21,6 +21,7 @@ struct DeviceFacts {
   fleet::v1::Arch arch = fleet::v1::ARCH_UNSPECIFIED;
   std::uint64_t memory_free_bytes = 0;
   std::uint64_t memory_of_old_bytes = 0;   // what a stop of the live instance would give back
+  std::uint64_t memory_of_spare_bytes = 0;  // and of its warm spare
   std::uint32_t memory_max_mib = 0;        // launcher.conf, for one instance
   bool live_runs = false;
   const std::vector<MonitorChoice>* monitors = nullptr;

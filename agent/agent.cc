@@ -57,6 +57,13 @@ void Agent::guests_changed() {
   for (const auto& [name, one] : apps_) one->changed.notify();
 }
 
+void Agent::guest_changed(const std::string& id) {
+  // Only whom it concerns: every app that wakes asks the launcher for the whole list.
+  for (const auto& [name, one] : apps_) {
+    if (one->holds(id)) return one->changed.notify();
+  }
+}
+
 Status Agent::take(const fleet::v1::Desired& desired) {
   if (desired.apps_size() > static_cast<int>(proto::kMaxAppsPerDevice)) {
     return proto::Error{Code::too_large, "a Desired with more than 64 apps", ""};
@@ -169,14 +176,12 @@ proto::awaitable<void> Agent::watch_launcher() {
         const Status readable = co_await watch.wait_readable(clock, Deadline::never());
         if (!readable) break;
         bool open = true;
-        bool any = false;
         for (int reads = 0; reads < 1000; ++reads) {
           const auto event = read_event(*events);
           open = event.has_value();
           if (!event || !event->has_value()) break;
-          any = true;
+          guest_changed((*event)->id);
         }
-        if (any) guests_changed();
         if (!open) break;
       }
       guests_changed();

@@ -189,19 +189,15 @@ fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceSt
   const bool trial_is_live = trial && of.live == trial->slot;
   const Guest* guest = trial_is_live ? &*trial : live ? &*live : nullptr;
   if (guest != nullptr && !guest->ended()) {
-    fleet::v1::InstanceStatus* instance = out.mutable_instance();
-    instance->set_id(guest->id);
-    instance->set_monitor(guest->monitor);
-    instance->set_up_ms(up_ms(*guest));
-    instance->set_memory_bytes(guest->last.rss_bytes);
-    if (manifest) instance->set_memory_limit_bytes(manifest->memory_bytes());
-    if (up_ms(*guest) > 0) {
-      instance->set_cpu_permille(
-          static_cast<std::uint32_t>(guest->last.cpu_ms * 1000 / up_ms(*guest)));
-    }
-    instance->set_restarts(restarts ? restarts->restarts() : 0);
-    if (guest->address.value != 0) instance->set_address(launcher::to_string(guest->address));
-    instance->set_healthy(trial_is_live || (judge && judge->healthy()));
+    fleet::v1::InstanceStatus& instance = *out.mutable_instance();
+    fill_instance(*guest, instance);
+    instance.set_restarts(restarts ? restarts->restarts() : 0);
+    instance.set_healthy(trial_is_live || (judge && judge->healthy()));
+    instance.set_took_over(guest->as_spare);
+  }
+  if (spare.guest && !spare.guest->ended()) {
+    fill_instance(*spare.guest, *out.mutable_spare());
+    out.mutable_spare()->set_healthy(spare.ready);
   }
   if (manifest) {
     for (const fleet::v1::PublishedPort& port : manifest->publish()) {
@@ -212,10 +208,28 @@ fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceSt
   return out;
 }
 
+void App::fill_instance(const Guest& guest, fleet::v1::InstanceStatus& out) const {
+  out.set_id(guest.id);
+  out.set_monitor(guest.monitor);
+  const std::uint64_t up = up_ms(guest);
+  out.set_up_ms(up);
+  out.set_memory_bytes(guest.last.rss_bytes);
+  if (manifest) out.set_memory_limit_bytes(manifest->memory_bytes());
+  if (up > 0) out.set_cpu_permille(static_cast<std::uint32_t>(guest.last.cpu_ms * 1000 / up));
+  if (guest.address.value != 0) out.set_address(launcher::to_string(guest.address));
+}
+
 std::uint64_t App::up_ms(const Guest& guest) const {
   const std::uint64_t end =
       guest.last.exited_ms != 0 ? guest.last.exited_ms : device.ports.machine.boottime_ms();
   return end > guest.started_ms ? end - guest.started_ms : 0;
+}
+
+std::uint64_t App::serving_ms(const Guest& guest) const {
+  const std::uint64_t waited =
+      guest.took_over_ms > guest.started_ms ? guest.took_over_ms - guest.started_ms : 0;
+  const std::uint64_t up = up_ms(guest);
+  return up > waited ? up - waited : 0;
 }
 
 std::uint32_t App::stop_grace_ms() const {

@@ -33,6 +33,8 @@ struct Guest {
   std::uint64_t console_offset = 0;  // how far a console probe has read
   std::string console_line;          // the line begun there
   bool line_seen = false;
+  bool as_spare = false;               // it was started as one
+  std::uint64_t took_over_ms = 0;      // CLOCK_BOOTTIME: a spare that became the live one
 
   bool ended() const { return lost || last.state == InstanceState::exited; }
 };
@@ -44,6 +46,7 @@ struct GuestTag {
   std::uint64_t release = 0;
   std::string attempt;
   std::string monitor;
+  bool spare = false;
 };
 std::string write_tag(const GuestTag& tag);
 std::optional<GuestTag> read_tag(std::string_view text);
@@ -69,6 +72,19 @@ struct Leaving {
   std::uint32_t stop_grace_ms = 2000;
 };
 
+/// The warm spare of the live guest (agent/spare): at most one instance, and when there shall be one.
+struct Spare {
+  std::optional<Guest> guest;
+  bool ready = false;             // it has started and waits
+  std::uint64_t cpu_ms = 0;       // as last looked at
+  std::int64_t looked_ms = 0;     // monotonic
+  std::int64_t start_at_ms = 0;   // monotonic: not started before
+  std::optional<RestartJudge> ends;  // its own, which are no restarts of the app
+};
+
+/// How a guest comes up: with its ports, without them, or without them as the spare.
+enum class StartAs { serving, ports_down, spare };
+
 class App {
  public:
   App(Device& device, std::string name);
@@ -85,6 +101,7 @@ class App {
   std::optional<fleet::v1::AppManifest> manifest;  // of the live slot
   std::optional<Guest> live;
   std::optional<Guest> trial;
+  Spare spare;
   std::vector<Leaving> leaving;
   std::optional<HealthJudge> judge;    // of the live guest
   std::optional<RestartJudge> restarts;
@@ -127,9 +144,11 @@ class App {
   /// what the monitor gets. errors not_found | bad_digest (bytes) | no_monitor | no_space (address)
   /// | as Launcher::start
   proto::awaitable<proto::Result<Guest>> start(ota::SlotName slot, ota::ReleaseRecord record,
-                                               fleet::v1::AppManifest of, bool ports_down);
+                                               fleet::v1::AppManifest of, StartAs as);
   /// Asks the launcher for all that runs and notes ends. errors launcher | timeout
   proto::Status refresh();
+  /// Whether that instance is a guest of this app, in any role.
+  bool holds(std::string_view id) const;
   /// Forgets an ended guest at launcher and network.
   void forget(const Guest& guest);
   /// Hands a guest over to be stopped in `drain_ms`.
@@ -160,9 +179,12 @@ class App {
 
   fleet::v1::AppStatus status() const;
   std::uint64_t up_ms(const Guest& guest) const;
+  /// Since its start, or since it took over.
+  std::uint64_t serving_ms(const Guest& guest) const;
   std::uint32_t stop_grace_ms() const;
 
  private:
+  void fill_instance(const Guest& guest, fleet::v1::InstanceStatus& out) const;
   fleet::v1::AppStatus status_of(const ota::AppSlots& of, fleet::v1::DeviceState state) const;
   fleet::v1::Report to_report(const ReportDraft& draft, const ota::AppSlots& after) const;
   void scan_console(Guest& guest, const std::string& wanted);

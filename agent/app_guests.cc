@@ -20,6 +20,7 @@ using proto::Status;
 
 constexpr std::int64_t kStopMarginMs = 5000;
 constexpr std::size_t kSeedBytes = 32;
+constexpr std::string_view kSpareWord = " spare";  // last in a tag
 
 // What is read and hashed for one start.
 struct StartBytes {
@@ -57,10 +58,14 @@ bool wants_address(const fleet::v1::AppManifest& manifest) {
 
 std::string write_tag(const GuestTag& tag) {
   return tag.app + " " + ota::name_of(tag.slot) + " " + std::to_string(tag.release) + " " +
-         (tag.attempt.empty() ? "-" : tag.attempt) + " " + tag.monitor;
+         (tag.attempt.empty() ? "-" : tag.attempt) + " " + tag.monitor +
+         (tag.spare ? std::string(kSpareWord) : "");
 }
 
 std::optional<GuestTag> read_tag(std::string_view text) {
+  GuestTag tag;
+  tag.spare = text.ends_with(kSpareWord);
+  if (tag.spare) text.remove_suffix(kSpareWord.size());
   std::array<std::string, 5> parts;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::size_t blank = text.find(' ');
@@ -68,7 +73,6 @@ std::optional<GuestTag> read_tag(std::string_view text) {
     parts.at(i) = std::string(text.substr(0, blank));
     text = blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
   }
-  GuestTag tag;
   tag.app = parts[0];
   if (parts[1] != "A" && parts[1] != "B") return std::nullopt;
   tag.slot = parts[1] == "A" ? ota::SlotName::a : ota::SlotName::b;
@@ -82,7 +86,7 @@ std::optional<GuestTag> read_tag(std::string_view text) {
 }
 
 proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecord record,
-                                           fleet::v1::AppManifest of, bool ports_down) {
+                                           fleet::v1::AppManifest of, StartAs as) {
   CO_TRY(const ImageChoice choice,
          pick_image(of, device.ports.machine.arch(), device.monitors, &record.blobs));
   const MonitorChoice& with = device.monitors[choice.monitor_index];
@@ -97,6 +101,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   guest.release = record.release;
   guest.attempt = record.attempt;
   guest.monitor = with.label;
+  guest.as_spare = as == StartAs::spare;
   monitors::Launch launch;
   CO_TRY(launch.image, device.ports.machine.inspect_image(image, bytes.kernel));
   launch.image.has_initrd = static_cast<bool>(bytes.initrd);
@@ -114,7 +119,8 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
     CO_TRY(guest.address, device.network->allocate(guest.id));
     facts.address = guest.address;
   }
-  const GuestTag tag{name, slot, record.release, record.attempt, with.label};
+  const GuestTag tag{name, slot, record.release, record.attempt, with.label,
+                     guest.as_spare};
   launch.instance_id = guest.id;
   launch.app = name;
   launch.release = record.release;
@@ -124,7 +130,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   launch.memory_bytes = of.memory_bytes();
   launch.cpus = std::max<std::uint32_t>(of.cpus(), 1);
   launch.cpu_percent = of.cpu_limit_percent();
-  launch.ports_down = ports_down;
+  launch.ports_down = as != StartAs::serving;
   Status started;
   auto config = guest_config(of, overrides, facts);
   auto egress = egress_rules(of);
@@ -145,7 +151,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   guest.started_ms = device.ports.machine.boottime_ms();
   guest.last.id = guest.id;
   guest.last.state = InstanceState::running;
-  proto::log_info("guest.started", {{"app", name},
+  proto::log_info(guest.as_spare ? "spare.started" : "guest.started", {{"app", name},
                                     {"release", record.release},
                                     {"slot", ota::name_of(slot)},
                                     {"instance", guest.id},
@@ -169,8 +175,17 @@ Status App::refresh() {
   TRY(const auto listed, device.ports.launcher.list());
   if (live) note(*live, listed);
   if (trial) note(*trial, listed);
+  if (spare.guest) note(*spare.guest, listed);
   for (Leaving& one : leaving) note(one.guest, listed);
   return {};
+}
+
+bool App::holds(std::string_view id) const {
+  for (const std::optional<Guest>* one : {&live, &trial, &spare.guest}) {
+    if (*one && (*one)->id == id) return true;
+  }
+  return std::any_of(leaving.begin(), leaving.end(),
+                     [id](const Leaving& one) { return one.guest.id == id; });
 }
 
 void App::forget(const Guest& guest) {

@@ -286,12 +286,17 @@ Status SocketLauncher::remove(const std::string& id) {
 }
 
 Result<std::vector<Instance>> SocketLauncher::list() {
-  const auto request = make_request<launcher::InfoRequest>(launcher::Operation::list);
+  const auto request = make_request<launcher::ListRequest>(launcher::Operation::list);
   auto reply = std::make_unique<launcher::ListReply>();
-  TRY_VOID(call(request.get(), sizeof *request, reply.get(), sizeof *reply, {}));
   std::vector<Instance> instances;
-  const auto count = std::min<std::size_t>(reply->count, proto::kMaxInstances);
-  for (std::size_t i = 0; i < count; ++i) instances.push_back(read_record(reply->records[i]));
+  do {
+    TRY_VOID(call(request.get(), sizeof *request, reply.get(), sizeof *reply, {}));
+    const auto count = std::min<std::size_t>(reply->count, launcher::kRecordsPerPage);
+    for (std::size_t i = 0; i < count; ++i) instances.push_back(read_record(reply->records[i]));
+    // Only ever forwards, whatever the launcher says.
+    if (reply->next_slot <= request->first_slot) break;
+    request->first_slot = reply->next_slot;
+  } while (true);
   return instances;
 }
 

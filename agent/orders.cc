@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/guest_config.h"
+#include "agent/spare.h"
 #include "agent/supervise.h"
 #include "agent/update.h"
 #include "proto/log.h"
@@ -31,6 +32,7 @@ proto::awaitable<void> finish(App& app, ReportDraft draft) {
 
 proto::awaitable<void> stop_guests(App& app) {
   co_await supersede(app);
+  co_await end_spare(app);
   co_await app.stop_live();
 }
 
@@ -103,8 +105,8 @@ proto::awaitable<void> settle(App& app, std::string detail) {
 }
 
 proto::awaitable<void> restart(App& app) {
-  co_await app.stop_live();
   app.restart_at_ms = 0;
+  if (!take_over(app)) co_await app.stop_live();
   co_await settle(app, "restarted");
 }
 
@@ -145,6 +147,7 @@ proto::awaitable<void> fall_back(App& app) {
     co_await finish(app, std::move(draft));
     co_return;
   }
+  drop_spare(app);
   // Ports stay with the instance that answers until the other one does too.
   std::optional<Guest> old = std::exchange(app.live, std::nullopt);
   const std::uint64_t drain_ms = app.manifest ? app.manifest->update().drain_ms() : 0;

@@ -47,10 +47,18 @@ std::string app_line(const fleet::v1::AppStatus& app) {
     out += "  up " + proto::format_elapsed_ms(guest.up_ms()) + "  " + guest.monitor() + "  " +
            guest.address() + "  " + proto::format_size_bytes(guest.memory_bytes());
     if (guest.restarts() > 0) out += "  " + std::to_string(guest.restarts()) + " restarts";
+    if (guest.took_over()) out += "  took over as the spare";
   }
   for (const std::string& port : app.ports()) out += "  " + port;
   if (app.stopped()) out += "  stopped by the operator";
-  return out + "\n";
+  out += "\n";
+  if (app.has_spare()) {
+    const fleet::v1::InstanceStatus& spare = app.spare();
+    out += "    spare " + spare.id() + "  " + (spare.healthy() ? "ready" : "booting") + "  up " +
+           proto::format_elapsed_ms(spare.up_ms()) + "  " + spare.address() + "  " +
+           proto::format_size_bytes(spare.memory_bytes()) + "\n";
+  }
+  return out;
 }
 
 Status add_flights(State& state, fleet::v1::Device& out) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/spare.h"
 #include "proto/log.h"
 
 namespace agent {
@@ -79,6 +80,7 @@ void on_live_end(App& app) {
   }
   app.restart_at_ms =
       app.device.ports.clock.now_ms() + static_cast<std::int64_t>(decision.wait_ms);
+  if (take_over(app)) return;
   app.forget(*app.live);
   app.live.reset();
 }
@@ -125,7 +127,7 @@ proto::awaitable<void> start_live(App& app) {
   }
   const ota::ReleaseRecord record = app.slots.slot(slot).release;
   const fleet::v1::AppManifest manifest = *app.manifest;
-  auto started = co_await app.start(slot, record, manifest, false);
+  auto started = co_await app.start(slot, record, manifest, StartAs::serving);
   if (started) {
     app.live = std::move(*started);
     const std::uint64_t allowed = manifest.health().grace_ms() + manifest.health().deadline_ms();
@@ -169,6 +171,7 @@ proto::awaitable<void> judge_live(App& app, Verdict verdict) {
   app.leave_ended = false;
   app.restart_at_ms = app.device.ports.clock.now_ms() +
                       static_cast<std::int64_t>(std::max(decision.wait_ms, std::uint64_t{1}));
+  if (take_over(app)) co_return;
   co_await app.stop_live();
 }
 
@@ -176,8 +179,8 @@ proto::awaitable<void> probe_live(App& app, Deadline& wake) {
   proto::Clock& clock = app.device.ports.clock;
   const auto result = app.live_probe.take();
   if (result) {
-    const Verdict verdict = app.judge->on_probe(*result, app.up_ms(*app.live));
-    app.restarts->on_healthy_for(app.judge->healthy() ? app.up_ms(*app.live) : 0);
+    const Verdict verdict = app.judge->on_probe(*result, app.serving_ms(*app.live));
+    app.restarts->on_healthy_for(app.judge->healthy() ? app.serving_ms(*app.live) : 0);
     app.next_probe_ms = clock.now_ms() + static_cast<std::int64_t>(app.judge->wait_ms());
     co_await judge_live(app, verdict);
     if (!app.live) co_return;
@@ -189,8 +192,8 @@ proto::awaitable<void> probe_live(App& app, Deadline& wake) {
     app.next_probe_ms = clock.now_ms() + static_cast<std::int64_t>(app.judge->wait_ms());
     if (!app.live_probe.under_way()) {
       const auto at_once = app.live_probe.take();
-      const Verdict verdict = app.judge->on_probe(*at_once, app.up_ms(*app.live));
-      app.restarts->on_healthy_for(app.judge->healthy() ? app.up_ms(*app.live) : 0);
+      const Verdict verdict = app.judge->on_probe(*at_once, app.serving_ms(*app.live));
+      app.restarts->on_healthy_for(app.judge->healthy() ? app.serving_ms(*app.live) : 0);
       app.next_probe_ms = clock.now_ms() + static_cast<std::int64_t>(app.judge->wait_ms());
       co_await judge_live(app, verdict);
       if (!app.live) co_return;
@@ -225,12 +228,15 @@ proto::awaitable<Deadline> tick(App& app) {
   if (app.live && app.live->ended() && app.judge) on_live_end(app);
   const bool missing = !app.live && app.slots.live && app.wanted_running() && !app.hold_live &&
                        !app.leave_ended;
-  if (missing && clock.now_ms() >= app.restart_at_ms) {
+  // An agent that was killed may have left a spare without its live guest.
+  const bool taken_over = missing && take_over(app);
+  if (missing && !taken_over && clock.now_ms() >= app.restart_at_ms) {
     co_await start_live(app);
-  } else if (missing) {
+  } else if (missing && !taken_over) {
     wake = wake.sooner(Deadline{app.restart_at_ms});
   }
   if (app.live && app.judge) co_await probe_live(app, wake);
+  co_await tend_spare(app, wake);
   end_watch(app);
   if (!app.hold_ports) app.publish_live();
   // What was due and could not be done is tried again soon, never at once.
@@ -244,6 +250,24 @@ proto::awaitable<void> keep_live(App& app, const bool& until) {
   }
 }
 
+namespace {
+
+Guest guest_of(const Instance& one, const GuestTag& tag) {
+  Guest guest;
+  guest.id = one.id;
+  guest.slot = tag.slot;
+  guest.release = tag.release;
+  guest.attempt = tag.attempt;
+  guest.monitor = tag.monitor;
+  guest.as_spare = tag.spare;
+  guest.started_ms = one.started_ms;
+  guest.last = one;
+  if (!one.interfaces.empty()) guest.address = one.interfaces.front().address;
+  return guest;
+}
+
+}  // namespace
+
 proto::awaitable<Status> adopt(App& app) {
   CO_TRY_VOID(app.load());
   const Status read = co_await app.load_live();
@@ -252,24 +276,27 @@ proto::awaitable<Status> adopt(App& app) {
     co_await recover_bytes(app);
     CO_TRY_VOID(co_await app.load_live());
   }
-  CO_TRY(const auto listed, app.device.ports.launcher.list());
+  CO_TRY(auto listed, app.device.ports.launcher.list());
+  // The last one started wins: a spare that took over, whose ports are up, is younger than the one
+  // that it took over from.
+  std::stable_sort(listed.begin(), listed.end(), [](const Instance& a, const Instance& b) {
+    return a.started_ms > b.started_ms;
+  });
   for (const Instance& one : listed) {
     const auto tag = read_tag(one.tag);
     if (!tag || tag->app != app.name) continue;
-    Guest guest;
-    guest.id = one.id;
-    guest.slot = tag->slot;
-    guest.release = tag->release;
-    guest.attempt = tag->attempt;
-    guest.monitor = tag->monitor;
-    guest.started_ms = one.started_ms;
-    guest.last = one;
-    if (!one.interfaces.empty()) guest.address = one.interfaces.front().address;
+    Guest guest = guest_of(one, *tag);
     const ota::SlotRecord& slot = app.slots.slot(tag->slot);
     const bool of_slot = slot.release.attempt == tag->attempt &&
                          slot.release.release == tag->release;
     const bool runs = one.state == InstanceState::running;
-    if (of_slot && runs && !app.live && app.slots.live == tag->slot) {
+    const bool of_live = of_slot && runs && app.slots.live == tag->slot;
+    const bool waits = tag->spare && !one.ports_up;
+    if (of_live && waits && !app.spare.guest) {
+      app.spare.guest = std::move(guest);
+      app.spare.cpu_ms = one.cpu_ms;
+      app.spare.looked_ms = app.device.ports.clock.now_ms();
+    } else if (of_live && !waits && !app.live) {
       app.judge->adopt_healthy();
       app.live = std::move(guest);
     } else if (of_slot && runs && !app.trial && app.slots.trial() == tag->slot) {
@@ -278,9 +305,9 @@ proto::awaitable<Status> adopt(App& app) {
       app.leave(std::move(guest), 0);
       continue;
     }
-    proto::log_info("guest.adopted", {{"app", app.name},
-                                      {"release", tag->release},
-                                      {"instance", one.id}});
+    const char* event = waits ? "spare.adopted" : "guest.adopted";
+    proto::log_info(event,
+                    {{"app", app.name}, {"release", tag->release}, {"instance", one.id}});
   }
   app.tend_leaving();
   co_return Status();

@@ -96,6 +96,7 @@ Result<DeviceFacts> device_facts(App& app) {
   TRY(facts.memory_free_bytes, device.ports.machine.memory_free_bytes());
   facts.live_runs = app.live && !app.live->ended();
   if (facts.live_runs && app.manifest) facts.memory_of_old_bytes = app.manifest->memory_bytes();
+  if (app.spare.guest && app.manifest) facts.memory_of_spare_bytes = app.manifest->memory_bytes();
   facts.memory_max_mib = device.launcher.memory_max_mib;
   facts.monitors = &device.monitors;
   facts.holders.apps = device.network->mappings_without(app.name);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/spare.h"
 #include "agent/supervise.h"
 #include "agent/update_steps.h"
 #include "proto/document.h"
@@ -74,14 +75,19 @@ proto::awaitable<Status> start_trial(Update& update) {
   app.trial.reset();
   if (update.plan.handover == fleet::v1::STOP_START) {
     app.hold_live = true;
+    co_await end_spare(app);
     co_await app.stop_live();
   }
+  const auto free_bytes = app.device.ports.machine.memory_free_bytes();
+  const std::uint64_t need = update.manifest.memory_bytes() + kMonitorOverheadBytes;
+  if (!free_bytes || need > *free_bytes) co_await end_spare(app);
   CO_TRY_VOID(update.still_wanted());
   CO_TRY_VOID(co_await take_try(update, *slot));
-  const bool ports_down = update.plan.handover == fleet::v1::SWAP && app.live.has_value();
+  const bool swaps = update.plan.handover == fleet::v1::SWAP && app.live.has_value();
   for (int tries = 1;; ++tries) {
     const ota::ReleaseRecord record = app.slots.slot(*slot).release;
-    auto started = co_await app.start(*slot, record, update.manifest, ports_down);
+    auto started = co_await app.start(*slot, record, update.manifest,
+                                      swaps ? StartAs::ports_down : StartAs::serving);
     if (started) {
       app.trial = std::move(*started);
       update.judge.emplace(health, health.grace_ms() + health.deadline_ms());
@@ -233,6 +239,7 @@ void switch_over(Update& update) {
       }
     }
   }
+  drop_spare(app);  // of the old release
   std::optional<Guest> old = std::exchange(app.live, std::move(app.trial));
   app.trial.reset();
   app.manifest = update.manifest;

@@ -3,6 +3,7 @@
 
 #include "boards/board.h"
 #include "proto/document.h"
+#include "proto/manifest.h"
 #include "proto/units.h"
 
 namespace boards {
@@ -94,9 +95,17 @@ Status check_fit(const AppManifest& manifest, const Board& board, const FitFacts
   const std::uint64_t free_bytes = facts.memory_free_bytes > board.memory_reserve_bytes
                                        ? facts.memory_free_bytes - board.memory_reserve_bytes
                                        : 0;
-  if (needs.memory_free_bytes() > free_bytes) {
+  // What the author asks for is for one instance; a warm spare comes on top.
+  const std::uint64_t spare_bytes = proto::standing_memory_bytes(manifest) -
+                                    manifest.memory_bytes();
+  const std::uint64_t asked_bytes =
+      needs.memory_free_bytes() == 0 ? 0 : needs.memory_free_bytes() + spare_bytes;
+  if (asked_bytes > free_bytes) {
     return refusal(manifest, Code::no_memory,
                    "needs.memory_free is " + proto::format_size_bytes(needs.memory_free_bytes()) +
+                       (spare_bytes == 0 ? ""
+                                         : " and the warm spare takes " +
+                                               proto::format_size_bytes(spare_bytes)) +
                        ", " + proto::format_size_bytes(facts.memory_free_bytes) +
                        " are free here and the board keeps " +
                        proto::format_size_bytes(board.memory_reserve_bytes) + " for the host");

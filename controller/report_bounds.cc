@@ -38,6 +38,12 @@ void bound_reason(v1::Reason& why) {
   for (std::string& line : *why.mutable_console_tail()) cut(line, 512);
 }
 
+void bound_instance(v1::InstanceStatus& instance) {
+  cut(*instance.mutable_monitor(), 64);
+  cut(*instance.mutable_address(), 64);
+  cut(*instance.mutable_id(), 64);
+}
+
 void bound_status(v1::AppStatus& status) {
   cut(*status.mutable_app(), proto::kMaxNameLength);
   cut(*status.mutable_live_slot(), 8);
@@ -45,10 +51,8 @@ void bound_status(v1::AppStatus& status) {
   for (std::string& port : *status.mutable_ports()) cut(port, 64);
   if (status.a().has_why()) bound_reason(*status.mutable_a()->mutable_why());
   if (status.b().has_why()) bound_reason(*status.mutable_b()->mutable_why());
-  if (!status.has_instance()) return;
-  cut(*status.mutable_instance()->mutable_monitor(), 64);
-  cut(*status.mutable_instance()->mutable_address(), 64);
-  cut(*status.mutable_instance()->mutable_id(), 64);
+  if (status.has_instance()) bound_instance(*status.mutable_instance());
+  if (status.has_spare()) bound_instance(*status.mutable_spare());
 }
 
 bool is_bounded(const v1::Trap& trap) {

@@ -62,7 +62,9 @@ inline constexpr std::size_t kTrapDigits = 16;                // behind 0x: 64 b
 
 // The launcher (agent/launcher): fixed-size messages over SOCK_SEQPACKET.
 inline constexpr std::size_t kMaxLauncherMessageBytes = 128 * kKiB;
-inline constexpr std::size_t kMaxInstances = 64;
+// Every address of a /24, the managed bridge's default: live guests, trials, spares and those that
+// drain. User ids, taps and cgroups are numbered by it.
+inline constexpr std::size_t kMaxInstances = 256;
 inline constexpr std::size_t kMaxArguments = 128;
 
 }  // namespace proto

@@ -94,4 +94,7 @@ std::string format_published_port(const fleet::v1::PublishedPort& port);
 /// with address auto (DESIGN 5); swap for bridged apps; else stop-start.
 fleet::v1::Handover widest_handover(const fleet::v1::AppManifest& manifest);
 
+/// Memory of all instances that run when nothing happens: a warm spare is one more.
+std::uint64_t standing_memory_bytes(const fleet::v1::AppManifest& manifest);
+
 }  // namespace proto

@@ -135,6 +135,7 @@ Status fill_restart(const fleet::v1::RestartDocument& in, fleet::v1::Restart& ou
   out.set_backoff_ms(or_default<std::uint64_t>(in.has_backoff_ms(), in.backoff_ms(), 100));
   out.set_backoff_max_ms(
       or_default<std::uint64_t>(in.has_backoff_max_ms(), in.backoff_max_ms(), 30 * kSecondMs));
+  out.set_spare(in.spare());  // 0 is none
   return read_crash_loop(in.has_crash_loop() ? in.crash_loop() : "5 in 10m", out);
 }
 

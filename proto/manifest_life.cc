@@ -102,21 +102,48 @@ Status check_window(const char* field, const std::string& text) {
   return broken(field, "\"" + text.substr(0, 40) + "\" is no window; write any or 02:00-04:00");
 }
 
+// A value with which two instances are there at once, and what to write where that cannot be.
+struct Twofold {
+  const char* field;
+  std::string value;
+  const char* instead;
+};
+
+Status check_one_writer(const AppManifest& manifest, const Twofold& wanted) {
+  if (manifest.volumes_size() == 0) return Status();
+  return broken(wanted.field, wanted.value +
+                                  " is not possible with a volume, which has one writer; write " +
+                                  wanted.instead);
+}
+
+Status check_own_address(const AppManifest& manifest, const Twofold& wanted) {
+  if (widest_handover(manifest) == fleet::v1::BESIDE) return Status();
+  return broken(wanted.field, wanted.value +
+                                  " needs one interface on fleet0 with address: auto, for two "
+                                  "instances cannot share an address or join bridges twice; write " +
+                                  wanted.instead);
+}
+
 Status check_handover(const AppManifest& manifest) {
   const auto wanted = manifest.update().handover();
-  const auto widest = widest_handover(manifest);
-  const bool both_run = wanted == fleet::v1::BESIDE || wanted == fleet::v1::SWAP;
-  if (both_run && manifest.volumes_size() != 0) {
-    return broken("update.handover", word_of(wanted) +
-                                         " is not possible with a volume, which has one writer; "
-                                         "write stop-start or auto");
+  if (wanted == fleet::v1::BESIDE || wanted == fleet::v1::SWAP) {
+    TRY_VOID(check_one_writer(manifest,
+                              {"update.handover", word_of(wanted), "stop-start or auto"}));
   }
-  if (wanted == fleet::v1::BESIDE && widest != fleet::v1::BESIDE) {
-    return broken("update.handover",
-                  "beside needs one interface on fleet0 with address: auto, for two instances "
-                  "cannot share an address or join bridges twice; write auto");
+  if (wanted != fleet::v1::BESIDE) return Status();
+  return check_own_address(manifest, {"update.handover", "beside", "auto"});
+}
+
+Status check_spare(const AppManifest& manifest) {
+  if (manifest.restart().spare() != fleet::v1::SPARE_WARM) return Status();
+  if (manifest.restart().policy() == fleet::v1::NEVER) {
+    return broken("restart.spare",
+                  "warm is for what shall run on after an end, and policy never lets it be; write "
+                  "none, or policy: always");
   }
-  return Status();
+  const Twofold wanted{"restart.spare", "warm", "none"};
+  TRY_VOID(check_one_writer(manifest, wanted));
+  return check_own_address(manifest, wanted);
 }
 
 struct Share {
@@ -187,6 +214,10 @@ fleet::v1::Handover widest_handover(const AppManifest& manifest) {
   return fleet::v1::STOP_START;
 }
 
+std::uint64_t standing_memory_bytes(const AppManifest& manifest) {
+  return manifest.memory_bytes() * (manifest.restart().spare() == fleet::v1::SPARE_WARM ? 2 : 1);
+}
+
 namespace manifest_detail {
 
 Status check_health(const AppManifest& manifest) {
@@ -210,6 +241,7 @@ Status check_health(const AppManifest& manifest) {
 
 Status check_life(const AppManifest& manifest) {
   TRY_VOID(check_restart(manifest.restart()));
+  TRY_VOID(check_spare(manifest));
   const auto& update = manifest.update();
   TRY_VOID(check_range("update.tries", update.tries(), 1, 10));
   TRY_VOID(check_duration("update.drain", update.drain_ms(), 0, kHourMs));

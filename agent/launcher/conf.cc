@@ -143,7 +143,7 @@ Status set_key(Conf& conf, std::string_view key, std::string_view value) {
   if (key == "qemu") return read_program(value, conf.qemu);
   if (key == "spt") return read_path(value, conf.spt);
   if (key == "hvt") return read_path(value, conf.hvt);
-  // Six characters leave room for "63-7" and the NUL within IFNAMSIZ.
+  // Six characters leave room for "255-7" and the NUL within IFNAMSIZ.
   if (key == "tap_prefix") return read_name(value, 6, conf.tap_prefix);
   return Error{Code::not_found, "unknown key; every key is in the commented example", ""};
 }

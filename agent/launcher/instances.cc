@@ -1,4 +1,4 @@
-// Life of an instance: taps and rules, then the jail; at its end the rules, then the taps.
+// Life of an instance: its network (instances_network.cc), then the jail; its end, and the list.
 #include "agent/launcher/instances.h"
 
 #include <fcntl.h>
@@ -18,6 +18,8 @@
 
 namespace launcher {
 namespace {
+
+constexpr std::uint64_t kLingerMs = 200;  // an agent has answered to an end by then
 
 using proto::Code;
 using proto::Error;
@@ -54,6 +56,15 @@ std::vector<std::string> split_arguments(const StartRequest& request) {
     at += arguments.back().size() + 1;
   }
   return arguments;
+}
+
+bool share_address(const Entry& entry, const StartRequest& request) {
+  const auto* end = request.interfaces + request.interface_count;
+  return std::any_of(request.interfaces, end, [&entry](const WireInterface& wanted) {
+    return wanted.address != 0 &&
+           std::any_of(entry.interfaces.begin(), entry.interfaces.end(),
+                       [&wanted](const auto& held) { return held.address == wanted.address; });
+  });
 }
 
 struct Ends {
@@ -102,13 +113,10 @@ Entry* Instances::find(std::string_view id) {
   return nullptr;
 }
 
-namespace {
-
-Error unknown(std::string_view id) {
+Result<Entry*> Instances::known(std::string_view id) {
+  if (Entry* entry = find(id); entry != nullptr) return entry;
   return Error{Code::not_found, "launcher: no instance " + std::string(id), ""};
 }
-
-}  // namespace
 
 Result<std::uint32_t> Instances::free_slot() {
   // Round and round, so that a user id rests before another guest gets it.
@@ -122,49 +130,6 @@ Result<std::uint32_t> Instances::free_slot() {
                "launcher: " + std::to_string(proto::kMaxInstances) +
                    " instances are there; remove exited ones",
                ""};
-}
-
-Status Instances::make_network(const StartRequest& request, Entry& entry) {
-  const Conf& conf = parts_.conf;
-  entry.rules.slot = entry.slot;
-  entry.rules.egress_any = (request.flags & kFlagEgressAny) != 0;
-  entry.rules.egress.assign(request.egress, request.egress + request.egress_count);
-  entry.ports_up = (request.flags & kFlagPortsDown) == 0;
-  for (std::size_t i = 0; i < request.interface_count; ++i) {
-    const WireInterface& wire = request.interfaces[i];
-    const std::string bridge(field_text(wire.bridge));
-    const bool managed = bridge == conf.bridge;
-    const std::string name =
-        conf.tap_prefix + std::to_string(entry.slot) + "-" + std::to_string(i);
-    // Down until its filter stands, whatever was asked.
-    const bool qemu = static_cast<ProgramId>(request.program) == ProgramId::qemu;
-    TRY(Fd tap, parts_.links.make_tap({name, bridge, managed, false, qemu}));
-    entry.taps.push_back(std::move(tap));
-    entry.tap_names.push_back(name);
-    entry.interfaces.push_back(wire);
-    entry.rules.ports.push_back(
-        {name, mac_of(wire), Ipv4{wire.address}, wire.promiscuous == 0, managed});
-  }
-  if (entry.taps.empty()) return {};
-  TRY_VOID(parts_.nft.run(add_guest_rules(entry.rules)));
-  entry.rules_loaded = true;
-  for (const std::string& name : entry.tap_names) {
-    if (entry.ports_up) TRY_VOID(parts_.links.set_up(name, true));
-  }
-  return {};
-}
-
-void Instances::drop_network(Entry& entry) {
-  if (entry.rules_loaded) {
-    // Before the taps: a chain whose device is gone cannot be named on every kernel.
-    if (const Status done = parts_.nft.run(remove_guest_rules(entry.rules)); !done) {
-      log_line("error", "rules.kept",
-               "instance=" + entry.id + " why=\"" + done.error().what + "\"");
-    }
-    entry.rules_loaded = false;
-  }
-  entry.taps.clear();
-  entry.ports_up = false;
 }
 
 Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& files,
@@ -196,6 +161,8 @@ Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& f
     spec.limit_memory = false;
   }
   TRY(entry.pid, start_in_jail(spec));
+  const auto use = process_use(entry.pid);
+  entry.start_ticks = use ? use->start_ticks : 0;
   return {};
 }
 
@@ -206,7 +173,11 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
   }
   Held held;
   for (const auto& entry : entries_) {
-    if (entry->pid == 0) continue;
+    if (entry->pid == 0) {
+      // What it wants may be what an ended one still has.
+      if (entry->take_down_at_ms != 0 && share_address(*entry, request)) take_down(*entry);
+      continue;
+    }
     for (const WireInterface& wire : entry->interfaces) {
       if (wire.address != 0) held.addresses.push_back(Ipv4{wire.address});
       held.macs.push_back(mac_of(wire));
@@ -237,8 +208,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
 }
 
 Status Instances::stop(std::string_view id, std::uint32_t grace_ms) {
-  Entry* entry = find(id);
-  if (entry == nullptr) return unknown(id);
+  TRY(Entry* entry, known(id));
   if (entry->pid == 0) return {};
   if (grace_ms == 0) return kill(id);
   entry->stop_asked = true;
@@ -250,8 +220,7 @@ Status Instances::stop(std::string_view id, std::uint32_t grace_ms) {
 }
 
 Status Instances::kill(std::string_view id) {
-  Entry* entry = find(id);
-  if (entry == nullptr) return unknown(id);
+  TRY(Entry* entry, known(id));
   if (entry->pid == 0) return {};
   entry->stop_asked = true;
   entry->killed = true;
@@ -261,30 +230,18 @@ Status Instances::kill(std::string_view id) {
 }
 
 Status Instances::remove(std::string_view id) {
-  Entry* entry = find(id);
-  if (entry == nullptr) return unknown(id);
+  TRY(Entry* entry, known(id));
   if (entry->pid != 0) {
     return Error{Code::conflict, "launcher: instance " + std::string(id) + " still runs", ""};
   }
+  if (entry->take_down_at_ms != 0) take_down(*entry);
   std::erase_if(entries_, [entry](const auto& other) { return other.get() == entry; });
-  return {};
-}
-
-Status Instances::set_ports(std::string_view id, bool up) {
-  Entry* entry = find(id);
-  if (entry == nullptr) return unknown(id);
-  if (entry->pid == 0) {
-    return Error{Code::conflict, "launcher: instance " + std::string(id) + " has ended", ""};
-  }
-  for (const std::string& name : entry->tap_names) TRY_VOID(parts_.links.set_up(name, up));
-  entry->ports_up = up;
   return {};
 }
 
 Status Instances::read_console(std::string_view id, std::uint64_t offset,
                                ReadConsoleReply& reply) {
-  Entry* entry = find(id);
-  if (entry == nullptr) return unknown(id);
+  TRY(Entry* entry, known(id));
   const ConsoleRing::Read read = entry->ring.read(offset, reply.bytes, kConsoleChunkBytes);
   reply.next_offset = read.next_offset;
   reply.lost_bytes = read.lost_bytes;
@@ -294,15 +251,22 @@ Status Instances::read_console(std::string_view id, std::uint64_t offset,
 }
 
 Status Instances::read_report(std::string_view id, ReadReportReply& reply) {
-  const Entry* entry = find(id);
-  if (entry == nullptr) return unknown(id);
+  TRY(const Entry* entry, known(id));
   reply.count = static_cast<std::uint32_t>(entry->report.size());
   std::copy(entry->report.begin(), entry->report.end(), reply.bytes);
   return {};
 }
 
-void Instances::fill(ListReply& reply) const {
-  for (const auto& entry : entries_) {
+void Instances::fill(std::uint32_t first_slot, ListReply& reply) const {
+  std::array<const Entry*, proto::kMaxInstances> by_slot{};
+  for (const auto& entry : entries_) by_slot[entry->slot] = entry.get();
+  for (std::uint32_t slot = first_slot; slot < proto::kMaxInstances; ++slot) {
+    const Entry* entry = by_slot[slot];
+    if (entry == nullptr) continue;
+    if (reply.count == kRecordsPerPage) {
+      reply.next_slot = slot;
+      return;
+    }
     InstanceRecord& record = reply.records[reply.count++];
     set_field(record.id, entry->id);
     set_field(record.tag, entry->tag);
@@ -342,8 +306,8 @@ void Instances::ended(Entry& entry, int status, const rusage& use) {
   drain(entry);
   entry.console.reset();
   take_report(entry);
-  drop_network(entry);
-  parts_.cgroups.remove(entry.slot);
+  entry.ports_up = false;
+  entry.take_down_at_ms = entry.exited_ms + kLingerMs;
   log_line("info", "instance.ended",
            "instance=" + entry.id + " status=" + std::to_string(status) +
                (entry.stop_asked ? " asked=yes" : "") + (entry.limit ? " limit=yes" : ""));
@@ -412,16 +376,17 @@ void Instances::stop_all() {
     if (entry->pid != 0 && ::wait4(entry->pid, &status, 0, &use) == entry->pid) {
       ended(*entry, status, use);
     }
+    if (entry->take_down_at_ms != 0) take_down(*entry);
   }
   entries_.clear();
 }
 
 void Instances::record() const {
-  std::vector<pid_t> pids;
+  std::vector<Leftovers::Process> running;
   for (const auto& entry : entries_) {
-    if (entry->pid != 0) pids.push_back(entry->pid);
+    if (entry->pid != 0) running.push_back({entry->pid, entry->start_ticks});
   }
-  if (const Status done = parts_.leftovers.record_processes(pids); !done) {
+  if (const Status done = parts_.leftovers.record_processes(running); !done) {
     log_line("error", "processes.unrecorded", "why=\"" + done.error().what + "\"");
   }
 }

@@ -35,12 +35,14 @@ struct Entry {
   std::uint64_t started_ms = 0;
   std::uint64_t exited_ms = 0;
   std::uint64_t kill_at_ms = 0;     // 0 = no deadline
+  std::uint64_t take_down_at_ms = 0;  // of an ended one whose taps and rules are still there
   std::uint64_t cpu_ms = 0;         // final, once reaped
   std::vector<WireInterface> interfaces;
   std::vector<std::string> tap_names;
   std::vector<Fd> taps;             // a tap lives as long as this and the monitor's copy
   GuestRules rules;
   bool rules_loaded = false;
+  std::uint64_t start_ticks = 0;    // of the process, so that a pid used again is not taken for it
   Fd console;
   ConsoleRing ring;
   Fd report_pipe;                   // a tender's; its word is read at the end
@@ -69,7 +71,8 @@ class Instances {
   proto::Status set_ports(std::string_view id, bool up);
   proto::Status read_console(std::string_view id, std::uint64_t offset, ReadConsoleReply& reply);
   proto::Status read_report(std::string_view id, ReadReportReply& reply);
-  void fill(ListReply& reply) const;
+  /// The page of the table that begins with the first instance at or above that slot.
+  void fill(std::uint32_t first_slot, ListReply& reply) const;
 
   /// Reaps what ended; returns the ids.
   std::vector<std::string> reap();
@@ -77,6 +80,10 @@ class Instances {
   bool drain(Entry& entry);
   /// Sends the SIGKILLs that are due; milliseconds until the next one, -1 for none.
   int run_deadlines();
+  /// Takes down the taps, rules and cgroup of one guest that ended a while ago; milliseconds until
+  /// the next one, -1 for none. Not at the end itself: it holds the kernel's network lock for tens
+  /// of milliseconds, just when the agent leads the ports elsewhere.
+  int tidy_one();
   /// Kills all, waits for their end, removes taps and rules.
   void stop_all();
 
@@ -84,10 +91,13 @@ class Instances {
 
  private:
   Entry* find(std::string_view id);
+  /// errors not_found
+  proto::Result<Entry*> known(std::string_view id);
   proto::Result<std::uint32_t> free_slot();
   proto::Status make_network(const StartRequest& request, Entry& entry);
   proto::Status run_jail(const StartRequest& request, const std::vector<Fd>& files, Entry& entry);
   void drop_network(Entry& entry);
+  void take_down(Entry& entry);
   void ended(Entry& entry, int status, const rusage& use);
   void take_report(Entry& entry);
   void record() const;

@@ -56,11 +56,10 @@ void Leftovers::kill_processes() {
   ::unlink((folder_ + "/processes").c_str());
 }
 
-proto::Status Leftovers::record_processes(const std::vector<pid_t>& pids) {
+proto::Status Leftovers::record_processes(const std::vector<Process>& running) {
   std::string text;
-  for (const pid_t pid : pids) {
-    const auto use = process_use(pid);
-    if (use) text += std::to_string(pid) + " " + std::to_string(use->start_ticks) + "\n";
+  for (const Process& one : running) {
+    text += std::to_string(one.pid) + " " + std::to_string(one.start_ticks) + "\n";
   }
   return replace_file(folder_ + "/processes", text);
 }

@@ -18,8 +18,12 @@ class Leftovers {
   proto::Status open(const std::string& folder);
   /// Kills recorded processes that still live (their guests die with them) and waits for their end.
   void kill_processes();
-  /// Records the processes that run now, each by pid and start time.
-  proto::Status record_processes(const std::vector<pid_t>& pids);
+  struct Process {
+    pid_t pid = 0;
+    std::uint64_t start_ticks = 0;  // since boot: another process of that pid has others
+  };
+  /// Records the processes that run now.
+  proto::Status record_processes(const std::vector<Process>& running);
 
   /// Changes a kernel setting and remembers what it was before the first launcher came. No note
   /// is made when it has the value already. Errors: io, not_found.

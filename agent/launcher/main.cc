@@ -1,10 +1,12 @@
 // fleet-launcher: the only program of the product with rights. It opens AF_UNIX and AF_NETLINK
 // sockets and no others, and does a closed list of operations for one user, the agent's.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -71,6 +73,15 @@ proto::Result<launcher::Fd> block_signals() {
   return fd;
 }
 
+/// A full table takes more descriptors than the usual soft limit: taps, console and report of each.
+void raise_descriptor_limit() {
+  constexpr rlim_t kWanted = proto::kMaxInstances * (proto::kMaxInterfaces + 2) + 64;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// The socket's folder: the agent passes through it, only root writes in it.
 proto::Result<std::string> make_run_folder(const std::string& socket) {
   const std::string folder = socket.substr(0, socket.rfind('/'));
@@ -87,6 +98,7 @@ proto::Result<std::string> make_run_folder(const std::string& socket) {
 }
 
 Status serve(const launcher::Conf& conf) {
+  raise_descriptor_limit();
   TRY(const launcher::Fd signals, block_signals());
   TRY(const std::string folder, make_run_folder(conf.socket));
   launcher::Leftovers leftovers;

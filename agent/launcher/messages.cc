@@ -157,8 +157,8 @@ Status check_flush(const FlushRequest& request) {
 std::size_t size_of(Operation operation) {
   switch (operation) {
     case Operation::info:
-    case Operation::list:
     case Operation::events: return sizeof(InfoRequest);
+    case Operation::list: return sizeof(ListRequest);
     case Operation::start: return sizeof(StartRequest);
     case Operation::stop: return sizeof(StopRequest);
     case Operation::kill:
@@ -183,8 +183,12 @@ std::unique_ptr<Request> copy_of(const void* bytes) {
 Status check_body(Operation operation, const void* bytes, std::size_t descriptors) {
   switch (operation) {
     case Operation::info:
-    case Operation::list:
     case Operation::events: return {};
+    case Operation::list: {
+      const auto request = copy_of<ListRequest>(bytes);
+      if (request->first_slot >= proto::kMaxInstances) return bad("first_slot is below 256");
+      return request->reserved == 0 ? Status() : bad("reserved must be 0");
+    }
     case Operation::start: return check_start(*copy_of<StartRequest>(bytes), descriptors);
     case Operation::kill:
     case Operation::remove:

@@ -25,6 +25,7 @@ inline constexpr std::size_t kMaxFlowsAtOnce = 2048;
 inline constexpr std::size_t kMaxArgumentBytes = 32 * 1024;
 inline constexpr std::size_t kConsoleChunkBytes = 64 * 1024;
 inline constexpr std::size_t kMaxDeniedRanges = 64;
+inline constexpr std::size_t kRecordsPerPage = 64;
 inline constexpr std::size_t kInterfaceNameBytes = 16;   // IFNAMSIZ
 inline constexpr std::uint32_t kMaxGraceMs = 10 * 60 * 1000;
 
@@ -88,7 +89,7 @@ struct WireEgress {
 };
 static_assert(sizeof(WireEgress) == 8);
 
-struct InfoRequest {  // also list and events, which carry nothing
+struct InfoRequest {  // also events, which carries nothing either
   RequestHeader header;
 };
 static_assert(sizeof(InfoRequest) == 16);
@@ -112,6 +113,15 @@ struct StartRequest {
   char arguments[kMaxArgumentBytes];  // each followed by one NUL, the rest NUL
 };
 static_assert(sizeof(StartRequest) == 192 + 8 * 28 + 32 * 8 + kMaxArgumentBytes);
+
+/// The table comes in pages. A slot is an instance's for as long as it is in the table, so what is
+/// there from the first page to the last is in exactly one of them.
+struct ListRequest {
+  RequestHeader header;
+  std::uint32_t first_slot;
+  std::uint32_t reserved;
+};
+static_assert(sizeof(ListRequest) == 24);
 
 struct IdRequest {  // kill, remove, read_report
   RequestHeader header;
@@ -246,10 +256,10 @@ static_assert(sizeof(InstanceRecord) == 144 + 16 + 40 + 224 + 128);
 struct ListReply {
   ReplyHeader header;
   std::uint32_t count;
-  std::uint32_t reserved;
-  InstanceRecord records[proto::kMaxInstances];
+  std::uint32_t next_slot;  // the next page's first; 0 on the last one
+  InstanceRecord records[kRecordsPerPage];  // by slot
 };
-static_assert(sizeof(ListReply) == 288 + sizeof(InstanceRecord) * proto::kMaxInstances);
+static_assert(sizeof(ListReply) == 288 + sizeof(InstanceRecord) * kRecordsPerPage);
 
 struct ReadConsoleReply {
   ReplyHeader header;

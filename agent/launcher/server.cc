@@ -226,7 +226,7 @@ Status Server::dispatch(Operation operation, const std::vector<char>& packet,
     }
     case Operation::list: {
       auto list = std::make_unique<ListReply>();
-      instances_.fill(*list);
+      instances_.fill(read_as<ListRequest>(packet)->first_slot, *list);
       body(std::move(list));
       return {};
     }
@@ -352,7 +352,10 @@ Status Server::run(const Fd& signals) {
   for (;;) {
     int wait_ms = instances_.run_deadlines();
     const int late_ms = end_late_answers();
-    if (late_ms >= 0) wait_ms = wait_ms < 0 ? late_ms : std::min(wait_ms, late_ms);
+    const int tidy_ms = instances_.tidy_one();
+    for (const int other_ms : {late_ms, tidy_ms}) {
+      if (other_ms >= 0) wait_ms = wait_ms < 0 ? other_ms : std::min(wait_ms, other_ms);
+    }
     std::vector<pollfd> set = poll_set(signals);
     if (::poll(set.data(), set.size(), wait_ms) < 0 && errno != EINTR) return failed("poll");
     // Consoles first: they are numbered by the table as it was when poll began.

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -41,15 +43,15 @@ std::uint64_t now_ms() {
 proto::Result<std::string> read_small_file(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return failed(path);
-  std::string text(kMaxSmallFile, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
+  std::string text;
+  std::array<char, 4096> piece;  // most are shorter, and a list of instances reads many
+  while (text.size() < kMaxSmallFile) {
+    const std::size_t wanted = std::min(piece.size(), kMaxSmallFile - text.size());
+    const ssize_t got = ::read(fd.get(), piece.data(), wanted);
     if (got < 0) return failed(path);
     if (got == 0) break;
-    size += static_cast<std::size_t>(got);
+    text.append(piece.data(), static_cast<std::size_t>(got));
   }
-  text.resize(size);
   return text;
 }
 

@@ -267,7 +267,9 @@ void add_look_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
 
   auto& running = keep_options<DeviceFilter>(keep);
   CLI::App* ps = add_filtered(app, running, "ps", "What runs on which device");
-  example(ps, "fleetctl ps --to edge");
+  ps->add_option("-o", running.output, "wide: also instance, address and warm spare")
+      ->check(CLI::IsMember({"wide"}));
+  example(ps, "fleetctl ps --to edge -o wide");
   runs(ps, chosen, [&running](Program& program) { return list_instances(program, running); });
 
   CLI::App* status = app.add_subcommand("status", "The fleet on one page");

@@ -63,6 +63,10 @@ std::string no_device_text(const DeviceList& list) {
                    ". See what there is:  fleetctl devices --labels";
 }
 
+const char* spare_state(const fleet::v1::InstanceStatus& spare) {
+  return spare.healthy() ? "ready" : "booting";
+}
+
 ota::Json instance_json(const Device& device, const AppStatus& app) {
   ota::Json json = ota::Json::object();
   const auto number = [](std::uint64_t value) {
@@ -83,6 +87,14 @@ ota::Json instance_json(const Device& device, const AppStatus& app) {
   json.set("memory_limit_bytes", number(app.instance().memory_limit_bytes()));
   json.set("cpu_permille", number(app.instance().cpu_permille()));
   json.set("restarts", number(app.instance().restarts()));
+  if (app.has_spare()) {
+    const auto& spare = app.spare();
+    json.set("spare", ota::Json::object({{"instance", spare.id()},
+                                         {"state", spare_state(spare)},
+                                         {"address", spare.address()},
+                                         {"memory_bytes", number(spare.memory_bytes())}}));
+  }
+  json.set("took_over", app.instance().took_over());
   ota::Json ports = ota::Json::array();
   for (const std::string& port : app.ports()) ports.push_back(port);
   json.set("ports", ports);
@@ -119,6 +131,19 @@ std::vector<std::string> instance_cells(const Device& device, const AppStatus& a
   cells.push_back(runs ? monitor : "-");
   cells.push_back(ports.empty() ? "-" : join(ports, ","));
   return cells;
+}
+
+// Instance, address and the spare: "k3... ready 10.213.77.5 3.1 MiB".
+std::vector<std::string> wide_cells(const Device& device, const AppStatus& app) {
+  if (!device.online()) return {"-", "-", "-"};
+  const auto& instance = app.instance();
+  const auto& spare = app.spare();
+  return {instance.id().empty() ? "-" : visible(instance.id()),
+          instance.address().empty() ? "-" : visible(instance.address()),
+          app.has_spare() ? visible(spare.id()) + " " + spare_state(spare) + " " +
+                                visible(spare.address()) + " " +
+                                proto::format_size_bytes(spare.memory_bytes())
+                          : "-"};
 }
 
 }  // namespace
@@ -168,12 +193,20 @@ std::vector<std::string> labels_table(const DeviceList& list) {
   return table.lines();
 }
 
-std::vector<std::string> instances_table(const DeviceList& list, std::uint64_t now_ms) {
+std::vector<std::string> instances_table(const DeviceList& list, std::uint64_t now_ms, bool wide) {
   if (list.devices_size() == 0) return split(no_device_text(list), '\n');
-  Table table({"DEVICE", "APP", "RELEASE", "SLOT", "STATE", "UP", "MEM", "CPU", "RESTARTS",
-               "MONITOR", "PORTS"});
+  std::vector<std::string> heads = {"DEVICE", "APP", "RELEASE", "SLOT", "STATE", "UP", "MEM", "CPU",
+                                    "RESTARTS", "MONITOR", "PORTS"};
+  if (wide) heads.insert(heads.end(), {"INSTANCE", "ADDRESS", "SPARE"});
+  Table table(heads);
   for (const Device& device : list.devices()) {
-    for (const AppStatus& app : device.apps()) table.add(instance_cells(device, app, now_ms));
+    for (const AppStatus& app : device.apps()) {
+      std::vector<std::string> cells = instance_cells(device, app, now_ms);
+      const std::vector<std::string> more =
+          wide ? wide_cells(device, app) : std::vector<std::string>();
+      cells.insert(cells.end(), more.begin(), more.end());
+      table.add(std::move(cells));
+    }
   }
   if (table.empty()) {
     return {"No app on " + count_text(static_cast<std::uint64_t>(list.devices_size()), "device") +

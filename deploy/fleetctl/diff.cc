@@ -118,6 +118,12 @@ bool add_special(const Message& message, const FieldDescriptor& field, const std
       full == "fleet.v1.Volume.name" || full == "fleet.v1.HostDevice.name") {
     return true;  // no attribute of a release, or the label already
   }
+  if (full == "fleet.v1.AppManifest.memory_bytes") {
+    const auto& manifest = dynamic_cast<const AppManifest&>(message);
+    const bool twice = proto::standing_memory_bytes(manifest) > manifest.memory_bytes();
+    out.push_back({label, scalar(message, field) + (twice ? ", twice: with its warm spare" : "")});
+    return true;
+  }
   if (full == "fleet.v1.AppManifest.images") {
     for (const auto& image : dynamic_cast<const AppManifest&>(message).images()) {
       const std::string key = label + "." + image_key(image);

@@ -231,7 +231,7 @@ CommandResult list_instances(Program& program, const DeviceFilter& filter) {
   if (program.json) {
     program.terminal.line(instances_json(list));
   } else {
-    program.terminal.lines(instances_table(list, now_ms()));
+    program.terminal.lines(instances_table(list, now_ms(), filter.output == "wide"));
   }
   return ExitCode::ok;
 }

@@ -15,6 +15,7 @@ struct DeviceFilter {
   std::string state;     // --state
   std::string name;      // --name
   bool labels = false;   // --labels: what labels and values there are
+  std::string output;    // -o wide: more columns of ps
 };
 
 CommandResult list_apps(Program& program);
@@ -31,7 +32,8 @@ std::vector<std::string> releases_table(const fleet::v1::ReleaseList& list, std:
                                         std::uint64_t now_ms);
 std::vector<std::string> devices_table(const fleet::v1::DeviceList& list, std::uint64_t now_ms);
 std::vector<std::string> labels_table(const fleet::v1::DeviceList& list);
-std::vector<std::string> instances_table(const fleet::v1::DeviceList& list, std::uint64_t now_ms);
+std::vector<std::string> instances_table(const fleet::v1::DeviceList& list, std::uint64_t now_ms,
+                                         bool wide = false);
 std::vector<std::string> rollouts_table(const fleet::v1::RolloutList& list, std::uint64_t now_ms);
 std::vector<std::string> device_lines(const fleet::v1::Device& device, std::uint64_t now_ms);
 

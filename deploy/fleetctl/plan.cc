@@ -8,6 +8,7 @@
 #include "deploy/fleetctl/text.h"
 #include "ota/json.h"
 #include "proto/document.h"
+#include "proto/manifest.h"
 #include "proto/units.h"
 
 namespace fleetctl {
@@ -96,6 +97,11 @@ void add_plan(const PlanInput& input, std::vector<std::string>& lines) {
   const std::string app = input.draft.manifest.name();
   const std::string who = fit.devices == 1 ? "1 device" : "all " + std::to_string(fit.devices) +
                                                               " at once";
+  const AppManifest& manifest = input.draft.manifest;
+  if (proto::standing_memory_bytes(manifest) > manifest.memory_bytes()) {
+    lines.push_back("  memory     " + proto::format_size_bytes(manifest.memory_bytes()) +
+                    " and as much for its warm spare");
+  }
   lines.push_back("  plan       " + who + "; " +
                   (input.previous == nullptr
                        ? "first release here, so a device that fails keeps " + app + " stopped"

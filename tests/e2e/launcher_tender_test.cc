@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "agent/monitors/config_volume.h"
 #include "agent/monitors/tender.h"
@@ -40,9 +41,9 @@ class LauncherTender : public ::testing::TestWithParam<monitors::Target> {
     EXPECT_TRUE(started.has_value()) << started.error().what;
     return id;
   }
-  std::string start_dns() {
+  std::string start_dns(Ipv4 address = kGuest) {
     const auto boot = hvt() ? monitors::Boot::hvt : monitors::Boot::spt;
-    auto request = monitor_.command(dns_launch("", kGuest, "192.0.2.10", boot));
+    auto request = monitor_.command(dns_launch("", address, "192.0.2.10", boot));
     EXPECT_TRUE(request.has_value()) << request.error().what;
     return start(std::move(*request));
   }
@@ -152,6 +153,37 @@ TEST_P(LauncherSpt, AGuestThatFaultsIsAnAbort) {
   const monitors::ExitReason why = reason(wait_exit(launcher_, id));
   EXPECT_EQ(why.code, Code::guest_abort);
   EXPECT_NE(why.what.find("signal 11"), std::string::npos) << why.what;
+}
+
+// As many as the table holds; so few of them that a page would do are no test of pages.
+TEST_P(LauncherSpt, AFullTableIsListedInPagesAndItsLimitIsNamed) {
+  constexpr std::uint32_t kAddresses = 250;
+  std::set<std::string> ids;
+  for (std::uint32_t i = 0; i < kAddresses; ++i) ids.insert(start_dns(Ipv4{kGuest.value + i}));
+  while (ids.size() < proto::kMaxInstances) {
+    // An ended one is in the table until it is forgotten; its address is free at once.
+    const std::string ended = *ids.begin();
+    const agent::Instance one = find(launcher_, ended);
+    if (one.state == agent::InstanceState::running) {
+      ASSERT_TRUE(launcher_.stop(ended, 0).has_value());
+      wait_exit(launcher_, ended);
+    }
+    ids.insert(start_dns(one.interfaces.at(0).address));
+    ASSERT_FALSE(HasFailure());
+  }
+  const auto listed = launcher_.list();
+  ASSERT_TRUE(listed.has_value());
+  std::set<std::string> seen;
+  for (const agent::Instance& one : *listed) seen.insert(one.id);
+  EXPECT_EQ(listed->size(), proto::kMaxInstances);
+  EXPECT_EQ(seen, ids);
+  auto one_more = monitor_.command(dns_launch(new_id(), Ipv4{0x0ad54dfe}, "192.0.2.10",
+                                              monitors::Boot::spt));
+  ASSERT_TRUE(one_more.has_value());
+  const auto refused = launcher_.start(std::move(*one_more));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::no_space);
+  EXPECT_NE(refused.error().what.find("256 instances are there"), std::string::npos);
 }
 
 TEST_P(LauncherTender, AnImageThatIsNoneIsTheMonitorsFault) {

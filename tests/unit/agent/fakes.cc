@@ -177,6 +177,7 @@ bool FakeLauncher::answers(agent::Ipv4 address) {
     const bool here = one.state == agent::InstanceState::running && !one.interfaces.empty() &&
                       one.interfaces.front().address == address && tag;
     if (!here) continue;
+    if (!one.ports_up || silent.count(one.id) == 1) return false;
     const Script& script = scripts_[tag->release];
     const std::int64_t up = clock_.now_ms() - static_cast<std::int64_t>(one.started_ms);
     const bool stopped = script.stops_answering_ms >= 0 && up >= script.stops_answering_ms;

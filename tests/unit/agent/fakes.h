@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,7 @@ class FakeLauncher final : public agent::Launcher {
   std::function<void()> on_change;
   std::vector<std::string> calls;
   int refused_starts = 0;  // so many starts fail with start_failed
+  std::set<std::string> silent;  // instances that run and do not answer
 
  private:
   agent::Instance* find(const std::string& id);

@@ -138,6 +138,20 @@ TEST(Fit, EveryRefusalNamesNeedAndHave) {
       {"a byte too much memory",
        [](AppManifest& m) { m.mutable_needs()->set_memory_free_bytes(36 * kMiB + 1); },
        Code::no_memory, "100 MiB are free here and the board keeps 64 MiB"},
+      {"memory with its warm spare to the last byte",
+       [](AppManifest& m) {
+         m.mutable_needs()->set_memory_free_bytes(20 * kMiB);
+         m.set_memory_bytes(16 * kMiB);
+         m.mutable_restart()->set_spare(fleet::v1::SPARE_WARM);
+       },
+       Code::unset, ""},
+      {"a byte too much memory with its warm spare",
+       [](AppManifest& m) {
+         m.mutable_needs()->set_memory_free_bytes(20 * kMiB + 1);
+         m.set_memory_bytes(16 * kMiB);
+         m.mutable_restart()->set_spare(fleet::v1::SPARE_WARM);
+       },
+       Code::no_memory, "the warm spare takes 16 MiB"},
       {"no image for this CPU",
        [](AppManifest& m) { m.mutable_images()->DeleteSubrange(0, 2); }, Code::wrong_arch,
        "its images are for aarch64, this device is x86_64"},

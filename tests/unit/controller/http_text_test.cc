@@ -83,7 +83,9 @@ TEST(ReportBounds, CutWhatADeviceSaysAtACharacter) {
     report.mutable_why()->add_console_tail(std::string(10000, 'c'));
     report.add_steps();
   }
+  report.mutable_status()->mutable_spare()->set_id(std::string(1000, 'd'));
   bound_report(report);
+  EXPECT_EQ(report.status().spare().id().size(), 64u);
   EXPECT_EQ(report.detail(), std::string(255, 'a')) << "not half a character";
   EXPECT_EQ(report.attempt().size(), 32u);
   EXPECT_EQ(report.why().console_tail_size(), 20);

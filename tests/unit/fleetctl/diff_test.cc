@@ -101,6 +101,16 @@ TEST(Diff, MapsInterfacesAndPortsHaveTheirSpelling) {
   EXPECT_EQ(value("version"), "(none)");
 }
 
+TEST(Diff, AWarmSpareSaysThatItTakesMemoryTwice) {
+  AppManifest after = dns();
+  after.mutable_restart()->set_spare(fleet::v1::SPARE_WARM);
+  EXPECT_EQ(diff_lines(dns(), after),
+            (std::vector<std::string>{
+                "  - memory               16 MiB",
+                "  + memory               16 MiB, twice: with its warm spare",
+                "  + restart.spare        warm"}));
+}
+
 TEST(Diff, EachBlobIsListedOnce) {
   AppManifest manifest = dns();
   *manifest.add_images() = manifest.images(0);

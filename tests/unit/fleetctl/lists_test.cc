@@ -87,6 +87,30 @@ TEST(Lists, PsJsonNamesDeviceAppAndRelease) {
   EXPECT_EQ(instances[0].find("release")->as_integer(), 4);
 }
 
+TEST(Lists, WidePsShowsTheWarmSpare) {
+  fleet::v1::DeviceList list = two_devices();
+  auto& app = *list.mutable_devices(0)->mutable_apps(0);
+  app.mutable_instance()->set_address("10.213.77.2");
+  auto& spare = *app.mutable_spare();
+  spare.set_id("bcdefghijklmnopq");
+  spare.set_address("10.213.77.3");
+  spare.set_memory_bytes(3 * kMiB);
+  const auto ends_with = [&list](std::size_t line, const std::string& end) {
+    return instances_table(list, kNow, true).at(line).ends_with(end);
+  };
+  EXPECT_TRUE(ends_with(0, "INSTANCE          ADDRESS      SPARE"));
+  EXPECT_TRUE(ends_with(1, "  abcdefghijklmnop  10.213.77.2  bcdefghijklmnopq booting 10.213.77.3 "
+                           "3 MiB"))
+      << instances_table(list, kNow, true).at(1);
+  spare.set_healthy(true);
+  EXPECT_NE(instances_table(list, kNow, true).at(1).find(" ready "), std::string::npos);
+  const auto parsed = ota::parse_json(instances_json(list));
+  ASSERT_TRUE(parsed);
+  const auto& instances = parsed->find("instances")->as_array();
+  EXPECT_EQ(instances[0].find("spare")->find("state")->as_string(), "ready");
+  EXPECT_EQ(instances[1].find("spare"), nullptr);
+}
+
 TEST(Lists, EmptyOnesTeachTheNextCommand) {
   const auto says = [](const Lines& lines, const std::string& command) {
     std::string all;

@@ -109,6 +109,14 @@ TEST(Plan, AnUpdateShowsTheDifferenceAndOfflineDevices) {
                    "             1 reachable, 1 offline (join when they return)"}));
 }
 
+TEST(Plan, AWarmSpareIsToldWithItsMemory) {
+  Draft draft = dns_draft();
+  draft.manifest.set_memory_bytes(16 * 1024 * 1024);
+  draft.manifest.mutable_restart()->set_spare(fleet::v1::SPARE_WARM);
+  const Lines lines = plan_lines({.draft = draft, .fit = {}});
+  EXPECT_EQ(lines.at(lines.size() - 2), "  memory     16 MiB and as much for its warm spare");
+}
+
 TEST(Plan, AReleaseThatFitsNowhereIsRefusedWithEachReason) {
   Draft draft;
   draft.manifest.set_name("dns");

@@ -124,6 +124,18 @@ TEST(Messages, AHeaderThatIsNotOursIsRefused) {
   EXPECT_NE(problem(*request).find("unknown operation"), std::string::npos);
 }
 
+TEST(Messages, APageBeginsWithinTheTable) {
+  auto request = empty<ListRequest>(Operation::list);
+  EXPECT_EQ(problem(*request), "");
+  request->first_slot = proto::kMaxInstances - 1;
+  EXPECT_EQ(problem(*request), "");
+  request->first_slot = proto::kMaxInstances;
+  EXPECT_NE(problem(*request).find("first_slot"), std::string::npos);
+  request->first_slot = 0;
+  request->reserved = 1;
+  EXPECT_NE(problem(*request).find("reserved"), std::string::npos);
+}
+
 TEST(Messages, PublishedPortsAreChecked) {
   auto request = empty<PublishRequest>(Operation::publish);
   request->count = 1;

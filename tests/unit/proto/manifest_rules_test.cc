@@ -273,6 +273,31 @@ TEST(ManifestRulesTest, EachBrokenRuleOfTheAppsLifeNamesItsField) {
          volume.set_sync("never");
          volume.set_on_revert("keep");
        }},
+      {"restart.spare",
+       [&](auto& m) {
+         restart(m).set_spare(fleet::v1::SPARE_WARM);
+         restart(m).set_policy(fleet::v1::NEVER);
+       }},
+      {"restart.spare",
+       [&](auto& m) {
+         restart(m).set_spare(fleet::v1::SPARE_WARM);
+         m.mutable_network(0)->set_address("10.213.77.9/24");
+       }},
+      {"restart.spare",
+       [&](auto& m) {
+         restart(m).set_spare(fleet::v1::SPARE_WARM);
+         *m.add_network() = m.network(0);
+         m.mutable_network(1)->set_name("second");
+       }},
+      {"restart.spare",
+       [&](auto& m) {
+         restart(m).set_spare(fleet::v1::SPARE_WARM);
+         auto& volume = *m.add_volumes();
+         volume.set_name("v");
+         volume.set_size_bytes(1 << 20);
+         volume.set_sync("never");
+         volume.set_on_revert("keep");
+       }},
       {"rollout.waves[0]", [](auto& m) { m.mutable_rollout()->add_waves("x"); }},
       {"rollout.waves[0]", [](auto& m) { m.mutable_rollout()->add_waves("101%"); }},
       {"rollout.waves[1]",
@@ -321,6 +346,14 @@ TEST(ManifestRulesTest, EveryProbeWithItsOwnFieldsPasses) {
     const auto checked = proto::check_manifest(manifest, ManifestStage::complete);
     EXPECT_TRUE(checked) << checked.error().what;
   }
+}
+
+TEST(ManifestRulesTest, AWarmSpareDoublesTheStandingMemory) {
+  AppManifest manifest = good();
+  EXPECT_EQ(proto::standing_memory_bytes(manifest), manifest.memory_bytes());
+  manifest.mutable_restart()->set_spare(fleet::v1::SPARE_WARM);
+  EXPECT_TRUE(proto::check_manifest(manifest, ManifestStage::complete));
+  EXPECT_EQ(proto::standing_memory_bytes(manifest), 2 * manifest.memory_bytes());
 }
 
 TEST(ManifestRulesTest, HandoverIsAsWideAsNetworkAndVolumesAllow) {
