@@ -34,8 +34,8 @@ Error short_of_memory(const AppManifest& manifest, std::uint64_t need, std::uint
                manifest.name()};
 }
 
-// Beside and swap: the old instance and the trial are there at once. `free_bytes`: with what the old
-// one's spare gives back, which ends before the trial starts if it must.
+// Beside and swap: the old instance and the trial are there at once. `free_bytes`: with what the
+// old one's spare gives back, which ends before the trial starts if it must.
 Status pick_with_both(const AppManifest& manifest, std::uint64_t free_bytes, Plan& plan) {
   const std::uint64_t need = manifest.memory_bytes();
   const bool is_auto = manifest.update().handover() == fleet::v1::HANDOVER_AUTO;

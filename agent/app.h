@@ -72,7 +72,7 @@ struct Leaving {
   std::uint32_t stop_grace_ms = 2000;
 };
 
-/// The warm spare of the live guest (agent/spare): at most one instance, and when there shall be one.
+/// The warm spare of the live guest (agent/spare): at most one, and when there shall be one.
 struct Spare {
   std::optional<Guest> guest;
   bool ready = false;             // it has started and waits

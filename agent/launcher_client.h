@@ -115,7 +115,7 @@ struct PublishedPort {
 struct Flow {
   Protocol protocol = Protocol::udp;
   std::uint16_t host_port = 0;
-  Ipv4 guest_address;                    // the old one
+  Ipv4 guest_address;                    // the old one; 0 = none, nothing was published
 };
 
 struct ConsoleChunk {

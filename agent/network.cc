@@ -266,6 +266,14 @@ std::vector<Flow> stale_flows(const std::vector<PublishedPort>& before,
     if (std::find(after.begin(), after.end(), old) != after.end()) continue;
     flows.push_back({old.protocol, old.host_port, old.guest_address});
   }
+  // A client that asked while nothing was published, from a fixed source port, stays unheard for as
+  // long as it goes on: its flow is known, and known flows are not translated anew.
+  for (const PublishedPort& now : after) {
+    const bool is_new = std::none_of(before.begin(), before.end(), [&now](const auto& old) {
+      return old.protocol == now.protocol && old.host_port == now.host_port;
+    });
+    if (is_new && now.protocol == Protocol::udp) flows.push_back({now.protocol, now.host_port, {}});
+  }
   return flows;
 }
 

@@ -89,7 +89,7 @@ class Network {
   std::map<std::string, AppPorts> published_;  // by app
 };
 
-/// UDP flows that a change from `before` to `after` leaves on an old instance.
+/// UDP flows that a change from `before` to `after` leaves on an old instance, or without any.
 std::vector<Flow> stale_flows(const std::vector<PublishedPort>& before,
                               const std::vector<PublishedPort>& after);
 

@@ -120,7 +120,8 @@ Status check_own_address(const AppManifest& manifest, const Twofold& wanted) {
   if (widest_handover(manifest) == fleet::v1::BESIDE) return Status();
   return broken(wanted.field, wanted.value +
                                   " needs one interface on fleet0 with address: auto, for two "
-                                  "instances cannot share an address or join bridges twice; write " +
+                                  "instances cannot share an address or join bridges twice; "
+                                  "write " +
                                   wanted.instead);
 }
 

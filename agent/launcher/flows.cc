@@ -34,11 +34,22 @@ struct Picked {
   std::vector<Match> matches;
 };
 
+/// Nobody translated it and nobody answered: a question that came before the port was published.
+bool leads_nowhere(const nf_conntrack* entry) {
+  return nfct_get_attr_u32(entry, ATTR_REPL_IPV4_SRC) ==
+             nfct_get_attr_u32(entry, ATTR_ORIG_IPV4_DST) &&
+         nfct_get_attr_u32(entry, ATTR_REPL_IPV4_DST) ==
+             nfct_get_attr_u32(entry, ATTR_ORIG_IPV4_SRC) &&
+         (nfct_get_attr_u32(entry, ATTR_STATUS) & IPS_SEEN_REPLY) == 0;
+}
+
 /// The original direction still names the host's port; the reply comes from the guest.
-bool was_translated(const nf_conntrack* entry, const WireFlow& flow) {
-  return nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO) == flow.protocol &&
-         ntohs(nfct_get_attr_u16(entry, ATTR_ORIG_PORT_DST)) == flow.host_port &&
-         ntohl(nfct_get_attr_u32(entry, ATTR_REPL_IPV4_SRC)) == flow.guest_address &&
+bool is_stale(const nf_conntrack* entry, const WireFlow& flow) {
+  const bool of_port = nfct_get_attr_u8(entry, ATTR_ORIG_L4PROTO) == flow.protocol &&
+                       ntohs(nfct_get_attr_u16(entry, ATTR_ORIG_PORT_DST)) == flow.host_port;
+  if (!of_port) return false;
+  if (flow.guest_address == 0) return leads_nowhere(entry);
+  return ntohl(nfct_get_attr_u32(entry, ATTR_REPL_IPV4_SRC)) == flow.guest_address &&
          ntohl(nfct_get_attr_u32(entry, ATTR_ORIG_IPV4_DST)) != flow.guest_address;
 }
 
@@ -46,7 +57,7 @@ int pick(nf_conntrack_msg_type, nf_conntrack* entry, void* data) {
   auto* picked = static_cast<Picked*>(data);
   const auto wanted =
       std::find_if(picked->wanted->begin(), picked->wanted->end(),
-                   [entry](const WireFlow& flow) { return was_translated(entry, flow); });
+                   [entry](const WireFlow& flow) { return is_stale(entry, flow); });
   if (wanted == picked->wanted->end()) return NFCT_CB_CONTINUE;
   picked->matches.push_back({Entry(entry), *wanted});
   return NFCT_CB_STOLEN;

@@ -16,7 +16,8 @@ struct StaleFlow {
   WireFlow wanted{};          // by which of the flows asked for it was found
 };
 
-/// The flows of these published ports that were translated to the named guests. Errors: launcher.
+/// The flows of these published ports that were translated to the named guests, or (address 0) to
+/// none. Errors: launcher.
 proto::Result<std::vector<StaleFlow>> find_flows(const std::vector<WireFlow>& flows);
 
 /// Deletes them; returns how many went. One that ends by itself meanwhile is no error.

@@ -148,7 +148,9 @@ Status check_flush(const FlushRequest& request) {
       return bad("flow.protocol must be tcp or udp");
     }
     if (flow.host_port == 0) return bad("flow.host_port must be 1 to 65535");
-    if (!is_unicast(Ipv4{flow.guest_address})) return bad("flow.guest_address must be unicast");
+    if (flow.guest_address != 0 && !is_unicast(Ipv4{flow.guest_address})) {
+      return bad("flow.guest_address must be unicast or none");
+    }
     if (flow.reserved != 0) return bad("reserved must be 0");
   }
   return {};

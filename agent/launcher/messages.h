@@ -164,7 +164,7 @@ struct PublishRequest {
 static_assert(sizeof(PublishRequest) == 24 + 16 * kMaxPublishedInAll);
 
 struct WireFlow {
-  std::uint32_t guest_address;  // the old one
+  std::uint32_t guest_address;  // the old one; 0: flows that lead to no guest
   std::uint16_t host_port;
   std::uint8_t protocol;
   std::uint8_t reserved;

@@ -160,6 +160,20 @@ TEST_F(LauncherGuests, ASwitchLosesNoAnswerOfAFixedSourcePort) {
   EXPECT_EQ(seen.size(), 21u);
 }
 
+TEST_F(LauncherGuests, AClientThatAskedTooEarlyIsHeardOnceThePortIsPublished) {
+  const std::string id = start_dns(kGuestA, "192.0.2.10");
+  const agent::Fd socket = client_socket(5354);
+  for (int tries = 0; tries < 5; ++tries) EXPECT_EQ(ask(socket, kDeviceAddress, 53, 50), "");
+  ASSERT_TRUE(agent::switch_ports(launcher_, {}, {udp53(kGuestA)}).has_value());
+  // It goes on asking from the same port, so that its flow never gets old.
+  EXPECT_EQ(ask_patiently(socket, kDeviceAddress, 53), "192.0.2.10") << console(id);
+  // The same when its guest goes and another one comes.
+  ASSERT_TRUE(agent::switch_ports(launcher_, {udp53(kGuestA)}, {}).has_value());
+  for (int tries = 0; tries < 5; ++tries) EXPECT_EQ(ask(socket, kDeviceAddress, 53, 50), "");
+  ASSERT_TRUE(agent::switch_ports(launcher_, {}, {udp53(kGuestA)}).has_value());
+  EXPECT_EQ(ask_patiently(socket, kDeviceAddress, 53), "192.0.2.10") << console(id);
+}
+
 TEST_F(LauncherGuests, TheConsoleIsKeptAndAGuestIsStoppedInOrder) {
   const auto events = launcher_.open_events();
   ASSERT_TRUE(events.has_value());

@@ -14,6 +14,7 @@
 
 #include "agent/monitors/config_volume.h"
 #include "agent/monitors/tender.h"
+#include "proto/limits.h"
 #include "tests/e2e/launcher_world.h"
 
 namespace e2e {
@@ -158,17 +159,13 @@ TEST_P(LauncherSpt, AGuestThatFaultsIsAnAbort) {
 // As many as the table holds; so few of them that a page would do are no test of pages.
 TEST_P(LauncherSpt, AFullTableIsListedInPagesAndItsLimitIsNamed) {
   constexpr std::uint32_t kAddresses = 250;
-  std::set<std::string> ids;
-  for (std::uint32_t i = 0; i < kAddresses; ++i) ids.insert(start_dns(Ipv4{kGuest.value + i}));
-  while (ids.size() < proto::kMaxInstances) {
+  std::vector<std::string> ids;
+  for (std::uint32_t i = 0; i < kAddresses; ++i) ids.push_back(start_dns(Ipv4{kGuest.value + i}));
+  for (std::uint32_t i = 0; ids.size() < proto::kMaxInstances; ++i) {
     // An ended one is in the table until it is forgotten; its address is free at once.
-    const std::string ended = *ids.begin();
-    const agent::Instance one = find(launcher_, ended);
-    if (one.state == agent::InstanceState::running) {
-      ASSERT_TRUE(launcher_.stop(ended, 0).has_value());
-      wait_exit(launcher_, ended);
-    }
-    ids.insert(start_dns(one.interfaces.at(0).address));
+    ASSERT_TRUE(launcher_.stop(ids[i], 0).has_value());
+    wait_exit(launcher_, ids[i]);
+    ids.push_back(start_dns(Ipv4{kGuest.value + i}));
     ASSERT_FALSE(HasFailure());
   }
   const auto listed = launcher_.list();
@@ -176,7 +173,7 @@ TEST_P(LauncherSpt, AFullTableIsListedInPagesAndItsLimitIsNamed) {
   std::set<std::string> seen;
   for (const agent::Instance& one : *listed) seen.insert(one.id);
   EXPECT_EQ(listed->size(), proto::kMaxInstances);
-  EXPECT_EQ(seen, ids);
+  EXPECT_EQ(seen, std::set<std::string>(ids.begin(), ids.end()));
   auto one_more = monitor_.command(dns_launch(new_id(), Ipv4{0x0ad54dfe}, "192.0.2.10",
                                               monitors::Boot::spt));
   ASSERT_TRUE(one_more.has_value());

@@ -45,14 +45,21 @@ class SpareTest : public testing::Test {
     wish.set_run(run);
     device.want(wish);
   }
-  Instance* find(bool with_ports) {
+  Instance* spare() {
     for (Instance& one : device.guests.instances) {
-      if (one.state == InstanceState::running && one.ports_up == with_ports) return &one;
+      if (one.state == InstanceState::running && !one.ports_up) return &one;
     }
     return nullptr;
   }
-  Instance* spare() { return find(false); }
-  Instance* live() { return find(true); }
+  // To which the published port leads.
+  Instance* live() {
+    for (Instance& one : device.guests.instances) {
+      for (const agent::PublishedPort& port : device.guests.published) {
+        if (one.interfaces.at(0).address == port.guest_address) return &one;
+      }
+    }
+    return nullptr;
+  }
   void end(Instance* one, int status = 1) {
     one->state = InstanceState::exited;
     one->exited_ms = static_cast<std::uint64_t>(device.clock.now_ms());
@@ -185,16 +192,16 @@ TEST_F(SpareTest, ASilentGuestIsRelievedOutOfTheWatchAndTakesTheReleaseAlongUnde
 
 TEST_F(SpareTest, ASpareThatEndsIsStartedAgainWithBackOffAndIsNoRestartOfTheApp) {
   install(warm(1), "a1");
-  std::int64_t waited_ms = 0;
+  std::int64_t longest_ms = 0;
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(device.run_until([&] { return spare() != nullptr; }));
     end(spare());
     const std::int64_t ended_ms = device.clock.now_ms();
     ASSERT_TRUE(device.run_until([&] { return spare() != nullptr; }));
-    waited_ms = device.clock.now_ms() - ended_ms;
+    longest_ms = std::max(longest_ms, device.clock.now_ms() - ended_ms);
     EXPECT_TRUE(device.launcher.serves());
   }
-  EXPECT_GE(waited_ms, 3000);
+  EXPECT_GE(longest_ms, 28'000) << "as long as after a crash loop";
   EXPECT_EQ(status().instance().restarts(), 0u);
   EXPECT_EQ(device.guests.instances.size(), 2u);
   EXPECT_EQ(device.last("a1").state(), fleet::v1::HEALTHY);
@@ -263,8 +270,8 @@ TEST_F(SpareTest, AnUpdateLosesNothingAndLeavesNoSpareOfTheOldRelease) {
   EXPECT_EQ(running(), 2u);
   EXPECT_EQ(agent::read_tag(spare()->tag)->release, 1u);
   // The next one wants no spare.
-  want(make_manifest("dns", 4), "a4");
-  EXPECT_EQ(verdict("a4").state(), fleet::v1::HEALTHY);
+  want(make_manifest("dns", 3), "a3");
+  EXPECT_EQ(verdict("a3").state(), fleet::v1::HEALTHY);
   device.run_for(20'000);
   EXPECT_TRUE(always);
   EXPECT_EQ(running(), 1u);
@@ -273,7 +280,7 @@ TEST_F(SpareTest, AnUpdateLosesNothingAndLeavesNoSpareOfTheOldRelease) {
 
 TEST_F(SpareTest, ATrialWithoutRoomGetsTheSparesAndTheSpareWaitsForMemory) {
   install(warm(1), "a1");
-  device.machine.memory_free = 63 * proto::kMiB;  // 16 for the guest and 48 for its monitor do not fit
+  device.machine.memory_free = 63 * proto::kMiB;  // less than 16 and its monitor's 48
   std::size_t most = 0;
   device.after_each_event = [&] { most = std::max(most, running()); };
   want(warm(2), "a2");

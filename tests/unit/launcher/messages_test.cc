@@ -158,6 +158,11 @@ TEST(Messages, FlowsStopsAndSwitchesAreChecked) {
   flush->count = 1;
   flush->flows[0] = {0x0ad54d02, 53, 17, 0};
   EXPECT_EQ(problem(*flush), "");
+  flush->flows[0].guest_address = 0;
+  EXPECT_EQ(problem(*flush), "") << "flows that lead to no guest";
+  flush->flows[0].guest_address = 0xe0000001;
+  EXPECT_NE(problem(*flush).find("guest_address"), std::string::npos);
+  flush->flows[0] = {0x0ad54d02, 53, 17, 0};
   flush->flows[0].protocol = 0;
   EXPECT_NE(problem(*flush), "");
   flush->count = kMaxFlowsAtOnce + 1;

@@ -62,6 +62,9 @@ TEST(Network, ThePublishedListFollowsTheGoodSlots) {
   ASSERT_EQ(flows.size(), 1u) << "TCP drains, and what did not move is left";
   EXPECT_EQ(flows[0].guest_address, Ipv4{2});
   EXPECT_EQ(flows[0].host_port, 53);
+  const std::vector<Flow> early = stale_flows({}, after);
+  ASSERT_EQ(early.size(), 1u) << "of clients that asked before";
+  EXPECT_EQ(early[0].guest_address, Ipv4{});
   network.clear_published("dns");
   EXPECT_EQ(network.published().size(), 1u);
   EXPECT_EQ(network.mappings_without("web").size(), 0u);
