@@ -74,13 +74,14 @@ void on_live_end(App& app) {
     if (!app.live) return;
   }
   app.leave_ended = decision.kind == RestartDecision::Kind::leave;
+  app.restart_at_ms =
+      app.device.ports.clock.now_ms() + static_cast<std::int64_t>(decision.wait_ms);
+  const bool taken_over = take_over(app);  // before anything waits for the disk
   if (failed || !app.leave_ended) {
     app.keep_flight(std::move(flight), app.leave_ended ? fleet::v1::FLIGHT_ENDED
                                                        : fleet::v1::FLIGHT_RESTARTED);
   }
-  app.restart_at_ms =
-      app.device.ports.clock.now_ms() + static_cast<std::int64_t>(decision.wait_ms);
-  if (take_over(app)) return;
+  if (taken_over) return;
   app.forget(*app.live);
   app.live.reset();
 }
