@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ota/remote.h"
 #include "ota/repository.h"
 #include "proto/limits.h"
 
@@ -19,26 +20,6 @@ std::string as_text(const std::vector<std::byte>& bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) text[i] = static_cast<char>(bytes[i]);
   return text;
 }
-
-// Metadata over a fetch session.
-class FetchSource final : public ota::MetadataSource {
- public:
-  explicit FetchSource(ota::Fetch& fetch) : fetch_(fetch) {}
-
-  Result<std::string> fetch(std::string_view file_name, std::size_t max_bytes) override {
-    auto bytes = ota::fetch_to_memory(fetch_, kMetadataPath + std::string(file_name), max_bytes);
-    if (!bytes) {
-      Error error = bytes.error();
-      // Some mirrors answer 403 for a file that is not there.
-      if (error.code == Code::forbidden) error.code = Code::not_found;
-      return error.with("metadata " + std::string(file_name));
-    }
-    return as_text(*bytes);
-  }
-
- private:
-  ota::Fetch& fetch_;
-};
 
 // Answers nothing: what is stored is all there is.
 class NoSource final : public ota::MetadataSource {
@@ -162,7 +143,7 @@ MetadataFacts Trust::stored() {
 Result<VerifiedRelease> Trust::find_release(ota::Fetch& fetch, std::string_view app,
                                             std::uint64_t release, std::int64_t now_s,
                                             MetadataFacts& facts) {
-  FetchSource source(fetch);
+  ota::RemoteMetadata source(fetch, kMetadataPath);
   ota::Updater updater(source, store_);
   const Status refreshed = updater.refresh(now_s);
   note(updater, facts);

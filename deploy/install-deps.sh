@@ -19,6 +19,9 @@ show=(
   socat sqlite3 faketime        # faults of the wire, of the store and of clocks
 )
 want=("${build[@]}" "${run[@]}" "${show[@]}")
+# What fetches and runs the peers of the TUF tests; one from elsewhere serves as well.
+python3 -c 'import ensurepip' 2>/dev/null || want+=(python3-venv)
+command -v node >/dev/null && command -v npm >/dev/null || want+=(nodejs npm)
 
 missing=()
 for package in "${want[@]}"; do

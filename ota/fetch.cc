@@ -51,17 +51,19 @@ Result<FetchSetup> setup_of(const FetchOptions& options) {
   setup.low_speed_bytes_per_s = options.low_speed_bytes_per_s;
   setup.low_speed_ms = options.low_speed_ms;
   setup.port = options.port;
+  setup.without_tls = options.without_tls ? 1 : 0;
   const std::string& address = options.address.empty() ? options.host_name : options.address;
   const bool fits = put_text(setup.host_name, options.host_name) &&
                     put_text(setup.address, address) && put_text(setup.ca_file, options.ca_file) &&
                     put_text(setup.certificate_file, options.certificate_file) &&
                     put_text(setup.key_file, options.key_file);
   if (fits && is_clean(options.host_name) && is_clean(address) && !options.host_name.empty() &&
-      !options.ca_file.empty() && options.port != 0) {
+      options.ca_file.empty() == options.without_tls && options.port != 0) {
     return setup;
   }
   return Error{Code::bad_argument,
-               "fetching needs a host name, a port and a CA file, each of sensible length", {}};
+               "fetching needs a host name, a port and, with TLS, a CA file, each of sensible "
+               "length", {}};
 }
 
 // A SOCK_SEQPACKET message goes out whole or not at all.

@@ -20,7 +20,7 @@ namespace ota {
 
 /// One file to fetch.
 struct FetchRequest {
-  std::string path;                 // begins with '/', sent as it is; at most 1 KiB
+  std::string path;                 // begins with '/', sent as it is; at most 4 KiB
   std::uint64_t offset_bytes = 0;   // where to go on: a range is asked for when it is not 0
   std::uint64_t expected_bytes = 0; // whole size of the file when known, else 0
   std::uint64_t max_bytes = 0;      // cap of the whole file when the size is not known
@@ -59,7 +59,8 @@ proto::Result<std::vector<std::byte>> fetch_to_memory(Fetch& fetch, const std::s
                                                std::size_t max_bytes,
                                                std::uint32_t deadline_ms = 60'000);
 
-/// Where a session connects and how it proves both sides. HTTPS only, no redirects, no proxies.
+/// Where a session connects and how it proves both sides. No redirects, no proxies, and HTTPS only
+/// unless it was told otherwise.
 /// The server's chain, CA and name are checked; its dates are not (DESIGN 4: a device may not know
 /// the time yet, and code never rests on TLS).
 struct FetchOptions {
@@ -70,6 +71,7 @@ struct FetchOptions {
   std::string ca_file;       // PEM, the only CAs that count
   std::string certificate_file;  // PEM, our own, for mTLS; empty = none
   std::string key_file;
+  bool without_tls = false;  // http://, and no CA file is needed: tuf-client's, never a device's
   std::uint32_t connect_timeout_ms = 10'000;
   std::uint32_t low_speed_bytes_per_s = 64;   // slower than this for low_speed_ms: timeout
   std::uint32_t low_speed_ms = 20'000;        // whole seconds count

@@ -1,5 +1,6 @@
-// fleet-fetch: fetches what its parent asks for over HTTPS into descriptors that it is given.
-// One TLS connection is kept for all requests. It opens no file but the CA, certificate and key,
+// fleet-fetch: fetches what its parent asks for over HTTPS (HTTP for tuf-client, when it says so)
+// into descriptors that it is given.
+// One connection is kept for all requests. It opens no file but the CA, certificate and key,
 // follows no redirect, and ends when its socket does.
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -191,7 +192,8 @@ bool is_refusal(const char* text) {
 class Fetcher {
  public:
   explicit Fetcher(const FetchSetup& setup)
-      : host_(ota::get_text(setup.host_name)), port_(std::to_string(setup.port)) {
+      : scheme_(setup.without_tls != 0 ? "http" : "https"),
+        host_(ota::get_text(setup.host_name)), port_(std::to_string(setup.port)) {
     std::string address(ota::get_text(setup.address));
     // An IPv6 address stands in brackets where a port follows.
     if (address.find(':') != std::string::npos && address[0] != '[') address = "[" + address + "]";
@@ -209,7 +211,7 @@ class Fetcher {
     transfer.file = std::move(file);
     transfer.position_bytes = order.offset_bytes;
     char reason[CURL_ERROR_SIZE] = {};
-    const std::string url = "https://" + host_ + ":" + port_ + std::string(order.path);
+    const std::string url = scheme_ + "://" + host_ + ":" + port_ + std::string(order.path);
     const std::string range = std::to_string(order.offset_bytes) + "-";
     CURL* const curl = curl_.get();
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
@@ -231,7 +233,7 @@ class Fetcher {
       // libcurl copies it.
       if (!text.empty()) curl_easy_setopt(curl, option, std::string(text).c_str());
     };
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, scheme_.c_str());
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -287,6 +289,7 @@ class Fetcher {
   struct ListCleanup {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
+  std::string scheme_;
   std::string host_;
   std::string port_;
   std::unique_ptr<curl_slist, ListCleanup> connect_to_;

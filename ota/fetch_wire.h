@@ -11,7 +11,8 @@
 namespace ota {
 
 inline constexpr int kFetchSocket = 3;  // the descriptor that fleet-fetch finds its socket on
-inline constexpr std::size_t kMaxFetchPathBytes = 1024;
+// A target path of 1024 bytes, each percent-encoded, and what stands before it.
+inline constexpr std::size_t kMaxFetchPathBytes = 4096;
 inline constexpr std::size_t kMaxFetchFileNameBytes = 1024;
 inline constexpr std::size_t kMaxFetchHostBytes = 255;
 inline constexpr std::size_t kMaxFetchWhatBytes = 400;
@@ -24,6 +25,7 @@ struct FetchSetup {
   std::uint32_t low_speed_bytes_per_s;
   std::uint32_t low_speed_ms;
   std::uint32_t port;
+  std::uint32_t without_tls;
   char host_name[kMaxFetchHostBytes + 1];
   char address[kMaxFetchHostBytes + 1];
   char ca_file[kMaxFetchFileNameBytes + 1];

@@ -57,6 +57,23 @@ std::string random_base32(std::size_t length) {
   return text;
 }
 
+// The whole file from offset 0, which stays where it is.
+template <typename Take>
+Status read_pieces(int fd, Take take) {
+  std::vector<std::uint8_t> buffer(64 * 1024);
+  off_t offset = 0;
+  for (;;) {
+    const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      return Error{Code::io, std::string("reading a file to hash it: ") + std::strerror(errno), ""};
+    }
+    if (count == 0) return {};
+    take(std::span<const std::uint8_t>(buffer.data(), static_cast<std::size_t>(count)));
+    offset += count;
+  }
+}
+
 // The layout of a passphrase box: magic, opslimit and memlimit in KiB as little-endian u32, salt,
 // nonce, secretbox.
 constexpr std::string_view kBoxMagic = "FLTBOX1\n";
@@ -156,18 +173,20 @@ Sha512 sha512(std::string_view bytes) {
 
 Result<Sha256> hash_file(int fd) {
   Hasher hasher;
-  std::vector<std::uint8_t> buffer(64 * 1024);
-  off_t offset = 0;
-  for (;;) {
-    const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      return Error{Code::io, std::string("reading a file to hash it: ") + std::strerror(errno), ""};
-    }
-    if (count == 0) return hasher.finish();
-    hasher.update(std::span<const std::uint8_t>(buffer.data(), static_cast<std::size_t>(count)));
-    offset += count;
-  }
+  TRY_VOID(read_pieces(fd, [&](std::span<const std::uint8_t> piece) { hasher.update(piece); }));
+  return hasher.finish();
+}
+
+Result<Sha512> hash_file_sha512(int fd) {
+  use_sodium();
+  crypto_hash_sha512_state state;
+  crypto_hash_sha512_init(&state);
+  TRY_VOID(read_pieces(fd, [&](std::span<const std::uint8_t> piece) {
+    crypto_hash_sha512_update(&state, piece.data(), piece.size());
+  }));
+  Sha512 digest;
+  crypto_hash_sha512_final(&state, digest.bytes.data());
+  return digest;
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {

@@ -65,6 +65,8 @@ Sha512 sha512(std::string_view bytes);
 /// in     fd: borrowed, readable, not a pipe
 /// errors io
 Result<Sha256> hash_file(int fd);
+/// The same for a target that is listed by SHA-512 alone.
+Result<Sha512> hash_file_sha512(int fd);
 
 std::string to_hex(std::span<const std::uint8_t> bytes);
 /// Reads lower- or upper-case hex digits, two per byte. errors bad_argument

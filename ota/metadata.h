@@ -153,6 +153,11 @@ bool path_matches(std::string_view pattern, std::string_view path);
 /// Whether the line hands this path over, by pattern or by digest prefix.
 bool delegates(const DelegatedRole& role, std::string_view path);
 
+/// For a URL or a file name: letters, digits and `_.-~` stay, every other byte becomes %XX.
+/// in     kept: bytes that stay too
+std::string percent_encode(std::string_view text, std::string_view kept = "");
+/// A target's path for a URL: what RFC 3986 lets stand in a path stays, as other clients send it.
+std::string url_path(std::string_view path);
 /// "root.json", "3.snapshot.json": the role percent-encoded, with its version if one is given.
 std::string metadata_file_name(std::string_view role, std::optional<std::int64_t> version = {});
 /// Where a target lies on a mirror: "dir/HASH.name" with consistent snapshots, else the path.

@@ -10,6 +10,7 @@ namespace ota {
 namespace {
 
 constexpr std::int64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kMaxRoleNameBytes = 190;  // with ".json" a name that Disk takes
 
 Error bad(const std::string& where, const std::string& what) {
   return Error{Code::bad_metadata, where + ": " + what, ""};
@@ -197,9 +198,9 @@ Status check_role_name(std::string_view name, const std::string& where) {
   const bool printable = std::none_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
   });
-  // 80 bytes percent-encoded are at most 240 characters of a file name.
-  if (name.empty() || name.size() > 80 || !printable) {
-    return bad(where, "a role's name has 1 to 80 printable bytes");
+  if (name.empty() || !printable || percent_encode(name).size() > kMaxRoleNameBytes) {
+    return bad(where, "a role's name has printable bytes, 1 to " +
+                          std::to_string(kMaxRoleNameBytes) + " when percent-encoded");
   }
   if (is_top_level(name)) return bad(where, std::string(name) + " cannot be delegated");
   return {};

@@ -271,11 +271,28 @@ TEST_F(FetchTest, BadRequestsNeverLeave) {
   FetchRequest no_deadline = want("/good");
   no_deadline.deadline_ms = 0;
   for (const FetchRequest& request :
-       {want("good"), want("/a b"), want("/a\r\nHost: x"), want("/" + std::string(2000, 'a')),
+       {want("good"), want("/a b"), want("/a\r\nHost: x"), want("/" + std::string(5000, 'a')),
         want("/good", 100'001), no_size, no_deadline}) {
     EXPECT_EQ(code_of(session.fetch(request, memory())), Code::bad_argument) << request.path;
   }
   EXPECT_EQ(session.process_id(), -1);
+}
+
+TEST_F(FetchTest, TlsIsLeftOutOnlyWhereNothingSpeaksOfIt) {
+  FetchOptions made = options(1);
+  made.without_tls = true;  // and a CA file: which of the two was meant?
+  FetchSession both(made);
+  EXPECT_EQ(code_of(both.fetch(want("/good"), memory())), Code::bad_argument);
+  made.without_tls = false;
+  made.ca_file.clear();
+  FetchSession neither(made);
+  EXPECT_EQ(code_of(neither.fetch(want("/good"), memory())), Code::bad_argument);
+  HttpsServer server(serving(), handle);
+  FetchOptions plain = options(server.port());
+  plain.without_tls = true;
+  plain.ca_file.clear();
+  FetchSession session(plain);
+  EXPECT_NE(code_of(session.fetch(want("/good"), memory())), Code::unset);
 }
 
 TEST_F(FetchTest, ADeathInTheMiddleIsAnErrorAndTheNextRequestStartsAnother) {

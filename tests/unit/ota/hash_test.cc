@@ -44,6 +44,9 @@ TEST(Hash, AFileIsHashedWholeAndItsOffsetStays) {
   const auto digest = ota::hash_file(file.get());
   ASSERT_TRUE(digest.has_value());
   EXPECT_EQ(*digest, ota::sha256(content));
+  const auto longer = ota::hash_file_sha512(file.get());
+  ASSERT_TRUE(longer.has_value());
+  EXPECT_EQ(*longer, ota::sha512(content));
   EXPECT_EQ(::lseek(file.get(), 0, SEEK_CUR), 7);
 }
 
