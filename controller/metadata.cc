@@ -64,6 +64,15 @@ Status Metadata::upload(const v1::MetadataUpload& upload) {
                    "this root does not name this controller's snapshot and timestamp keys with"
                    " threshold 1; make it with those of GET /v1/online-keys", "root"};
     }
+    // Else no device could follow until somebody signs targets.
+    TRY(const auto current_targets, targets("targets"));
+    if (current_targets) {
+      TRY_VOID(ota::verify_threshold(
+          current_targets->canonical, current_targets->signatures, accepted.value.keys,
+          accepted.value.roles.at("targets"),
+          "targets " + std::to_string(current_targets->value.header.version) +
+              " under this root (sign targets with its keys first)"));
+    }
     version = accepted.value.header.version;
   } else if (upload.role() == "targets") {
     if (!current_root) {

@@ -76,6 +76,34 @@ Root next_root(const Root& current, std::int64_t now) {
   return next;
 }
 
+Status replace_key(Root& root, std::string_view role, const std::string& keyid,
+                   const PublicKey* by) {
+  const auto found = root.roles.find(std::string(role));
+  if (found == root.roles.end() || std::erase(found->second.keyids, keyid) == 0) {
+    return Error{Code::not_found, keyid + " is no key of " + std::string(role),
+                 std::string(role)};
+  }
+  RoleKeys& keys = found->second;
+  if (by != nullptr) {
+    keys.keyids.push_back(by->keyid());
+    root.keys.insert_or_assign(by->keyid(), *by);
+  }
+  if (static_cast<std::int64_t>(keys.keyids.size()) < keys.threshold) {
+    return Error{Code::bad_argument,
+                 std::string(role) + " would have " + std::to_string(keys.keyids.size()) +
+                     " of the " + std::to_string(keys.threshold) +
+                     " keys that must sign it; put another in its place: fleetctl keys rotate " +
+                     std::string(role),
+                 std::string(role)};
+  }
+  const bool in_use = std::any_of(root.roles.begin(), root.roles.end(), [&](const auto& entry) {
+    const auto& ids = entry.second.keyids;
+    return std::find(ids.begin(), ids.end(), keyid) != ids.end();
+  });
+  if (!in_use) root.keys.erase(keyid);
+  return {};
+}
+
 Targets make_targets(std::int64_t now) {
   Targets targets;
   targets.header.expires = now + kTargetsLifetime_s;

@@ -41,6 +41,10 @@ Result<Root> make_root(const RootPlan& plan, std::int64_t now);
 /// The next version of a root with the same keys and a new date; change it before signing. It must
 /// be signed by the keys of both.
 Root next_root(const Root& current, std::int64_t now);
+/// Puts a key in the place of one of a role's, or takes that one away (`by` null).
+/// errors not_found (no such key of that role) | bad_argument (fewer keys than its threshold)
+Status replace_key(Root& root, std::string_view role, const std::string& keyid,
+                   const PublicKey* by);
 /// Targets version 1, with no target and no delegation.
 Targets make_targets(std::int64_t now);
 /// The next version with the same content and a new date.

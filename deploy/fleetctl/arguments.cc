@@ -15,11 +15,10 @@ struct LaterWord {
   const char* first;
   const char* second;  // "" = the first word alone
 };
-constexpr std::array<LaterWord, 14> kLater = {{{"why", ""}, {"yank", ""}, {"config", ""},
+constexpr std::array<LaterWord, 11> kLater = {{{"why", ""}, {"yank", ""}, {"config", ""},
                                                {"volumes", ""}, {"audit", ""}, {"token", ""},
                                                {"build", ""}, {"catalog", ""},
-                                               {"keys", "rotate"}, {"keys", "revoke"},
-                                               {"keys", "sign"}, {"rollout", "pause"},
+                                               {"rollout", "pause"},
                                                {"rollout", "resume"}, {"rollout", "retry"}}};
 
 std::string later_word(const std::vector<std::string>& words) {

@@ -72,6 +72,42 @@ void add_order(CLI::App& app, Chosen& chosen, Keep& keep, const char* word,
   runs(command, chosen, [&options](Program& program) { return give_order(program, options); });
 }
 
+void add_out(CLI::App* command, KeysOptions& options) {
+  command->add_option("-o,--out", options.out,
+                      "File for a root that others must sign too (default root-N.json)");
+}
+
+// rotate, revoke and the signing of a root by several people.
+void add_key_changes(CLI::App& keys, Chosen& chosen, KeysOptions& options,
+                     const std::function<void(CLI::App*)>& add_passphrase) {
+  CLI::App* rotate =
+      keys.add_subcommand("rotate", "New keys in the place of those on this machine");
+  rotate->add_option("ROLE", options.role, "root or targets")->required();
+  rotate->add_option("--second-copy", options.second_copy, "Folder for a second copy");
+  add_passphrase(rotate);
+  add_out(rotate, options);
+  example(rotate, "fleetctl keys rotate targets --second-copy /media/usb/unifleet-keys");
+  runs(rotate, chosen, [&options](Program& program) { return keys_rotate(program, options); });
+
+  CLI::App* revoke = keys.add_subcommand("revoke", "A root without one of the keys");
+  revoke->add_option("ID", options.key_id, "As `keys list` shows it")->required();
+  add_passphrase(revoke);
+  add_out(revoke, options);
+  example(revoke, "fleetctl keys revoke 7f3a91c2");
+  runs(revoke, chosen, [&options](Program& program) { return keys_revoke(program, options); });
+
+  CLI::App* sign = keys.add_subcommand("sign", "Add a signature to a root in a file");
+  sign->add_option("FILE", options.file, "The root, as another machine left it")->required();
+  sign->add_option("--on", options.on_file,
+                   "The root that it follows (else the last one that this machine saw)");
+  sign->add_option("--key", options.key_files, "Key file (else the keys of this fleet here)")
+      ->allow_extra_args(false);
+  sign->add_flag("--publish", options.publish, "Send it to the controller when it is complete");
+  add_passphrase(sign);
+  example(sign, "fleetctl keys sign root-2.json --on root-2.json.follows");
+  runs(sign, chosen, [&options](Program& program) { return keys_sign(program, options); });
+}
+
 void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
   auto& options = keep_options<KeysOptions>(keep);
   CLI::App* keys = app.add_subcommand("keys", "The signing keys of this fleet");
@@ -83,6 +119,11 @@ void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
   CLI::App* init = keys->add_subcommand("init", "Make the root and targets keys, once per fleet");
   init->add_option("--second-copy", options.second_copy,
                    "Folder for a second copy of the sealed keys, on another disk");
+  init->add_option("--root-keys", options.root_keys, "How many root keys are made, one per person")
+      ->check(CLI::Range(1, 16));
+  init->add_option("--root-threshold", options.root_threshold,
+                   "How many of them must sign each root")
+      ->check(CLI::Range(1, 16));
   add_passphrase(init);
   example(init, "fleetctl keys init --second-copy /media/usb/unifleet-keys");
   runs(init, chosen, [&options](Program& program) { return keys_init(program, options); });
@@ -101,8 +142,10 @@ void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
   CLI::App* refresh =
       keys->add_subcommand("refresh", "Sign root and targets again before they expire");
   add_passphrase(refresh);
+  add_out(refresh, options);
   example(refresh, "fleetctl keys refresh");
   runs(refresh, chosen, [&options](Program& program) { return keys_refresh(program, options); });
+  add_key_changes(*keys, chosen, options, add_passphrase);
 }
 
 void add_files(CLI::App& app, Chosen& chosen, Keep& keep) {

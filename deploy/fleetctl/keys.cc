@@ -1,8 +1,9 @@
 #include "deploy/fleetctl/keys.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 
+#include "deploy/fleetctl/keys_sign.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
 #include "deploy/fleetctl/trust.h"
@@ -20,11 +21,13 @@ proto::Result<ota::PublicKey> read_key(const std::string& json, const char* role
   return ota::PublicKey::from_json(*parsed);
 }
 
-proto::Status send(Api& api, const std::string& role, const std::string& json) {
-  fleet::v1::MetadataUpload upload;
-  upload.set_role(role);
-  upload.set_json(json);
-  return api.upload_metadata(upload);
+proto::Result<ota::SigningKey> make_key(Program& program, const KeyStore& keys,
+                                        const std::string& role, const ota::Secret& passphrase,
+                                        const std::string& second_copy) {
+  ota::SigningKey key = ota::SigningKey::generate();
+  TRY(const StoredKey stored, keys.save(key, role, passphrase, second_copy));
+  if (!program.json) program.terminal.line("  made       " + describe(stored));
+  return key;
 }
 
 // The only key of a role on this machine, from an init that was cut short; else a new one.
@@ -39,10 +42,7 @@ proto::Result<ota::SigningKey> take_or_make(Program& program, const KeyStore& ke
     program.terminal.note("going on with the key " + describe(*found) + " that is here already");
     return open_key(*found, passphrase);
   }
-  ota::SigningKey key = ota::SigningKey::generate();
-  TRY(const StoredKey stored, keys.save(key, role, passphrase, second_copy));
-  if (!program.json) program.terminal.line("  made       " + describe(stored));
-  return key;
+  return make_key(program, keys, role, passphrase, second_copy);
 }
 
 struct Expiry {
@@ -79,36 +79,69 @@ std::vector<Expiry> expiries(Trust& trust) {
   return all;
 }
 
-// Which keys may sign a role today.
-std::vector<std::string> keyids_of(Trust& trust, const std::string& role) {
-  if (role.starts_with("apps.")) {
-    const ota::DelegatedRole* line = trust.delegation(role.substr(5));
-    return line == nullptr ? std::vector<std::string>() : line->keys.keyids;
+// The root keys of a first root: those of an init that was cut short, then new ones.
+proto::Result<std::vector<ota::SigningKey>> take_or_make_roots(Program& program,
+                                                               const KeyStore& store,
+                                                               const ota::Secret& passphrase,
+                                                               const KeysOptions& options) {
+  TRY(const std::vector<StoredKey> all, store.list());
+  std::vector<ota::SigningKey> keys;
+  for (const StoredKey& stored : all) {
+    if (stored.role != "root" || std::cmp_equal(keys.size(), options.root_keys)) continue;
+    program.terminal.note("going on with the key " + describe(stored) + " that is here already");
+    TRY(ota::SigningKey key, open_key(stored, passphrase));
+    keys.push_back(std::move(key));
   }
-  const auto& roles = trust.trusted().root().value.roles;
-  const auto found = roles.find(role);
-  return found == roles.end() ? std::vector<std::string>() : found->second.keyids;
+  while (std::cmp_less(keys.size(), options.root_keys)) {
+    TRY(ota::SigningKey key, make_key(program, store, "root", passphrase, options.second_copy));
+    keys.push_back(std::move(key));
+  }
+  return keys;
 }
 
-// Opens the key of a role on this machine and signs.
-template <typename Value>
-proto::Result<std::string> sign_as(Trust& trust, const KeyStore& keys, const std::string& role,
-                                   const Value& value, const ota::Secret& passphrase) {
-  TRY(const StoredKey stored, keys.find(role, keyids_of(trust, role)));
-  TRY(const ota::SigningKey key, open_key(stored, passphrase));
-  const ota::SigningKey* const signers[] = {&key};
-  return ota::sign(value, signers);
+proto::Result<ota::Root> first_root(const std::vector<ota::SigningKey>& root_keys,
+                                    const ota::SigningKey& targets_key,
+                                    const fleet::v1::OnlineKeys& online,
+                                    const KeysOptions& options) {
+  TRY(const ota::PublicKey snapshot, read_key(online.snapshot(), "snapshot"));
+  TRY(const ota::PublicKey timestamp, read_key(online.timestamp(), "timestamp"));
+  ota::RootPlan plan;
+  for (const ota::SigningKey& key : root_keys) plan.root_keys.push_back(key.public_key());
+  plan.root_threshold = options.root_threshold;
+  plan.targets_keys = {targets_key.public_key()};
+  plan.snapshot_keys = {snapshot};
+  plan.timestamp_keys = {timestamp};
+  return ota::make_root(plan, now_s());
+}
+
+std::string sign_by(const ota::Root& root, const std::vector<ota::SigningKey>& keys) {
+  std::vector<const ota::SigningKey*> signers;
+  for (const ota::SigningKey& key : keys) signers.push_back(&key);
+  return ota::sign(root, signers);
+}
+
+// Nothing is made where somebody else's root or targets are.
+proto::Status check_free(Api& api, const std::string& host) {
+  const auto targets = api.metadata("1.targets.json", proto::kMaxTargetsBytes);
+  if (!targets && targets.error().code == Code::not_found) return {};
+  return proto::Error{Code::already_exists,
+                      host + " has a trust root and signing keys already; nothing was made\n"
+                      "see them:  fleetctl keys list", {}};
+}
+
+proto::Status check_ours(const std::string& root_bytes, const ota::SigningKey& root_key,
+                         const std::string& host) {
+  TRY(const auto root, ota::parse_root(root_bytes));
+  if (root.value.keys.contains(root_key.keyid())) return {};
+  return proto::Error{Code::already_exists,
+                      host + " has a trust root that was not made here; its init was cut short on "
+                      "another machine, go on there", {}};
 }
 
 }  // namespace
 
 CommandResult keys_init(Program& program, const KeysOptions& options) {
-  if (options.second_copy.empty()) {
-    return proto::Error{Code::bad_argument,
-                        "keys init needs --second-copy DIR: a lost root key cannot be made again, "
-                        "and with it every device would have to be enrolled anew\n"
-                        "name a folder on another disk, best one that is kept elsewhere", {}};
-  }
+  TRY_VOID(check_second_copy("init", options));
   TRY(const Connection connection, connect(program));
   Api& api = *connection.api;
   const KeyStore keys(connection.context.keys_folder());
@@ -116,45 +149,24 @@ CommandResult keys_init(Program& program, const KeysOptions& options) {
   const auto there = api.metadata("1.root.json", proto::kMaxRootBytes);
   if (!there && there.error().code != Code::not_found) return there.error();
   TRY(const fleet::v1::OnlineKeys online, api.online_keys());
-  TRY(const ota::PublicKey snapshot, read_key(online.snapshot(), "snapshot"));
-  TRY(const ota::PublicKey timestamp, read_key(online.timestamp(), "timestamp"));
-  if (there) {
-    const auto targets = api.metadata("1.targets.json", proto::kMaxTargetsBytes);
-    if (targets || targets.error().code != Code::not_found) {
-      return proto::Error{Code::already_exists,
-                          connection.host() + " has a trust root and signing keys already; "
-                          "nothing was made\nsee them:  fleetctl keys list", {}};
-    }
-  }
+  if (there) TRY_VOID(check_free(api, connection.host()));
   TRY(const ota::Secret passphrase,
       new_passphrase(passphrase_source(options.passphrase_file)));
-  TRY(const ota::SigningKey root_key,
-      take_or_make(program, keys, "root", passphrase, options.second_copy));
+  TRY(const auto root_keys, take_or_make_roots(program, keys, passphrase, options));
   TRY(const ota::SigningKey targets_key,
       take_or_make(program, keys, "targets", passphrase, options.second_copy));
 
   std::string root_bytes;
   if (there) {
-    TRY(const auto root, ota::parse_root(*there));
-    if (!root.value.keys.contains(root_key.keyid())) {
-      return proto::Error{Code::already_exists,
-                          connection.host() + " has a trust root that was not made here; its init "
-                          "was cut short on another machine, go on there", {}};
-    }
+    TRY_VOID(check_ours(*there, root_keys.front(), connection.host()));
     root_bytes = *there;
   } else {
-    ota::RootPlan plan;
-    plan.root_keys = {root_key.public_key()};
-    plan.targets_keys = {targets_key.public_key()};
-    plan.snapshot_keys = {snapshot};
-    plan.timestamp_keys = {timestamp};
-    TRY(const ota::Root root, ota::make_root(plan, now_s()));
-    const ota::SigningKey* const root_signers[] = {&root_key};
-    root_bytes = ota::sign(root, root_signers);
-    TRY_VOID(send(api, "root", root_bytes));
+    TRY(const ota::Root root, first_root(root_keys, targets_key, online, options));
+    root_bytes = sign_by(root, root_keys);
+    TRY_VOID(send_metadata(api, "root", root_bytes));
   }
   const ota::SigningKey* const signers[] = {&targets_key};
-  TRY_VOID(send(api, "targets", ota::sign(ota::make_targets(now_s()), signers)));
+  TRY_VOID(send_metadata(api, "targets", ota::sign(ota::make_targets(now_s()), signers)));
   TRY(const auto trust, Trust::open(connection.context, api));
   TRY_VOID(trust->bootstrap(root_bytes));
   TRY_VOID(trust->refresh());
@@ -162,6 +174,11 @@ CommandResult keys_init(Program& program, const KeysOptions& options) {
   program.terminal.line("  second     " + options.second_copy + " (opened and compared)");
   program.terminal.line("Trust root 1 of " + connection.host() +
                         " is made. Keep the second copy and the passphrase apart.");
+  if (options.root_keys > 1) {
+    program.terminal.line("Give each root key to another person; " +
+                          std::to_string(options.root_threshold) + " of " +
+                          std::to_string(options.root_keys) + " sign the next root.");
+  }
   program.terminal.line("  next       fleetctl keys delegate APP");
   return ExitCode::ok;
 }
@@ -197,7 +214,7 @@ CommandResult keys_delegate(Program& program, const KeysOptions& options) {
       take_or_make(program, keys, role, passphrase, options.second_copy));
   TRY_VOID(ota::delegate_app(next, options.app, app_key.public_key()));
   const ota::SigningKey* const signers[] = {&signer};
-  TRY_VOID(send(api, "targets", ota::sign(next, signers)));
+  TRY_VOID(send_metadata(api, "targets", ota::sign(next, signers)));
   TRY_VOID(trust->refresh());
   if (program.json) return keys_list(program);
   program.terminal.line("apps/" + options.app + " is signed by this machine from now on (targets " +
@@ -255,15 +272,16 @@ CommandResult keys_refresh(Program& program, const KeysOptions& options) {
   }
   TRY(const ota::Secret passphrase,
       passphrase_for(passphrase_source(options.passphrase_file), "Passphrase of the keys:"));
-  if (root_due) {
-    TRY(const std::string bytes,
-        sign_as(*trust, keys, "root", ota::next_root(root, now_s()), passphrase));
-    TRY_VOID(send(api, "root", bytes));
-  }
   if (targets_due) {
-    TRY(const std::string bytes,
-        sign_as(*trust, keys, "targets", ota::next_targets(targets, now_s()), passphrase));
-    TRY_VOID(send(api, "targets", bytes));
+    TRY(const StoredKey stored, keys.find("targets", keyids_of(*trust, "targets")));
+    TRY(const ota::SigningKey key, open_key(stored, passphrase));
+    const ota::SigningKey* const signers[] = {&key};
+    TRY_VOID(send_metadata(api, "targets", ota::sign(ota::next_targets(targets, now_s()),
+                                                     signers)));
+  }
+  if (root_due) {
+    return deliver_root(program, connection, *trust, ota::next_root(root, now_s()), passphrase,
+                        options.out);
   }
   TRY_VOID(trust->refresh());
   return keys_list(program);

@@ -1,7 +1,9 @@
 // The signing keys of a fleet: made, handed on, shown, their signatures renewed.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "deploy/fleetctl/program.h"
 
@@ -9,8 +11,17 @@ namespace fleetctl {
 
 struct KeysOptions {
   std::string app;              // delegate
+  std::string role;             // rotate
+  std::string key_id;           // revoke: its first digits
   std::string passphrase_file;
-  std::string second_copy;      // init: required
+  std::string second_copy;      // init, rotate: required
+  std::string out;              // rotate, revoke, refresh: where a root goes that others must sign
+  std::string file;             // sign
+  std::string on_file;          // sign: the root before it; "" = what this machine saw last
+  std::vector<std::string> key_files;  // sign: instead of the context's keys
+  bool publish = false;         // sign
+  std::int64_t root_keys = 1;   // init: how many are made
+  std::int64_t root_threshold = 1;  // init: how many of them must sign a root
 };
 
 /// Root and targets keys, their first metadata, all of it at the controller. An init that was cut
@@ -23,5 +34,12 @@ CommandResult keys_list(Program& program);
 /// Signs again, with a new date, what has used up half of its time. App roles are renewed by
 /// pushes.
 CommandResult keys_refresh(Program& program, const KeysOptions& options);
+/// New keys in the place of those of root or targets that are on this machine.
+CommandResult keys_rotate(Program& program, const KeysOptions& options);
+/// A root without one key; the keys that stay must be enough for the role.
+CommandResult keys_revoke(Program& program, const KeysOptions& options);
+/// Adds the signatures of keys to a root in a file, after showing what it changes. Needs no network
+/// unless it is to be published too.
+CommandResult keys_sign(Program& program, const KeysOptions& options);
 
 }  // namespace fleetctl

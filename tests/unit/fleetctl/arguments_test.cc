@@ -26,6 +26,8 @@ TEST(Arguments, CommandsAreChosen) {
       {"rollback dns --release 3 --to all", "rollback"},
       {"keys init --second-copy /x", "keys init"},
       {"keys delegate dns", "keys delegate"},
+      {"keys rotate root --second-copy /x", "keys rotate"},
+      {"keys sign root-2.json --key a --key b --publish", "keys sign"},
       {"device label edge-1 a=b c-", "device label"},
       {"rollout show r-1 -w", "rollout show"},
       {"stop dns --to edge-1", "stop"},
@@ -71,8 +73,7 @@ TEST(Arguments, WrongUseIsTwoAndNamesThePlace) {
 
 TEST(Arguments, LaterWordsSayThatTheyAreNotSupportedYet) {
   for (const char* line : {"why edge-1 dns", "yank dns 3", "config set dns a=b", "audit", "build .",
-                           "token list", "catalog", "rollout pause r-1", "keys rotate root",
-                           "--context audit why x"}) {
+                           "token list", "catalog", "rollout pause r-1", "--context audit why x"}) {
     const Parsed parsed = parse(line);
     EXPECT_EQ(parsed.code, ExitCode::error) << line;
     EXPECT_TRUE(parsed.to_stderr.starts_with("error: not supported yet: fleetctl ")) << line;
@@ -86,9 +87,9 @@ TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
     EXPECT_FALSE(std::regex_search(help, std::regex(std::string("\n  ") + word + "\\b"))) << word;
   }
   for (const char* command :
-       {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "enroll-token",
-        "push", "revert", "rollback", "stop", "start", "restart", "delete", "apps", "releases",
-        "devices", "device show", "device label", "device remove", "ps", "status", "rollouts",
+       {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "keys rotate",
+        "keys revoke", "keys sign", "enroll-token", "push", "revert", "rollback", "stop", "start",
+        "restart", "delete", "apps", "releases", "devices", "device show", "device label", "device remove", "ps", "status", "rollouts",
         "rollout show", "rollout abort", "logs", "inspect", "manifest", "manifest check",
         "completion"}) {
     const Parsed parsed = parse(std::string(command) + " --help");

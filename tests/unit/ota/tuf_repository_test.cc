@@ -60,6 +60,27 @@ TEST(Repository, ARootNeedsAsManyKeysAsItsThresholdsSay) {
   EXPECT_EQ(code_of(ota::make_root(plan, kNow)), Code::bad_argument);
 }
 
+TEST(Repository, AKeyTakesThePlaceOfAnother) {
+  const Repository repository;
+  const SigningKey next_key = SigningKey::generate();
+  const std::string old_id = repository.targets_key.keyid();
+  ota::Root root = repository.root;
+  EXPECT_EQ(code_of(ota::replace_key(root, "targets", next_key.keyid(), nullptr)),
+            Code::not_found);
+  EXPECT_EQ(code_of(ota::replace_key(root, "nobody", old_id, nullptr)), Code::not_found);
+  ASSERT_TRUE(ota::replace_key(root, "targets", old_id, &next_key.public_key()));
+  EXPECT_EQ(root.roles.at("targets").keyids, std::vector<std::string>{next_key.keyid()});
+  EXPECT_EQ(root.keys.count(old_id), 0U);
+  EXPECT_EQ(root.keys.count(next_key.keyid()), 1U);
+  // The last one cannot go, and a key of two roles stays for the other.
+  root = repository.root;
+  EXPECT_EQ(code_of(ota::replace_key(root, "targets", old_id, nullptr)), Code::bad_argument);
+  root = repository.root;
+  root.roles.at("root").keyids.push_back(old_id);
+  ASSERT_TRUE(ota::replace_key(root, "root", old_id, nullptr));
+  EXPECT_EQ(root.keys.count(old_id), 1U);
+}
+
 TEST(Repository, AnAppIsDelegatedItsOwnPathsByItsOwnKey) {
   Targets targets = ota::make_targets(kNow);
   const SigningKey first = SigningKey::generate();
