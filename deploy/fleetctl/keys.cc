@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "deploy/fleetctl/expiry.h"
 #include "deploy/fleetctl/keys_sign.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
@@ -49,11 +50,6 @@ struct Expiry {
   std::string role;
   std::int64_t expires = 0;
 };
-
-std::string days_left(std::int64_t expires) {
-  const std::int64_t left = expires - now_s();
-  return left <= 0 ? "expired" : age_text(static_cast<std::uint64_t>(left) * 1000);
-}
 
 std::vector<Expiry> expiries(Trust& trust) {
   std::vector<Expiry> all;
@@ -142,6 +138,12 @@ proto::Status check_ours(const std::string& root_bytes, const ota::SigningKey& r
 
 CommandResult keys_init(Program& program, const KeysOptions& options) {
   TRY_VOID(check_second_copy("init", options));
+  if (options.root_threshold > options.root_keys) {
+    return proto::Error{Code::bad_argument,
+                        "a root by " + std::to_string(options.root_threshold) + " of " +
+                            std::to_string(options.root_keys) + " keys can never be signed; make "
+                            "more with --root-keys, or lower --root-threshold", {}};
+  }
   TRY(const Connection connection, connect(program));
   Api& api = *connection.api;
   const KeyStore keys(connection.context.keys_folder());
@@ -238,7 +240,7 @@ CommandResult keys_list(Program& program) {
           here.begin(), here.end(), [&id](const StoredKey& key) { return key.key.keyid() == id; });
       const std::string place = stored != here.end() ? stored->label : "";
       table.add({shown_role(expiry.role), short_digest(id),
-                 expiry.expires == 0 ? "not used yet" : days_left(expiry.expires),
+                 expiry.expires == 0 ? "not used yet" : time_left(expiry.expires, now_s()),
                  online ? "at the controller, renews itself" : place.empty() ? "no" : place});
       rows.push_back(ota::Json::object({{"role", expiry.role}, {"keyid", id},
                                         {"expires", expiry.expires}, {"here", !place.empty()},
@@ -265,8 +267,8 @@ CommandResult keys_refresh(Program& program, const KeysOptions& options) {
   const bool targets_due = ota::renew_due(targets.header.expires, ota::kTargetsLifetime_s, now_s());
   if (!root_due && !targets_due) {
     if (program.json) return keys_list(program);
-    program.terminal.line("Nothing to renew: root " + days_left(root.header.expires) +
-                          ", targets " + days_left(targets.header.expires) +
+    program.terminal.line("Nothing to renew: root " + time_left(root.header.expires, now_s()) +
+                          ", targets " + time_left(targets.header.expires, now_s()) +
                           ". App roles are renewed by each push.");
     return ExitCode::ok;
   }

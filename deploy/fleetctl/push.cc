@@ -5,6 +5,7 @@
 
 #include "deploy/fleetctl/diff.h"
 #include "deploy/fleetctl/draft.h"
+#include "deploy/fleetctl/expiry.h"
 #include "deploy/fleetctl/follow.h"
 #include "deploy/fleetctl/lists.h"
 #include "deploy/fleetctl/plan.h"
@@ -118,6 +119,14 @@ proto::Result<std::string> sign_role(const ota::Signed<ota::Targets>* role,
   return ota::sign(next, signers);
 }
 
+void warn_of_expiry(Program& program, const Trust& trust) {
+  const ota::TrustedSet& trusted = trust.trusted();
+  for (const std::string& note :
+       expiry_notes(trusted.root().value, trusted.targets()->value, now_s())) {
+    program.terminal.note(note);
+  }
+}
+
 // Numbers the release, signs, uploads, hands it over. A conflict means that somebody was faster:
 // then once more on top of theirs.
 proto::Result<Rollout> hand_over(Program& program, const Connection& connection, Trust& trust,
@@ -217,6 +226,7 @@ CommandResult push_draft(Program& program, const Connection& connection, Draft d
   // What is trusted today, and what the newest release is.
   TRY(const auto trust, Trust::open(connection.context, api));
   TRY_VOID(trust->refresh());
+  warn_of_expiry(program, *trust);
   TRY(const auto* role, trust->app_role(app));
   TRY(const Newest newest, newest_release(api, role, app));
 

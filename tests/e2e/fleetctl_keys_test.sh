@@ -57,9 +57,9 @@ serve
 fleetctl login "https://localhost:$port" --token-file "$work/admin.token" --ca "$work/ca.pem" >/dev/null
 
 # Three people, two of whom sign a root. Ben and Eva take their keys to machines of their own.
-expect 1 'root wants 3 of 2 keys' \
+expect 1 '3 of 2 keys can never be signed' \
   fleetctl keys init --second-copy "$work/second" --root-keys 2 --root-threshold 3
-rm -rf "$work/second" "$FLEET_HOME"/contexts/localhost/keys
+[[ ! -e $work/second ]] || die "an init that was refused made keys"
 expect 0 '2 of 3 sign the next root' \
   fleetctl keys init --second-copy "$work/second" --root-keys 3 --root-threshold 2
 keys=$(dirname "$(find "$FLEET_HOME" -name 'root--*.key' | head -n 1)")

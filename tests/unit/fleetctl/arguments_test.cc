@@ -89,9 +89,9 @@ TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
   for (const char* command :
        {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "keys rotate",
         "keys revoke", "keys sign", "enroll-token", "push", "revert", "rollback", "stop", "start",
-        "restart", "delete", "apps", "releases", "devices", "device show", "device label", "device remove", "ps", "status", "rollouts",
-        "rollout show", "rollout abort", "logs", "inspect", "manifest", "manifest check",
-        "completion"}) {
+        "restart", "delete", "apps", "releases", "devices", "device show", "device label",
+        "device remove", "ps", "status", "rollouts", "rollout show", "rollout abort", "logs",
+        "inspect", "manifest", "manifest check", "completion"}) {
     const Parsed parsed = parse(std::string(command) + " --help");
     EXPECT_EQ(parsed.code, ExitCode::ok) << command;
     EXPECT_NE(parsed.to_stdout.find("Example"), std::string::npos) << command;
