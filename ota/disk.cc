@@ -64,6 +64,18 @@ Status reserve(const Fd& file, std::uint64_t bytes, std::string_view what) {
   return {};
 }
 
+// Zeros behind the end, with their room. A kill in between leaves a shorter file, to be grown.
+Status grow(const Fd& file, std::uint64_t from_bytes, std::uint64_t to_bytes) {
+  if (!std::in_range<off_t>(to_bytes)) return errno_error("growing", EFBIG);
+  int error = 0;
+  do {
+    error = ::posix_fallocate(file.get(), static_cast<off_t>(from_bytes),
+                              static_cast<off_t>(to_bytes - from_bytes));
+  } while (error == EINTR);
+  if (error != 0) return errno_error("growing", error);
+  return {};
+}
+
 }  // namespace
 
 Error errno_error(std::string_view what, int error_number) {
@@ -222,6 +234,26 @@ Status RealDisk::publish(std::string_view partial_path, const Fd& file,
   if (::fsync(to.get()) != 0) return failed("syncing the directory of", final_path, errno);
   if (::fsync(from.get()) != 0) return failed("syncing the directory of", partial_path, errno);
   return {};
+}
+
+Result<Fd> RealDisk::open_sized(std::string_view path, const SizedOptions& options) {
+  // First without O_DSYNC: a file system that cannot reserve has each of its blocks written.
+  TRY(Fd file, open_below(path, O_RDWR | O_CREAT));
+  TRY(const std::uint64_t had_bytes, size_of(file));
+  if (had_bytes < options.size_bytes) {
+    const Status grown = grow(file, had_bytes, options.size_bytes);
+    if (!grown) {
+      if (::ftruncate(file.get(), static_cast<off_t>(had_bytes)) != 0) return grown.error();
+      if (had_bytes == 0) TRY_VOID(remove(path));
+      return grown.error().with("taking room for " + root_ + "/" + std::string(path));
+    }
+    if (::fsync(file.get()) != 0) return failed("syncing", path, errno);
+  }
+  std::string name;
+  TRY(Fd directory, open_parent(path, name));
+  if (::fsync(directory.get()) != 0) return failed("syncing the directory of", path, errno);
+  if (!options.write_through) return file;
+  return open_below(path, O_RDWR | O_DSYNC);
 }
 
 Result<Fd> RealDisk::open_file(std::string_view path) { return open_below(path, O_RDONLY); }

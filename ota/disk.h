@@ -26,6 +26,12 @@ struct DiskEntry {
   std::uint64_t size_bytes = 0;
 };
 
+/// How Disk::open_sized opens.
+struct SizedOptions {
+  std::uint64_t size_bytes = 0;  // the least
+  bool write_through = false;    // each write is on the disk when it returns (O_DSYNC)
+};
+
 /// The port. Paths are relative to the disk's root, parts joined by '/', no "." or ".." part, no
 /// empty part, no leading '/': anything else is bad_argument.
 /// errors of every function: no_space (disk or quota full, nothing published) | not_found |
@@ -55,6 +61,12 @@ class Disk {
   virtual Status publish(std::string_view partial_path, const Fd& file,
                          std::string_view final_path) = 0;
 
+  /// Opens a file to read and write in place (O_RDWR) that is at least so long: made, or grown by
+  /// zeros, with all its room taken from the file system. Mode 0600. After no_space it is as it
+  /// was.
+  /// after  survives power loss
+  virtual Result<Fd> open_sized(std::string_view path, const SizedOptions& options) = 0;
+
   /// Opens a regular file read-only.
   virtual Result<Fd> open_file(std::string_view path) = 0;
 
@@ -82,6 +94,7 @@ class RealDisk final : public Disk {
   Result<Fd> open_partial(std::string_view path, std::uint64_t reserve_bytes) override;
   Status publish(std::string_view partial_path, const Fd& file,
                  std::string_view final_path) override;
+  Result<Fd> open_sized(std::string_view path, const SizedOptions& options) override;
   Result<Fd> open_file(std::string_view path) override;
   Status remove(std::string_view path) override;
   Result<std::vector<DiskEntry>> list(std::string_view directory) override;

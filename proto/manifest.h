@@ -53,7 +53,7 @@ struct ManifestFile {
 /// Reads, fills in defaults and checks by check_manifest and check_supported.
 /// in     file: the name for errors ("manifest.yml"); base_dir: what paths in it are relative to
 /// errors bad_manifest "manifest.yml:45: health.deadline: 10 has no unit; write 10s or 10ms"
-///        not_supported "not supported yet: volumes (manifest.yml:40)" | too_large
+///        not_supported "not supported yet: devices (manifest.yml:40)" | too_large
 Result<ManifestFile> parse_manifest(std::string_view text, std::string_view file,
                                     std::string_view base_dir);
 /// The same from a path. errors also not_found, io
@@ -79,7 +79,7 @@ enum class ManifestStage { unresolved, complete };
 Status check_manifest(const fleet::v1::AppManifest& manifest, ManifestStage stage);
 
 /// The closed list of what is not built yet.
-/// errors not_supported "not supported yet: volumes"; Error.element is the field
+/// errors not_supported "not supported yet: devices"; Error.element is the field
 Status check_supported(const fleet::v1::AppManifest& manifest);
 
 /// No field and no enum value that this build does not know, at any depth.

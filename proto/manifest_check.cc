@@ -103,6 +103,11 @@ namespace {
 
 using namespace manifest_detail;
 
+constexpr int kMaxVolumes = 8;
+constexpr std::uint64_t kVolumeStepBytes = 4 * kKiB;  // a page, and whole sectors of any disk
+constexpr std::uint64_t kMinVolumeBytes = 64 * kKiB;
+constexpr std::uint64_t kMaxVolumeBytes = std::uint64_t{1024} * 1024 * kMiB;  // also all of an app
+
 constexpr std::size_t kMaxTextBytes = 4096;  // one argument, one value of the environment
 
 Status check_blob(const fleet::v1::Blob& blob, const std::string& field, std::uint64_t most) {
@@ -208,22 +213,40 @@ Status check_vars(const AppManifest& manifest) {
   return Status();
 }
 
+Status check_volume(const fleet::v1::Volume& volume, const std::string& field) {
+  if (!is_name(volume.name())) return broken(field + ".name", "is [a-z][a-z0-9-]{0,39}");
+  if (volume.name() == "config") {
+    return broken(field + ".name", "config is the device of the configuration; take another name");
+  }
+  TRY_VOID(check_size(field + ".size", volume.size_bytes(), kMinVolumeBytes, kMaxVolumeBytes));
+  if (volume.size_bytes() % kVolumeStepBytes != 0) {
+    return broken(field + ".size", std::to_string(volume.size_bytes()) +
+                                       " bytes are no multiple of 4K, whole sectors of any disk");
+  }
+  const std::string& sync = volume.sync();
+  if (sync != "always" && sync != "periodic" && sync != "never") {
+    return broken(field + ".sync", "is always, periodic or never");
+  }
+  if (volume.on_revert() != "keep" && volume.on_revert() != "restore") {
+    return broken(field + ".on_revert", "is keep or restore");
+  }
+  return Status();
+}
+
 Status check_storage(const AppManifest& manifest) {
   std::set<std::string> names;
+  if (manifest.volumes_size() > kMaxVolumes) {
+    return broken("volumes", "are at most " + std::to_string(kMaxVolumes));
+  }
+  std::uint64_t all_bytes = 0;
   for (int i = 0; i < manifest.volumes_size(); ++i) {
     const auto& volume = manifest.volumes(i);
     const std::string field = indexed("volumes", i);
-    if (!is_name(volume.name())) return broken(field + ".name", "is [a-z][a-z0-9-]{0,39}");
+    TRY_VOID(check_volume(volume, field));
     if (!names.insert(volume.name()).second) return broken(field + ".name", "is there twice");
-    TRY_VOID(check_size(field + ".size", volume.size_bytes(), 64 * kKiB, 1024 * 1024 * kMiB));
-    const std::string& sync = volume.sync();
-    if (sync != "always" && sync != "periodic" && sync != "never") {
-      return broken(field + ".sync", "is always, periodic or never");
-    }
-    if (volume.on_revert() != "keep" && volume.on_revert() != "restore") {
-      return broken(field + ".on_revert", "is keep or restore");
-    }
+    all_bytes += volume.size_bytes();
   }
+  TRY_VOID(check_size("volumes", all_bytes, 0, kMaxVolumeBytes));
   for (int i = 0; i < manifest.devices_size(); ++i) {
     const auto& device = manifest.devices(i);
     const std::string field = indexed("devices", i);

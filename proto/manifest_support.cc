@@ -144,7 +144,12 @@ Status check_supported(const AppManifest& manifest) {
     return unbuilt_value(indexed("monitors", i), word_of(manifest.monitors(i)));
   }
   if (manifest.vars_size() != 0) return unbuilt("vars");
-  if (manifest.volumes_size() != 0) return unbuilt("volumes");
+  for (int i = 0; i < manifest.volumes_size(); ++i) {
+    const auto& volume = manifest.volumes(i);
+    if (volume.on_revert() != "keep") {
+      return unbuilt_value(indexed("volumes", i) + ".on_revert", volume.on_revert());
+    }
+  }
   if (manifest.devices_size() != 0) return unbuilt("devices");
   TRY_VOID(check_variables(manifest));
   TRY_VOID(check_network_support(manifest));

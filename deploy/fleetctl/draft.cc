@@ -134,6 +134,43 @@ proto::Status add_image(Draft& draft, const proto::ImageSource& source) {
   return {};
 }
 
+// Block devices and volumes are matched by name, one to one, where the bytes say what they want.
+proto::Status check_volumes(const AppManifest& manifest, const DraftImage& image) {
+  const bool ours = image.info.family == images::Family::unifleet;
+  const auto& volumes = manifest.volumes();
+  if (image.info.boot != images::BootProtocol::solo5) {
+    if (volumes.empty() || !ours) return {};
+    return proto::Error{Code::bad_manifest,
+                        "volumes: " + image.path + " cannot have one: on virtio our runtime has no "
+                        "block devices; push its hvt or spt image", "volumes"};
+  }
+  std::vector<std::string> declared;
+  for (const images::ImageDevice& device : image.info.devices) {
+    if (device.kind != images::DeviceKind::block) continue;
+    if (ours && device.name == "config") continue;
+    declared.push_back(device.name);
+  }
+  for (const std::string& name : declared) {
+    const bool found = std::any_of(volumes.begin(), volumes.end(),
+                                   [&name](const auto& volume) { return volume.name() == name; });
+    if (found) continue;
+    return proto::Error{Code::bad_manifest,
+                        "volumes: " + image.path + " wants a block device " + visible(name) +
+                            "; write volumes: [{name: " + visible(name) + ", size: 8M}]",
+                        "volumes"};
+  }
+  for (const fleet::v1::Volume& volume : volumes) {
+    const bool found = std::find(declared.begin(), declared.end(), volume.name()) != declared.end();
+    if (found) continue;
+    return proto::Error{Code::bad_manifest,
+                        "volumes: " + image.path + " has no block device " + volume.name() +
+                            (declared.empty() ? "; it declares none"
+                                              : "; it declares " + visible(join(declared, ", "))),
+                        "volumes"};
+  }
+  return {};
+}
+
 }  // namespace
 
 proto::Result<Draft> load_draft(const PushOptions& options) {
@@ -152,7 +189,10 @@ proto::Result<Draft> load_draft(const PushOptions& options) {
     source.place = "--image";
     sources = {source};
   }
-  for (const proto::ImageSource& source : sources) TRY_VOID(add_image(draft, source));
+  for (const proto::ImageSource& source : sources) {
+    TRY_VOID(add_image(draft, source));
+    TRY_VOID(check_volumes(draft.manifest, draft.images.back()));
+  }
   TRY(std::vector<proto::LoadedFile> files, proto::load_files(*application));
   draft.manifest.clear_files();  // named by the parser; here they get their bytes
   for (proto::LoadedFile& loaded : files) {

@@ -38,6 +38,9 @@ class PoorDisk final : public Disk {
     if (publish_fails) return Error{Code::io, "syncing: failed", {}};
     return real_.publish(from, file, to);
   }
+  Result<Fd> open_sized(std::string_view path, const SizedOptions& options) override {
+    return real_.open_sized(path, options);
+  }
   Result<Fd> open_file(std::string_view path) override { return real_.open_file(path); }
   Status remove(std::string_view path) override { return real_.remove(path); }
   Result<std::vector<DiskEntry>> list(std::string_view path) override { return real_.list(path); }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -41,6 +42,7 @@ TEST_F(DiskTest, PathsThatLeaveTheRootAreRefused) {
     EXPECT_EQ(disk_->read_file(path, 10).error().code, Code::bad_argument) << path;
     EXPECT_EQ(disk_->replace_file(path, {}).error().code, Code::bad_argument) << path;
     EXPECT_EQ(disk_->open_partial(path, 0).error().code, Code::bad_argument) << path;
+    EXPECT_EQ(disk_->open_sized(path, {1, false}).error().code, Code::bad_argument) << path;
     EXPECT_EQ(disk_->open_file(path).error().code, Code::bad_argument) << path;
     EXPECT_EQ(disk_->remove(path).error().code, Code::bad_argument) << path;
     if (!path.empty()) {  // "" lists the root
@@ -48,6 +50,32 @@ TEST_F(DiskTest, PathsThatLeaveTheRootAreRefused) {
     }
     EXPECT_EQ(disk_->make_directory(path).error().code, Code::bad_argument) << path;
   }
+}
+
+TEST_F(DiskTest, ASizedFileIsMadeAndGrownByZerosAndNeverShrunk) {
+  for (const bool through : {false, true}) {
+    const auto file = disk_->open_sized("volume", {8192, through});
+    ASSERT_TRUE(file) << file.error().what;
+    EXPECT_EQ(::fcntl(file->get(), F_GETFL) & (O_ACCMODE | O_DSYNC),
+              O_RDWR | (through ? O_DSYNC : 0));
+    EXPECT_EQ(size_of(*file).value(), 8192u);
+  }
+  ASSERT_TRUE(write_at(disk_->open_sized("volume", {1, false}).value(), 8191, bytes_of("x")));
+  const auto grown = disk_->open_sized("volume", {16384, false});
+  ASSERT_TRUE(grown) << grown.error().what;
+  std::vector<std::byte> bytes(8193);
+  EXPECT_EQ(read_at(*grown, 8191, bytes).value(), 8193u);
+  EXPECT_EQ(bytes[0], std::byte{'x'});
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0}), 8192);
+}
+
+TEST_F(DiskTest, ASizedFileWithoutRoomIsAsItWas) {
+  ASSERT_TRUE(disk_->open_sized("old", {4096, false}));
+  for (const char* name : {"old", "new"}) {
+    EXPECT_FALSE(disk_->open_sized(name, {std::uint64_t{1} << 55, false})) << name;
+  }
+  EXPECT_EQ(std::filesystem::file_size(directory_ / "old"), 4096u);
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "new"));
 }
 
 TEST_F(DiskTest, SymbolicLinksAreNotFollowed) {

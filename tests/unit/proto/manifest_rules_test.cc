@@ -39,6 +39,15 @@ TEST(ManifestRulesTest, AGoodManifestPassesEveryCheck) {
   EXPECT_TRUE(proto::check_known(manifest));
 }
 
+fleet::v1::Volume& volume(AppManifest& manifest) {
+  auto& volume = *manifest.add_volumes();
+  volume.set_name("v");
+  volume.set_size_bytes(1 << 20);
+  volume.set_sync("never");
+  volume.set_on_revert("keep");
+  return volume;
+}
+
 struct Rule {
   const char* field;  // Error.element
   std::function<void(AppManifest&)> breaks;
@@ -108,6 +117,23 @@ TEST(ManifestRulesTest, EachBrokenRuleNamesItsField) {
        }},
       {"volumes[0].name", [](auto& m) { m.add_volumes(); }},
       {"volumes[0].size", [](auto& m) { m.add_volumes()->set_name("v"); }},
+      {"volumes[0].name", [](auto& m) { volume(m).set_name("../v"); }},
+      {"volumes[0].name", [](auto& m) { volume(m).set_name("config"); }},
+      {"volumes[0].size", [](auto& m) { volume(m).set_size_bytes((1 << 20) + 512); }},
+      {"volumes[0].size",
+       [](auto& m) { volume(m).set_size_bytes((std::uint64_t{1} << 40) + 4096); }},
+      {"volumes[0].sync", [](auto& m) { volume(m).set_sync("sometimes"); }},
+      {"volumes[0].on_revert", [](auto& m) { volume(m).set_on_revert("throw"); }},
+      {"volumes[1].name", [](auto& m) { volume(m), volume(m); }},
+      {"volumes",
+       [](auto& m) {
+         for (int i = 0; i < 9; ++i) volume(m);
+       }},
+      {"volumes",
+       [](auto& m) {
+         volume(m).set_size_bytes(std::uint64_t{1} << 40);
+         volume(m).set_name("w");
+       }},
       {"devices[0].host",
        [](auto& m) {
          auto& device = *m.add_devices();
@@ -267,11 +293,7 @@ TEST(ManifestRulesTest, EachBrokenRuleOfTheAppsLifeNamesItsField) {
       {"update.handover",
        [&](auto& m) {
          update(m).set_handover(fleet::v1::SWAP);
-         auto& volume = *m.add_volumes();
-         volume.set_name("v");
-         volume.set_size_bytes(1 << 20);
-         volume.set_sync("never");
-         volume.set_on_revert("keep");
+         volume(m);
        }},
       {"restart.spare",
        [&](auto& m) {
@@ -354,6 +376,17 @@ TEST(ManifestRulesTest, AWarmSpareDoublesTheStandingMemory) {
   manifest.mutable_restart()->set_spare(fleet::v1::SPARE_WARM);
   EXPECT_TRUE(proto::check_manifest(manifest, ManifestStage::complete));
   EXPECT_EQ(proto::standing_memory_bytes(manifest), 2 * manifest.memory_bytes());
+}
+
+TEST(ManifestRulesTest, VolumesAreSupportedButOneThatGoesBack) {
+  AppManifest manifest = good();
+  volume(manifest).set_sync("always");
+  EXPECT_TRUE(proto::check_manifest(manifest, ManifestStage::complete));
+  EXPECT_TRUE(proto::check_supported(manifest));
+  manifest.mutable_volumes(0)->set_on_revert("restore");
+  EXPECT_TRUE(proto::check_manifest(manifest, ManifestStage::complete));
+  EXPECT_EQ(proto::check_supported(manifest).error().what,
+            "not supported yet: volumes[0].on_revert: restore");
 }
 
 TEST(ManifestRulesTest, HandoverIsAsWideAsNetworkAndVolumesAllow) {
