@@ -249,7 +249,9 @@ Status SocketLauncher::start(StartRequest from) {
   auto request = make_request<launcher::StartRequest>(launcher::Operation::start);
   TRY_VOID(put_id(request->id, from.id));
   if (from.tag.size() > launcher::kMaxTagBytes) return refused("the tag is longer than 128 bytes");
-  if (from.files.size() > launcher::kMaxFiles) return refused("more than 16 files");
+  if (from.files.size() + from.volumes.size() > launcher::kMaxFiles) {
+    return refused("more than 16 files");
+  }
   if (from.interfaces.size() > proto::kMaxInterfaces) return refused("more than 8 interfaces");
   launcher::set_field(request->tag, from.tag);
   request->program = static_cast<std::uint32_t>(from.program);
@@ -265,6 +267,10 @@ Status SocketLauncher::start(StartRequest from) {
   TRY_VOID(put_arguments(from.arguments, *request));
   std::vector<int> fds;
   for (const Fd& file : from.files) fds.push_back(file.get());
+  for (const Fd& volume : from.volumes) {
+    request->writable_files |= 1U << fds.size();
+    fds.push_back(volume.get());
+  }
   request->file_count = static_cast<std::uint16_t>(fds.size());
   launcher::EmptyReply reply;
   return call(request.get(), sizeof *request, &reply, sizeof reply, fds);

@@ -70,7 +70,8 @@ struct StartRequest {
   std::string tag;                       // opaque, <= 128 printable bytes, given back by list()
   Program program = Program::qemu;
   std::vector<std::string> arguments;    // argv[1..]; argv[0] is the launcher's
-  std::vector<Fd> files;                 // <= 16, see kFirstFileFd
+  std::vector<Fd> files;                 // open for reading; see kFirstFileFd
+  std::vector<Fd> volumes;               // open for reading and writing, behind them; <= 16 in all
   std::vector<InterfaceRequest> interfaces;
   std::optional<std::vector<EgressRule>> egress;  // none = any; empty = nothing
   std::uint32_t memory_max_mib = 0;      // guest and monitor together; > 0

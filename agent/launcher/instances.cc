@@ -26,9 +26,11 @@ using proto::Error;
 using proto::Result;
 using proto::Status;
 
-/// Only plain files that everybody may read and nobody writes through this descriptor. A folder or
-/// a socket would be a way out of the jail.
-Status check_files(const std::vector<Fd>& files) {
+/// Only plain files: a folder or a socket would be a way out of the jail. A volume is open for
+/// reading and writing; all others everybody may read, and nobody writes through this descriptor.
+/// Gives the size of the largest volume.
+Result<std::uint64_t> check_files(const std::vector<Fd>& files, std::uint32_t writable) {
+  std::uint64_t largest = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const std::string name = "launcher: file " + std::to_string(i);
     struct stat info {};
@@ -37,6 +39,13 @@ Status check_files(const std::vector<Fd>& files) {
       return Error{Code::bad_argument, name + ": " + std::strerror(errno), ""};
     }
     if (!S_ISREG(info.st_mode)) return Error{Code::bad_argument, name + " is no plain file", ""};
+    if ((writable >> i & 1U) != 0) {
+      if ((mode & O_ACCMODE) != O_RDWR || (mode & O_APPEND) != 0) {
+        return Error{Code::bad_argument, name + " is not open for reading and writing", ""};
+      }
+      largest = std::max(largest, static_cast<std::uint64_t>(info.st_size));
+      continue;
+    }
     if ((mode & O_ACCMODE) != O_RDONLY) {
       return Error{Code::bad_argument, name + " is not open for reading only", ""};
     }
@@ -45,7 +54,7 @@ Status check_files(const std::vector<Fd>& files) {
                    ""};
     }
   }
-  return {};
+  return largest;
 }
 
 std::vector<std::string> split_arguments(const StartRequest& request) {
@@ -132,8 +141,7 @@ Result<std::uint32_t> Instances::free_slot() {
                ""};
 }
 
-Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& files,
-                           Entry& entry) {
+Status Instances::run_jail(const StartRequest& request, const Passed& passed, Entry& entry) {
   TRY(Ends console, make_pipe("console"));
   entry.console = std::move(console.read);
   const auto program = static_cast<ProgramId>(request.program);
@@ -151,7 +159,8 @@ Status Instances::run_jail(const StartRequest& request, const std::vector<Fd>& f
   spec.uid = parts_.conf.uid_first + entry.slot;
   spec.memory_max_mib = request.memory_max_mib;
   spec.kvm = (request.flags & kFlagKvm) != 0;
-  for (const Fd& file : files) spec.files.push_back(file.get());
+  for (const Fd& file : passed.files) spec.files.push_back(file.get());
+  spec.file_size_max = passed.file_size_max;
   for (const Fd& tap : entry.taps) spec.taps.push_back(tap.get());
   spec.console = console.write.get();
   spec.root = parts_.leftovers.jail_root();
@@ -184,7 +193,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
     }
   }
   TRY_VOID(may_start(parts_.conf, request, held));
-  TRY_VOID(check_files(files));
+  TRY(const std::uint64_t file_size_max, check_files(files, request.writable_files));
   const auto program = static_cast<ProgramId>(request.program);
   TRY_VOID(check_program(path_of(parts_.conf, program), program));
   auto entry = std::make_unique<Entry>();
@@ -193,7 +202,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
   entry->tag = std::string(field_text(request.tag));
   entry->started_ms = now_ms();
   Status started = make_network(request, *entry);
-  if (started) started = run_jail(request, files, *entry);
+  if (started) started = run_jail(request, {files, file_size_max}, *entry);
   if (!started) {
     drop_network(*entry);
     parts_.cgroups.remove(entry->slot);

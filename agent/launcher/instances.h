@@ -95,7 +95,11 @@ class Instances {
   proto::Result<Entry*> known(std::string_view id);
   proto::Result<std::uint32_t> free_slot();
   proto::Status make_network(const StartRequest& request, Entry& entry);
-  proto::Status run_jail(const StartRequest& request, const std::vector<Fd>& files, Entry& entry);
+  struct Passed {
+    const std::vector<Fd>& files;
+    std::uint64_t file_size_max = 0;
+  };
+  proto::Status run_jail(const StartRequest& request, const Passed& passed, Entry& entry);
   void drop_network(Entry& entry);
   void take_down(Entry& entry);
   void ended(Entry& entry, int status, const rusage& use);

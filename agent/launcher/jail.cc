@@ -62,7 +62,7 @@ const char* set_limits(const JailSpec& spec) {
       set_limit(RLIMIT_CORE, 0, "limit of core files"),
       set_limit(RLIMIT_NOFILE, 256, "limit of files"),
       set_limit(RLIMIT_NPROC, 64, "limit of threads"),
-      set_limit(RLIMIT_FSIZE, 0, "limit of file size"),
+      set_limit(RLIMIT_FSIZE, spec.file_size_max, "limit of file size"),
       set_limit(RLIMIT_MEMLOCK, 64 * 1024, "limit of locked memory"),
   };
   for (const char* failed : results) {

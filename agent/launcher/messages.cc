@@ -100,11 +100,13 @@ Status check_start(const StartRequest& request, std::size_t descriptors) {
   if (request.memory_max_mib == 0) return bad("memory_max_mib must be above 0");
   if (request.cpu_percent > 100 * 256) return bad("cpu_percent is out of range");
   if ((request.flags & ~std::uint32_t{kAllStartFlags}) != 0) return bad("unknown flags");
-  if (request.reserved != 0) return bad("reserved must be 0");
   if (request.interface_count > proto::kMaxInterfaces) return bad("too many interfaces");
   if (request.egress_count > kMaxEgressRules) return bad("too many egress rules");
   if (request.file_count > kMaxFiles) return bad("too many files");
   if (request.file_count != descriptors) return bad("file_count does not match the descriptors");
+  if ((request.writable_files >> request.file_count) != 0) {
+    return bad("writable_files names a file that was not passed");
+  }
   if ((request.flags & kFlagEgressAny) != 0 && request.egress_count != 0) {
     return bad("egress is any and a list at once");
   }

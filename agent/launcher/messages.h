@@ -107,7 +107,7 @@ struct StartRequest {
   std::uint16_t file_count;          // == descriptors passed
   std::uint16_t argument_count;
   std::uint32_t argument_bytes;
-  std::uint32_t reserved;
+  std::uint32_t writable_files;      // bit i: file i is a volume, open for reading and writing
   WireInterface interfaces[proto::kMaxInterfaces];
   WireEgress egress[kMaxEgressRules];
   char arguments[kMaxArgumentBytes];  // each followed by one NUL, the rest NUL

@@ -61,6 +61,17 @@ struct GuestConfig {
   std::string seed;                            // 32 random bytes, fresh for each start
 };
 
+/// When what a guest writes to a volume is safe from a power cut: at once, every few seconds
+/// (agent/volumes), or when the kernel likes.
+enum class Sync { always, periodic, never };
+
+/// A volume of the manifest, made and locked.
+struct Volume {
+  std::string name;                            // [a-z][a-z0-9-]{0,39}
+  agent::Fd file;                              // O_RDWR; O_DSYNC as syncs_by_descriptor() says
+  Sync sync = Sync::periodic;
+};
+
 /// Everything about one start. The descriptors are those that were hashed.
 struct Launch {
   std::string instance_id;
@@ -74,6 +85,7 @@ struct Launch {
   std::uint32_t cpus = 1;
   std::uint32_t cpu_percent = 0;
   GuestConfig config;
+  std::vector<Volume> volumes;                 // in the manifest's order
   std::optional<std::vector<agent::EgressRule>> egress;
   bool ports_down = false;
 };
@@ -96,6 +108,8 @@ class Monitor {
 
   /// "qemu": what the manifest's `monitors` and the screens say.
   virtual std::string_view name() const = 0;
+  /// Whether Sync::always is the descriptor's doing (O_DSYNC), or the monitor's own.
+  virtual bool syncs_by_descriptor() const { return true; }
   /// Whether this monitor can boot such an image. Errors: no_monitor with the reason.
   virtual proto::Status can_run(const ImageFacts& image) const = 0;
   /// The whole start; takes the descriptors out of `launch`. Errors: no_monitor, too_large,

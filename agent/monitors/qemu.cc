@@ -19,6 +19,7 @@ using proto::Result;
 using proto::Status;
 
 constexpr std::uint32_t kMaxCpus = 8;
+constexpr std::size_t kMaxSerialBytes = 20;  // VIRTIO_BLK_ID_BYTES
 
 std::string file_path(std::size_t index) {
   return "/proc/self/fd/" + std::to_string(agent::kFirstFileFd + static_cast<int>(index));
@@ -39,6 +40,36 @@ void add_interfaces(const std::vector<GuestInterface>& interfaces, Machine machi
          device + id + ",mac=" + to_string(from.mac)});
     request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous});
   }
+}
+
+/// In sets of descriptors: so QEMU takes the very file that is locked, and opens none itself, which
+/// it could not: volumes are the agent's alone.
+Status add_volumes(Launch& launch, Machine machine, agent::StartRequest& request) {
+  if (!launch.volumes.empty() && launch.image.family == Family::fleet) {
+    return Error{Code::bad_argument,
+                 "volumes: " + launch.volumes.front().name + ": on virtio our runtime has no block "
+                 "devices; push the app's hvt or spt image",
+                 launch.app};
+  }
+  const std::string device = machine == Machine::microvm ? "virtio-blk-device" : "virtio-blk-pci";
+  for (Volume& volume : launch.volumes) {
+    const std::string set = std::to_string(request.volumes.size());
+    const std::size_t index = request.files.size() + request.volumes.size();
+    const int number = agent::kFirstFileFd + static_cast<int>(index);
+    const std::string flush = volume.sync == Sync::never ? "on" : "off";
+    const std::string cache = volume.sync == Sync::always ? "off" : "on";
+    request.arguments.insert(
+        request.arguments.end(),
+        {"-add-fd", "fd=" + std::to_string(number) + ",set=" + set,  //
+         "-blockdev",
+         "driver=raw,node-name=v" + set + ",cache.no-flush=" + flush +
+             ",file.driver=file,file.locking=off,file.filename=/dev/fdset/" + set,
+         "-device",
+         device + ",drive=v" + set + ",serial=" + volume.name.substr(0, kMaxSerialBytes) +
+             ",discard=off,write-zeroes=off,write-cache=" + cache});
+    request.volumes.push_back(std::move(volume.file));
+  }
+  return {};
 }
 
 /// One word of a Linux command line. The kernel knows double quotes, but no way to escape one.
@@ -213,6 +244,7 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
     }
   }
   add_interfaces(launch.config.interfaces, machine, request);
+  TRY_VOID(add_volumes(launch, machine, request));
   request.egress = std::move(launch.egress);
   request.memory_max_mib = static_cast<std::uint32_t>(memory_mib) + kQemuOverheadMib;
   request.cpu_percent = launch.cpu_percent;

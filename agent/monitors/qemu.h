@@ -1,5 +1,6 @@
 // QEMU's microvm as a monitor: x86_64 guests with a PVH entry, and Linux kernels with an initrd.
-// Builds an argument list; no string from a manifest is ever split or joined into an option.
+// Builds an argument list; no string from a manifest is ever split or joined into an option, but a
+// volume's name, which has neither commas nor equals signs.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,8 @@ class QemuMonitor : public Monitor {
   explicit QemuMonitor(Accelerator accelerator) : accelerator_(accelerator) {}
 
   std::string_view name() const override { return "qemu"; }
+  /// Its way to a descriptor refuses O_DSYNC; it syncs after each write, by write-cache=off.
+  bool syncs_by_descriptor() const override { return false; }
   proto::Status can_run(const ImageFacts& image) const override;
   proto::Result<agent::StartRequest> command(Launch launch) const override;
   ExitReason classify_exit(const agent::Instance& ended, std::string_view console_tail,

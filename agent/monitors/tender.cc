@@ -18,7 +18,6 @@ using proto::Error;
 using proto::Result;
 using proto::Status;
 
-constexpr std::size_t kConfigFile = 1;  // behind the image
 constexpr char kConfigDevice[] = "config";
 
 std::string descriptor(int number) { return "@" + std::to_string(number); }
@@ -69,22 +68,52 @@ Status add_interfaces(const Launch& launch, agent::StartRequest& request) {
   return {};
 }
 
-Status add_blocks(const Launch& launch, agent::StartRequest& request) {
+bool is_config(const Launch& launch, const DeviceNeed& need) {
+  return launch.image.family == Family::fleet && need.name == kConfigDevice;
+}
+
+Status add_config(const Launch& launch, agent::StartRequest& request) {
   for (const DeviceNeed& need : launch.image.devices) {
-    if (need.is_net) continue;
-    if (launch.image.family != Family::fleet || need.name != kConfigDevice) {
-      return Error{Code::not_supported,
-                   "the image wants a block device " + need.name +
-                       ": volumes are not supported yet",
-                   launch.app};
-    }
+    if (need.is_net || !is_config(launch, need)) continue;
     TRY(const std::string volume, config_volume(launch.config));
     TRY(agent::Fd file, memory_file("config", volume));
+    const int number = agent::kFirstFileFd + static_cast<int>(request.files.size());
     request.files.push_back(std::move(file));
-    const int number = agent::kFirstFileFd + static_cast<int>(kConfigFile);
     request.arguments.push_back("--block:" + need.name + "=" + descriptor(number));
   }
   return {};
+}
+
+/// Block devices and volumes are matched by name, one to one. Called when all files are there:
+/// volumes lie behind them.
+Status add_volumes(Launch& launch, agent::StartRequest& request) {
+  std::string declared;
+  for (const DeviceNeed& need : launch.image.devices) {
+    if (need.is_net || is_config(launch, need)) continue;
+    declared += (declared.empty() ? "" : ", ") + need.name;
+    const auto found = std::find_if(launch.volumes.begin(), launch.volumes.end(),
+                                    [&need](const Volume& one) { return one.name == need.name; });
+    if (found == launch.volumes.end()) {
+      return Error{Code::bad_argument,
+                   "volumes: the image wants a block device " + need.name +
+                       " and the manifest has no volume of that name",
+                   launch.app};
+    }
+    const std::size_t index = request.files.size() + request.volumes.size();
+    request.arguments.push_back("--block:" + need.name + "=" +
+                                descriptor(agent::kFirstFileFd + static_cast<int>(index)));
+    if (found->sync == Sync::always) {
+      request.arguments.push_back("--block-sync:" + need.name + "=always");
+    }
+    request.volumes.push_back(std::move(found->file));
+    launch.volumes.erase(found);
+  }
+  if (launch.volumes.empty()) return {};
+  return Error{Code::bad_argument,
+               "volumes: " + launch.volumes.front().name +
+                   ": the image has no block device for it" +
+                   (declared.empty() ? "" : "; it declares " + declared),
+               launch.app};
 }
 
 /// The dialect of MirageOS (FORMATS 1d), whose unikernels are the foreign ones that tenders run.
@@ -156,7 +185,8 @@ Result<agent::StartRequest> TenderMonitor::command(Launch launch) const {
   request.id = launch.instance_id;
   request.tag = launch.tag;
   TRY_VOID(add_interfaces(launch, request));
-  TRY_VOID(add_blocks(launch, request));
+  TRY_VOID(add_config(launch, request));
+  TRY_VOID(add_volumes(launch, request));
   request.arguments.insert(request.arguments.end(), {"--", descriptor(agent::kFirstFileFd)});
   if (launch.image.family != Family::fleet) {
     TRY_VOID(add_foreign_words(launch, request.arguments));

@@ -19,7 +19,8 @@ class TenderMonitor : public Monitor {
 
   std::string_view name() const override { return target_ == Target::spt ? "spt" : "hvt"; }
   proto::Status can_run(const ImageFacts& image) const override;
-  /// Also not_supported: files, env or a block device for a foreign image.
+  /// Also not_supported: files or env for a foreign image; bad_argument: interfaces or volumes that
+  /// are not those that the image declares.
   proto::Result<agent::StartRequest> command(Launch launch) const override;
   ExitReason classify_exit(const agent::Instance& ended, std::string_view console_tail,
                            std::string_view report) const override;

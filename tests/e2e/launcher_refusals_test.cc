@@ -130,6 +130,34 @@ TEST_F(LauncherRefusals, OnlyPlainReadableFilesGoIntoTheJail) {
   EXPECT_TRUE(client.list()->empty());
 }
 
+TEST_F(LauncherRefusals, AVolumeIsAPlainFileOpenForReadingAndWriting) {
+  LauncherProcess process;
+  ASSERT_TRUE(process.start()) << process.log();
+  agent::SocketLauncher client(process.socket());
+  const std::string file = process.folder() + "/volume";
+  std::ofstream(file) << "x";
+  struct Case {
+    int fd;
+    const char* words;
+  };
+  const Case cases[] = {
+      {::open("/", O_RDONLY | O_CLOEXEC), "no plain file"},
+      {::open("/dev/null", O_RDWR | O_CLOEXEC), "no plain file"},
+      {::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "no plain file"},
+      {::open(file.c_str(), O_RDONLY | O_CLOEXEC), "for reading and writing"},
+      {::open(file.c_str(), O_WRONLY | O_CLOEXEC), "for reading and writing"},
+      {::open(file.c_str(), O_RDWR | O_APPEND | O_CLOEXEC), "for reading and writing"},
+  };
+  for (const Case& one : cases) {
+    agent::StartRequest request = start_with(Fd(::open("/etc/passwd", O_RDONLY | O_CLOEXEC)));
+    request.volumes.push_back(Fd(one.fd));
+    const auto started = client.start(std::move(request));
+    ASSERT_FALSE(started.has_value()) << one.words;
+    EXPECT_NE(started.error().what.find("file 1"), std::string::npos) << started.error().what;
+    EXPECT_NE(started.error().what.find(one.words), std::string::npos) << started.error().what;
+  }
+}
+
 TEST_F(LauncherRefusals, WhatTheConfDeniesIsRefusedByName) {
   LauncherProcess process({"memory_max_mib = 100\ndenied_ports = 53\n", 0});
   ASSERT_TRUE(process.start()) << process.log();

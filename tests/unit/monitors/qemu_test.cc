@@ -88,6 +88,42 @@ TEST(Qemu, ALinuxGuestIsToldOnItsCommandLine) {
             1);
 }
 
+TEST(Qemu, ALinuxGuestsVolumesAreDisksInTheManifestsOrder) {
+  Launch start = launch();
+  start.image = {Arch::x86_64, Family::linux, Boot::bzimage, true, "Linux"};
+  start.initrd = agent::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::vector<std::pair<std::string, Sync>> wanted = {
+      {"log", Sync::always}, {"cache", Sync::periodic}, {"tmp", Sync::never}};
+  for (const auto& [name, sync] : wanted) {
+    start.volumes.push_back({name, agent::Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)), sync});
+  }
+  const auto request = QemuMonitor(Accelerator::tcg).command(std::move(start));
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  EXPECT_EQ(request->files.size(), 2u);
+  EXPECT_EQ(request->volumes.size(), 3u);
+  const auto& all = request->arguments;
+  for (const char* word :
+       {"fd=12,set=0", "fd=13,set=1", "fd=14,set=2",
+        "driver=raw,node-name=v1,cache.no-flush=off,file.driver=file,file.locking=off,"
+        "file.filename=/dev/fdset/1",
+        "driver=raw,node-name=v2,cache.no-flush=on,file.driver=file,file.locking=off,"
+        "file.filename=/dev/fdset/2",
+        "virtio-blk-pci,drive=v0,serial=log,discard=off,write-zeroes=off,write-cache=off",
+        "virtio-blk-pci,drive=v1,serial=cache,discard=off,write-zeroes=off,write-cache=on"}) {
+    EXPECT_EQ(std::count(all.begin(), all.end(), word), 1) << word;
+  }
+  EXPECT_FALSE(QemuMonitor(Accelerator::tcg).syncs_by_descriptor());
+}
+
+TEST(Qemu, OurOwnGuestHasNoBlockDevicesOnVirtio) {
+  Launch start = launch();
+  start.volumes.push_back(
+      {"cache", agent::Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)), Sync::never});
+  const auto request = QemuMonitor(Accelerator::tcg).command(std::move(start));
+  ASSERT_FALSE(request.has_value());
+  EXPECT_NE(request.error().what.find("volumes: cache: on virtio"), std::string::npos);
+}
+
 TEST(Qemu, WhatTheKernelWouldSplitIsRefused) {
   GuestConfig config;
   config.env = {{"A", "say \"x\""}};

@@ -36,6 +36,31 @@ Launch dns_launch() {
   return launch;
 }
 
+void add_volume(Launch& launch, const char* name, Sync sync) {
+  launch.volumes.push_back({name, memory_file(name, "v").value(), sync});
+}
+
+TEST(TenderMonitor, VolumesLieBehindTheFilesByTheImagesNames) {
+  Launch launch = dns_launch();
+  launch.image.devices = {
+      {"log", false}, {"service", true}, {"cache", false}, {"config", false}};
+  add_volume(launch, "cache", Sync::periodic);
+  add_volume(launch, "log", Sync::always);
+  const int cache = launch.volumes[0].file.get();
+  const int log = launch.volumes[1].file.get();
+  auto request = TenderMonitor(Target::spt).command(std::move(launch));
+  ASSERT_TRUE(request) << request.error().what;
+  const Words& all = request->arguments;
+  for (const char* word : {"--block:config=@11", "--block:log=@12", "--block-sync:log=always",
+                           "--block:cache=@13"}) {
+    EXPECT_EQ(std::count(all.begin(), all.end(), word), 1) << word;
+  }
+  EXPECT_EQ(request->files.size(), 2u);
+  ASSERT_EQ(request->volumes.size(), 2u);
+  EXPECT_EQ(request->volumes[0].get(), log);
+  EXPECT_EQ(request->volumes[1].get(), cache);
+}
+
 TEST(TenderMonitor, OneOfOursGetsItsConfigVolume) {
   auto request = TenderMonitor(Target::spt).command(dns_launch());
   ASSERT_TRUE(request) << request.error().what;
@@ -99,8 +124,17 @@ TEST(TenderMonitor, WhatCannotRunIsRefusedByName) {
        Code::bad_argument, "lan: the image has no net device for it; it declares service"},
       {"an interface too few", [](Launch& l) { l.config.interfaces.clear(); },
        Code::bad_argument, "wants a net device service"},
-      {"a volume", [](Launch& l) { l.image.devices.push_back({"storage", false}); },
-       Code::not_supported, "block device storage"},
+      {"a volume too few", [](Launch& l) { l.image.devices.push_back({"storage", false}); },
+       Code::bad_argument, "wants a block device storage and the manifest has no volume"},
+      {"a volume too many", [](Launch& l) { add_volume(l, "cache", Sync::never); },
+       Code::bad_argument, "cache: the image has no block device for it"},
+      {"a volume of another name",
+       [](Launch& l) {
+         l.image.devices.push_back({"storage", false});
+         add_volume(l, "storage", Sync::never);
+         add_volume(l, "cache", Sync::never);
+       },
+       Code::bad_argument, "no block device for it; it declares storage"},
       {"a foreign one with env",
        [](Launch& l) {
          l.image.family = Family::other;
