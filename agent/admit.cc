@@ -71,7 +71,8 @@ Status pick_handover(const AppManifest& manifest, const DeviceFacts& facts, Plan
     return {};
   }
   if (plan.handover != fleet::v1::STOP_START) return pick_with_both(manifest, free, plan);
-  plan.handover_why = asked == fleet::v1::STOP_START ? "stop-start: the manifest asks for it"
+  plan.handover_why = asked == fleet::v1::STOP_START  ? "stop-start: the manifest asks for it"
+                      : manifest.volumes_size() != 0 ? "stop-start: a volume has one writer"
                                                      : "stop-start: its network allows no other";
   return {};
 }
@@ -155,19 +156,25 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   return plan;
 }
 
-Status check_bytes(const AppManifest& manifest, std::uint64_t missing_bytes,
+Status check_bytes(const AppManifest& manifest, const DiskNeed& need,
                    std::uint64_t disk_free_bytes) {
   const std::uint64_t budget = manifest.update().max_bytes();
-  if (budget > 0 && missing_bytes > budget) {
+  if (budget > 0 && need.fetch_bytes > budget) {
     return Error{Code::budget,
-                 proto::format_size_bytes(missing_bytes) + " to fetch, update.max_bytes allows " +
-                     proto::format_size_bytes(budget), manifest.name()};
+                 proto::format_size_bytes(need.fetch_bytes) +
+                     " to fetch, update.max_bytes allows " + proto::format_size_bytes(budget),
+                 manifest.name()};
   }
-  if (missing_bytes + ota::kDiskReserveBytes > disk_free_bytes) {
+  if (need.fetch_bytes + need.volume_bytes + ota::kDiskReserveBytes > disk_free_bytes) {
+    std::string needs = proto::format_size_bytes(need.fetch_bytes);
+    if (need.volume_bytes != 0) {
+      needs = proto::format_size_bytes(need.volume_bytes) + " for its volumes, " + needs +
+              " to fetch";
+    }
     return Error{Code::no_space,
                  proto::format_size_bytes(disk_free_bytes) + " free on the disk, " +
-                     manifest.name() + " needs " + proto::format_size_bytes(missing_bytes) +
-                     " and " + proto::format_size_bytes(ota::kDiskReserveBytes) +
+                     manifest.name() + " needs " + needs + " and " +
+                     proto::format_size_bytes(ota::kDiskReserveBytes) +
                      " stay free; remove an app", manifest.name()};
   }
   return {};

@@ -50,8 +50,13 @@ proto::Status check_number(const ota::AppSlots& slots, std::uint64_t release, bo
 /// errors wrong_arch | no_monitor | monitor_missing | no_memory | port_taken | no_fit |
 ///        bad_manifest (a handover that cannot be)
 proto::Result<Plan> plan_release(const fleet::v1::AppManifest& manifest, const DeviceFacts& facts);
-/// `missing_bytes` to come. errors budget (update.max_bytes) | no_space: both name need and have
-proto::Status check_bytes(const fleet::v1::AppManifest& manifest, std::uint64_t missing_bytes,
+/// What a release still takes from the disk.
+struct DiskNeed {
+  std::uint64_t fetch_bytes = 0;
+  std::uint64_t volume_bytes = 0;
+};
+/// errors budget (update.max_bytes) | no_space: both name need and have
+proto::Status check_bytes(const fleet::v1::AppManifest& manifest, const DiskNeed& need,
                           std::uint64_t disk_free_bytes);
 
 /// Which image under which monitor.

@@ -203,6 +203,25 @@ proto::awaitable<void> Agent::mark_time() {
   }
 }
 
+// Whoever runs the guest, one that writes by itself too. After its end once more, so that nothing
+// of it waits for the kernel.
+proto::awaitable<void> Agent::sync_volumes() {
+  std::set<std::string> before;
+  while (!device_.stopping) {
+    co_await stopped_.wait(Deadline::after(device_.ports.clock, kSyncEveryMs));
+    std::set<std::string> now;
+    for (const auto& [name, one] : apps_) one->add_periodic(now);
+    std::set<std::string> due = now;
+    due.insert(before.begin(), before.end());
+    before = std::move(now);
+    if (due.empty()) continue;
+    auto work = [this, &due] { return device_.volumes.sync(due); };
+    const Status synced =
+        co_await proto::run_blocking(device_.ports.disk_pool, std::move(work));
+    if (!synced) proto::log_error("volume.not_synced", {{"why", synced.error().what}});
+  }
+}
+
 proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
   const Status prepared = device_.blobs.prepare();
   if (!prepared) proto::log_error("store.not_ready", {{"why", prepared.error().what}});
@@ -223,6 +242,7 @@ proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
     tasks_.spawn("launcher events", watch_launcher());
     link_tasks_.spawn("link", link_.run());
     tasks_.spawn("time", mark_time());
+    tasks_.spawn("volumes", sync_volumes());
     on_ready();
   }
   while (!device_.stopping) co_await stopped_.wait(Deadline::never());

@@ -45,6 +45,7 @@ class Agent {
   proto::awaitable<void> prepare();
   proto::awaitable<void> watch_launcher();
   proto::awaitable<void> mark_time();
+  proto::awaitable<void> sync_volumes();
   void guest_changed(const std::string& id);
   proto::Status recover();
   App& app(const std::string& name);

@@ -1,6 +1,7 @@
 #include "agent/app.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "agent/flight.h"
@@ -84,6 +85,22 @@ proto::awaitable<Result<fleet::v1::AppManifest>> App::read_manifest(ota::Release
   fleet::v1::AppManifest out;
   if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     co_return Error{Code::bad_digest, "the stored manifest cannot be read", name};
+  }
+  co_return out;
+}
+
+proto::awaitable<std::vector<std::string>> App::unkept_volumes() {
+  std::set<std::string> seen;
+  std::vector<std::string> out;
+  const std::array order = {slots.live.value_or(slots.spare()), slots.spare()};
+  for (const ota::SlotName slot : order) {
+    const ota::SlotRecord record = slots.slot(slot);
+    if (record.state == ota::SlotState::empty) continue;
+    const auto of = co_await read_manifest(record.release);
+    if (!of) continue;  // nothing says that they may go, so they stay
+    for (const fleet::v1::Volume& volume : of->volumes()) {
+      if (seen.insert(volume.name()).second && !volume.keep()) out.push_back(volume.name());
+    }
   }
   co_return out;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ struct Guest {
   std::uint64_t console_offset = 0;  // how far a console probe has read
   std::string console_line;          // the line begun there
   bool line_seen = false;
+  std::vector<std::string> periodic;   // files of its volumes that Agent syncs
   bool as_spare = false;               // it was started as one
   std::uint64_t took_over_ms = 0;      // CLOCK_BOOTTIME: a spare that became the live one
 
@@ -147,6 +149,11 @@ class App {
                                                fleet::v1::AppManifest of, StartAs as);
   /// Asks the launcher for all that runs and notes ends. errors launcher | timeout
   proto::Status refresh();
+  void log_made(const std::vector<std::string>& volumes) const;
+  /// Files of its guests' volumes that are to be synced now and then.
+  void add_periodic(std::set<std::string>& files) const;
+  /// Volumes that go with the app: those of the slots' manifests, the live one's word first.
+  proto::awaitable<std::vector<std::string>> unkept_volumes();
   /// Whether that instance is a guest of this app, in any role.
   bool holds(std::string_view id) const;
   /// Forgets an ended guest at launcher and network.

@@ -27,11 +27,14 @@ struct StartBytes {
   ota::Fd kernel;
   ota::Fd initrd;
   std::map<std::string, std::string> files;
+  OpenVolumes volumes;
 };
 
-Result<StartBytes> open_bytes(ota::Blobs& blobs, const fleet::v1::AppManifest& manifest,
-                              const fleet::v1::Image& image) {
+// All that a monitor gets as descriptors, and the files. Blocks.
+Result<StartBytes> open_bytes(Device& device, const fleet::v1::AppManifest& manifest,
+                              const fleet::v1::Image& image, const monitors::Monitor& monitor) {
   StartBytes out;
+  ota::Blobs& blobs = device.blobs;
   TRY(const ota::BlobRef kernel, to_ref(image.kernel()));
   TRY(out.kernel, blobs.open_verified(kernel));
   if (!image.initrd().sha256().empty()) {
@@ -45,7 +48,19 @@ Result<StartBytes> open_bytes(ota::Blobs& blobs, const fleet::v1::AppManifest& m
     text.reserve(bytes.size());
     for (const std::byte byte : bytes) text += static_cast<char>(byte);
   }
+  TRY(out.volumes, device.volumes.open(manifest, monitor.syncs_by_descriptor()));
   return out;
+}
+
+// What the manifest and the open bytes say of a start.
+void fill(monitors::Launch& launch, const fleet::v1::AppManifest& of, StartBytes& bytes) {
+  launch.image.has_initrd = static_cast<bool>(bytes.initrd);
+  launch.kernel = Fd(bytes.kernel.release());
+  launch.initrd = Fd(bytes.initrd.release());
+  launch.volumes = std::move(bytes.volumes.volumes);
+  launch.memory_bytes = of.memory_bytes();
+  launch.cpus = std::max<std::uint32_t>(of.cpus(), 1);
+  launch.cpu_percent = of.cpu_limit_percent();
 }
 
 bool wants_address(const fleet::v1::AppManifest& manifest) {
@@ -91,11 +106,13 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
          pick_image(of, device.ports.machine.arch(), device.monitors, &record.blobs));
   const MonitorChoice& with = device.monitors[choice.monitor_index];
   const fleet::v1::Image& image = of.images(choice.image_index);
-  auto work = [this, &of, &image] { return open_bytes(device.blobs, of, image); };
+  auto work = [this, &of, &image, &with] { return open_bytes(device, of, image, *with.monitor); };
   CO_TRY(StartBytes bytes, co_await proto::run_blocking(device.ports.disk_pool, std::move(work)));
   if (device.stopping) co_return Error{Code::cancelled, "the agent stops", name};
+  log_made(bytes.volumes.made);
 
   Guest guest;
+  guest.periodic = periodic_files(of);
   guest.id = ota::random_id();
   guest.slot = slot;
   guest.release = record.release;
@@ -104,7 +121,6 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   guest.as_spare = as == StartAs::spare;
   monitors::Launch launch;
   CO_TRY(launch.image, device.ports.machine.inspect_image(image, bytes.kernel));
-  launch.image.has_initrd = static_cast<bool>(bytes.initrd);
   StartFacts facts;
   facts.instance_id = guest.id;
   facts.gateway = device.network->gateway();
@@ -125,12 +141,8 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   launch.app = name;
   launch.release = record.release;
   launch.tag = write_tag(tag);
-  launch.kernel = Fd(bytes.kernel.release());
-  launch.initrd = Fd(bytes.initrd.release());
-  launch.memory_bytes = of.memory_bytes();
-  launch.cpus = std::max<std::uint32_t>(of.cpus(), 1);
-  launch.cpu_percent = of.cpu_limit_percent();
   launch.ports_down = as != StartAs::serving;
+  fill(launch, of, bytes);
   Status started;
   auto config = guest_config(of, overrides, facts);
   auto egress = egress_rules(of);
@@ -158,6 +170,21 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
                                     {"monitor", guest.monitor},
                                     {"address", launcher::to_string(guest.address)}});
   co_return guest;
+}
+
+void App::log_made(const std::vector<std::string>& volumes) const {
+  for (const std::string& volume : volumes) {
+    proto::log_info("volume.made", {{"app", name}, {"volume", volume}});
+  }
+}
+
+void App::add_periodic(std::set<std::string>& files) const {
+  const auto add = [&files](const Guest& guest) {
+    if (!guest.ended()) files.insert(guest.periodic.begin(), guest.periodic.end());
+  };
+  if (live) add(*live);
+  if (trial) add(*trial);
+  for (const Leaving& one : leaving) add(one.guest);
 }
 
 void App::note(Guest& guest, const std::vector<Instance>& listed) {

@@ -15,6 +15,7 @@
 #include "agent/ports.h"
 #include "agent/state.h"
 #include "agent/trust.h"
+#include "agent/volumes.h"
 #include "ota/blobs.h"
 #include "proto/async.h"
 
@@ -32,6 +33,7 @@ class Device {
   Ports& ports;
   State& state;
   ota::Blobs blobs;
+  Volumes volumes;
   Trust trust;
   LauncherInfo launcher;
   std::unique_ptr<Network> network;        // after the launcher answered

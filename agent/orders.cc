@@ -9,6 +9,7 @@
 #include "agent/supervise.h"
 #include "agent/update.h"
 #include "proto/log.h"
+#include "proto/manifest.h"
 
 namespace agent {
 namespace {
@@ -48,6 +49,19 @@ proto::awaitable<void> remove(App& app) {
   ReportDraft draft = app.draft(fleet::v1::REMOVED, 0);
   draft.ends_wish = true;
   co_await stop_guests(app);
+  // Before the records that say which: cut here, the order is obeyed once more.
+  const std::vector<std::string> unkept = co_await app.unkept_volumes();
+  auto drop = [&app, &unkept] { return app.device.volumes.remove(app.name, unkept); };
+  const Status dropped =
+      co_await proto::run_blocking(app.device.ports.disk_pool, std::move(drop));
+  if (!dropped) {
+    proto::log_error("remove.not_stored", {{"app", app.name}, {"why", dropped.error().what}});
+    co_await proto::sleep_ms(app.device.ports.clock, kStoreRetryMs);
+    co_return;
+  }
+  for (const std::string& volume : unkept) {
+    proto::log_info("volume.removed", {{"app", app.name}, {"volume", volume}});
+  }
   const App::Verb verb = [&app](ota::Transaction& tx) -> Result<ota::AppSlots> {
     TRY_VOID(ota::Slots::remove(tx, app.name));
     return ota::Slots::read(tx.database(), app.name);
@@ -148,6 +162,10 @@ proto::awaitable<void> fall_back(App& app) {
     co_return;
   }
   drop_spare(app);
+  // Two cannot run at once: a volume has one writer, an address one owner.
+  if (app.manifest && proto::widest_handover(*app.manifest) == fleet::v1::STOP_START) {
+    co_await app.stop_live();
+  }
   // Ports stay with the instance that answers until the other one does too.
   std::optional<Guest> old = std::exchange(app.live, std::nullopt);
   const std::uint64_t drain_ms = app.manifest ? app.manifest->update().drain_ms() : 0;

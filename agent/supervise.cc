@@ -19,6 +19,7 @@ using proto::Status;
 constexpr std::int64_t kLookMs = 1000;
 constexpr std::int64_t kLeastLookMs = 10;
 constexpr std::int64_t kStartRetryMs = 1000;
+constexpr std::int64_t kLeavingLookMs = 50;
 
 // The live slot under watch failed: the other good one takes over.
 void revert_live(App& app, const fleet::v1::FlightRecord& flight) {
@@ -125,6 +126,11 @@ proto::awaitable<void> start_live(App& app) {
       app.restart_at_ms = app.device.ports.clock.now_ms() + kStartRetryMs;
       co_return;
     }
+  }
+  if (app.manifest->volumes_size() != 0 && !app.leaving.empty()) {
+    // A volume has one writer: the instance before may still be on its way to the end.
+    app.restart_at_ms = app.device.ports.clock.now_ms() + kLeavingLookMs;
+    co_return;
   }
   const ota::ReleaseRecord record = app.slots.slot(slot).release;
   const fleet::v1::AppManifest manifest = *app.manifest;
@@ -309,6 +315,11 @@ proto::awaitable<Status> adopt(App& app) {
     const char* event = waits ? "spare.adopted" : "guest.adopted";
     proto::log_info(event,
                     {{"app", app.name}, {"release", tag->release}, {"instance", one.id}});
+  }
+  if (app.live) app.live->periodic = periodic_files(*app.manifest);
+  if (app.trial) {
+    const auto of = co_await app.read_manifest(app.slots.slot(app.trial->slot).release);
+    if (of) app.trial->periodic = periodic_files(*of);
   }
   app.tend_leaving();
   co_return Status();

@@ -111,9 +111,9 @@ proto::awaitable<void> run_steps(Update& update) {
     // Beyond this point (P2) the candidate survives a power cut; no slot was touched.
     co_await update.end_keeping();
 
-    // arm: the candidate takes the spare slot on trial.
+    // arm: its volumes are made, with all their room; the candidate takes the spare slot on trial.
     update.begin("arm");
-    done = arm(update);
+    done = co_await arm(update);
     if (!done) co_return co_await give_up(update, done.error());
     // Beyond this point (P3) the attempt ends by confirm or revert, also after a power cut.
   } else {

@@ -197,12 +197,15 @@ proto::awaitable<Status> admit(Update& update) {
 
   // Whether it all fits is known before the first byte.
   CO_TRY(Missing missing, co_await find_missing(app, update.plan.blobs));
+  DiskNeed need{missing.bytes, 0};
+  CO_TRY(need.volume_bytes, app.device.volumes.missing_bytes(
+                                update.manifest, app.manifest ? &*app.manifest : nullptr));
   CO_TRY(std::uint64_t free_bytes, app.device.ports.disk.free_bytes());
-  if (missing.bytes + ota::kDiskReserveBytes > free_bytes) {
+  if (!check_bytes(update.manifest, need, free_bytes)) {
     CO_TRY_VOID(co_await app.device.collect_blobs());
     CO_TRY(free_bytes, app.device.ports.disk.free_bytes());
   }
-  CO_TRY_VOID(check_bytes(update.manifest, missing.bytes, free_bytes));
+  CO_TRY_VOID(check_bytes(update.manifest, need, free_bytes));
   update.missing = std::move(missing.blobs);
   co_return Status();
 }
@@ -290,9 +293,14 @@ proto::awaitable<Status> stage(Update& update) {
   co_return app.move(verb, update.draft(fleet::v1::STAGED));
 }
 
-Status arm(Update& update) {
+proto::awaitable<Status> arm(Update& update) {
   App& app = update.app;
-  TRY_VOID(update.still_wanted());
+  CO_TRY_VOID(update.still_wanted());
+  auto make = [&app, &update] { return app.device.volumes.make(update.manifest); };
+  CO_TRY(const auto made,
+         co_await proto::run_blocking(app.device.ports.disk_pool, std::move(make)));
+  app.log_made(made);
+  CO_TRY_VOID(update.still_wanted());
   ota::Slots::ArmOptions options;
   options.tries =
       static_cast<int>(std::clamp<std::uint32_t>(update.manifest.update().tries(), 1, 10));
@@ -303,7 +311,7 @@ Status arm(Update& update) {
   update.end_step();
   ReportDraft draft = update.draft(fleet::v1::TRIAL);
   draft.detail = update.plan.handover_why;
-  return app.move(verb, draft);
+  co_return app.move(verb, draft);
 }
 
 }  // namespace agent

@@ -63,7 +63,7 @@ proto::Result<DeviceFacts> device_facts(App& app);
 proto::awaitable<proto::Status> admit(Update& update);
 proto::awaitable<proto::Status> fetch_blobs(Update& update);
 proto::awaitable<proto::Status> stage(Update& update);
-proto::Status arm(Update& update);
+proto::awaitable<proto::Status> arm(Update& update);
 proto::awaitable<proto::Status> resume(Update& update);
 proto::awaitable<proto::Status> start_trial(Update& update);
 proto::awaitable<proto::Status> probe_trial(Update& update);

@@ -18,7 +18,7 @@ using proto::Status;
 
 namespace {
 
-constexpr int kStartTries = 5;      // when the launcher is away or hangs, one second apart
+constexpr int kStartTries = 5;      // one second apart: the launcher is away, a volume still held
 constexpr int kConfirmTries = 10;   // when the database cannot write
 
 }  // namespace
@@ -94,8 +94,9 @@ proto::awaitable<Status> start_trial(Update& update) {
       co_return Status();
     }
     const Code code = started.error().code;
-    const bool away = code == Code::launcher || code == Code::timeout;
-    if (!away || tries >= kStartTries) co_return started.error();
+    const bool passes =
+        code == Code::launcher || code == Code::timeout || code == Code::conflict;
+    if (!passes || tries >= kStartTries) co_return started.error();
     co_await proto::sleep_ms(app.device.ports.clock, 1000);
     CO_TRY_VOID(update.still_wanted());
   }

@@ -266,6 +266,33 @@ Status FullDisk::publish(std::string_view partial, const ota::Fd& file,
   return real_.publish(partial, file, final_path);
 }
 
+namespace {
+
+// Snapshots on both sides of one change to a volume.
+template <typename Change>
+auto observed(std::string_view path, const std::function<void()>& look, Change change) {
+  const bool seen = look && path.starts_with("volumes");
+  if (seen) look();
+  auto done = change();
+  if (seen) look();
+  return done;
+}
+
+}  // namespace
+
+Result<ota::Fd> FullDisk::open_sized(std::string_view path, const ota::SizedOptions& options) {
+  if (full) return Error{Code::no_space, "disk full", ""};
+  return observed(path, on_change, [&] { return real_.open_sized(path, options); });
+}
+
+Status FullDisk::remove(std::string_view path) {
+  return observed(path, on_change, [&] { return real_.remove(path); });
+}
+
+Status FullDisk::make_directory(std::string_view path) {
+  return observed(path, on_change, [&] { return real_.make_directory(path); });
+}
+
 Result<std::uint64_t> FullDisk::free_bytes() {
   if (free_as_told) return *free_as_told;
   return real_.free_bytes();

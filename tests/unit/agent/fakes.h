@@ -130,18 +130,19 @@ class FullDisk final : public ota::Disk {
   proto::Result<ota::Fd> open_partial(std::string_view path, std::uint64_t reserve) override;
   proto::Status publish(std::string_view partial, const ota::Fd& file,
                         std::string_view final_path) override;
+  proto::Result<ota::Fd> open_sized(std::string_view path,
+                                    const ota::SizedOptions& options) override;
   proto::Result<ota::Fd> open_file(std::string_view path) override { return real_.open_file(path); }
-  proto::Status remove(std::string_view path) override { return real_.remove(path); }
+  proto::Status remove(std::string_view path) override;
   proto::Result<std::vector<ota::DiskEntry>> list(std::string_view path) override {
     return real_.list(path);
   }
   proto::Result<std::uint64_t> free_bytes() override;
-  proto::Status make_directory(std::string_view path) override {
-    return real_.make_directory(path);
-  }
+  proto::Status make_directory(std::string_view path) override;
 
   std::optional<std::uint64_t> free_as_told;  // what free_bytes() says
   bool full = false;                          // what writing says
+  std::function<void()> on_change;            // before and after each change to a volume
 
  private:
   ota::Disk& real_;

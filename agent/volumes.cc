@@ -1,0 +1,145 @@
+#include "agent/volumes.h"
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "proto/units.h"
+
+namespace agent {
+namespace {
+
+using fleet::v1::AppManifest;
+using proto::Code;
+using proto::Error;
+using proto::Result;
+using proto::Status;
+
+constexpr char kFolder[] = "volumes";
+
+std::string folder_of(std::string_view app) {
+  return std::string(kFolder) + "/" + std::string(app);
+}
+
+std::string file_of(std::string_view app, std::string_view name) {
+  return folder_of(app) + "/" + std::string(name);
+}
+
+monitors::Sync sync_of(const fleet::v1::Volume& volume) {
+  if (volume.sync() == "always") return monitors::Sync::always;
+  return volume.sync() == "never" ? monitors::Sync::never : monitors::Sync::periodic;
+}
+
+// What `of` says of a volume of that name; 0: it has none.
+std::uint64_t declared_bytes(const AppManifest* of, const std::string& name) {
+  if (of == nullptr) return 0;
+  const auto found = std::find_if(of->volumes().begin(), of->volumes().end(),
+                                  [&name](const auto& one) { return one.name() == name; });
+  return found == of->volumes().end() ? 0 : found->size_bytes();
+}
+
+// Of the open file, so that it goes with the guest that holds the descriptor.
+Status lock(const ota::Fd& file, const std::string& what) {
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return ota::errno_error("locking " + what, errno);
+    return Error{Code::conflict, what + " is in use by another instance, which has not ended yet",
+                 ""};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> periodic_files(const AppManifest& of) {
+  std::vector<std::string> out;
+  for (const fleet::v1::Volume& volume : of.volumes()) {
+    if (sync_of(volume) != monitors::Sync::periodic) continue;
+    out.push_back(file_of(of.name(), volume.name()));
+  }
+  return out;
+}
+
+Result<std::uint64_t> Volumes::size_of(const std::string& file) {
+  auto opened = disk_.open_file(file);
+  if (opened) return ota::size_of(*opened);
+  if (opened.error().code == Code::not_found) return std::uint64_t{0};
+  return opened.error();
+}
+
+Result<std::uint64_t> Volumes::missing_bytes(const AppManifest& of, const AppManifest* live) {
+  std::uint64_t missing = 0;
+  for (const fleet::v1::Volume& volume : of.volumes()) {
+    TRY(const std::uint64_t there, size_of(file_of(of.name(), volume.name())));
+    missing += volume.size_bytes() > there ? volume.size_bytes() - there : 0;
+    const std::uint64_t lived = declared_bytes(live, volume.name());
+    const std::uint64_t used = lived == 0 ? there : std::min(there, lived);
+    if (volume.size_bytes() >= used) continue;
+    return Error{Code::conflict,
+                 "volume " + volume.name() + " has " + proto::format_size_bytes(used) +
+                     " on this device, the release says " +
+                     proto::format_size_bytes(volume.size_bytes()) +
+                     ": what lies behind would be lost; write size: " +
+                     proto::format_size_short(used) + ", or another name",
+                 of.name()};
+  }
+  return missing;
+}
+
+Result<std::vector<std::string>> Volumes::make(const AppManifest& of) {
+  std::vector<std::string> made;
+  if (of.volumes().empty()) return made;
+  TRY_VOID(disk_.make_directory(kFolder));
+  TRY_VOID(disk_.make_directory(folder_of(of.name())));
+  for (const fleet::v1::Volume& volume : of.volumes()) {
+    const std::string file = file_of(of.name(), volume.name());
+    TRY(const std::uint64_t there, size_of(file));
+    const auto opened = disk_.open_sized(file, {volume.size_bytes(), false});
+    if (!opened) {
+      TRY_VOID(remove(of.name(), made));
+      return opened.error().with("volume " + volume.name());
+    }
+    if (there == 0) made.push_back(volume.name());
+  }
+  return made;
+}
+
+Result<OpenVolumes> Volumes::open(const AppManifest& of, bool by_descriptor) {
+  OpenVolumes out;
+  TRY(out.made, make(of));
+  for (const fleet::v1::Volume& volume : of.volumes()) {
+    const monitors::Sync sync = sync_of(volume);
+    const bool through = by_descriptor && sync == monitors::Sync::always;
+    TRY(ota::Fd file,
+        disk_.open_sized(file_of(of.name(), volume.name()), {volume.size_bytes(), through}));
+    TRY_VOID(lock(file, "volume " + volume.name() + " of " + of.name()));
+    out.volumes.push_back({volume.name(), Fd(file.release()), sync});
+  }
+  return out;
+}
+
+Status Volumes::sync(const std::set<std::string>& files) {
+  Status done;
+  for (const std::string& path : files) {
+    const auto file = disk_.open_file(path);
+    if (!file && file.error().code == Code::not_found) continue;
+    if (!file) {
+      done = file.error();
+    } else if (::fdatasync(file->get()) != 0) {
+      done = ota::errno_error("syncing " + path, errno);
+    }
+  }
+  return done;
+}
+
+Status Volumes::remove(std::string_view app, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const Status removed = disk_.remove(file_of(app, name));
+    if (!removed && removed.error().code != Code::not_found) return removed;
+  }
+  return {};
+}
+
+}  // namespace agent
