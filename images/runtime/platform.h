@@ -36,6 +36,22 @@ bool net_send(std::span<const std::uint8_t> frame);
 /// the buffer is dropped.
 std::size_t net_receive(std::span<std::uint8_t> buffer);
 
+/// A block device that the image declares: a volume of the manifest. The host checks all bounds.
+struct Volume {
+  std::uint32_t handle = 0;          // 0: there is none of that name
+  std::uint32_t block_bytes = 0;     // what is read or written at once
+  std::uint64_t capacity_bytes = 0;  // a multiple of it
+};
+
+/// The volume of that name. Platform virtio has none.
+Volume find_volume(std::string_view name);
+
+/// Read or write one block, at an offset that is a multiple of its size; `block` is as long. When
+/// write returns, the host has it: how soon the disk does is the manifest's `sync`. False: the host
+/// could not.
+bool volume_read(const Volume& volume, std::uint64_t offset, std::span<std::uint8_t> block);
+bool volume_write(const Volume& volume, std::uint64_t offset, std::span<const std::uint8_t> block);
+
 /// Sleep until a frame waits or monotonic_ms() reaches the deadline; may return early.
 void wait_for_work(std::uint64_t deadline_ms);
 

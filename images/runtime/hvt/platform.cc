@@ -53,6 +53,13 @@ bool solo5::read_block(const abi::ManifestEntry&, std::uint32_t handle, std::uin
   return call.result == abi::kSolo5Ok;
 }
 
+bool solo5::write_block(const abi::ManifestEntry&, std::uint32_t handle, std::uint64_t offset,
+                        std::span<const std::uint8_t> block) {
+  abi::BlockCall call{handle, offset, address_of(block.data()), block.size(), 0, 0};
+  hvt::hypercall(Hypercall::block_write, call);
+  return call.result == abi::kSolo5Ok;
+}
+
 }  // namespace images::runtime
 
 namespace images::runtime::platform {

@@ -68,6 +68,22 @@ std::span<const std::uint8_t> config_volume() { return solo5::volume; }
 
 std::span<std::uint8_t> free_memory() { return solo5::memory; }
 
+Volume find_volume(std::string_view name) {
+  const std::uint32_t handle = solo5::find(name, abi::kDeviceBlock);
+  if (handle == 0) return {};
+  const abi::BlockProperties& block = solo5::manifest->entries[handle].block;
+  return {handle, block.block_bytes, block.capacity_bytes};
+}
+
+bool volume_read(const Volume& volume, std::uint64_t offset, std::span<std::uint8_t> block) {
+  return solo5::read_block(solo5::manifest->entries[volume.handle], volume.handle, offset, block);
+}
+
+bool volume_write(const Volume& volume, std::uint64_t offset,
+                  std::span<const std::uint8_t> block) {
+  return solo5::write_block(solo5::manifest->entries[volume.handle], volume.handle, offset, block);
+}
+
 bool net_open(std::span<const std::uint8_t, 6> mac) {
   for (std::uint32_t i = 1; i < solo5::manifest->entry_count; ++i) {
     const abi::ManifestEntry& entry = solo5::manifest->entries[i];

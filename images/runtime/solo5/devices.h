@@ -25,5 +25,7 @@ int net_descriptor();
 /// By each target: one block, at a multiple of its size. False: the host could not.
 bool read_block(const abi::ManifestEntry& device, std::uint32_t handle, std::uint64_t offset,
                 std::span<std::uint8_t> block);
+bool write_block(const abi::ManifestEntry& device, std::uint32_t handle, std::uint64_t offset,
+                 std::span<const std::uint8_t> block);
 
 }  // namespace images::runtime::solo5

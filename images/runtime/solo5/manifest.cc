@@ -1,4 +1,7 @@
-// The devices of our appliances: one network interface, and the config volume as a block device.
+// The devices of our appliances: one network interface, the config volume as a block device, and
+// the volume that the build names (fleet_guest's VOLUME), if it names one.
+#include <iterator>
+
 #include "images/runtime/solo5/devices.h"
 #include "images/runtime/solo5/notes.h"
 
@@ -6,8 +9,13 @@ namespace solo5 = images::runtime::solo5;
 
 namespace {
 constexpr solo5::Wanted kWanted[] = {{solo5::kServiceDevice, images::abi::kDeviceNet},
-                                     {solo5::kConfigDevice, images::abi::kDeviceBlock}};
+                                     {solo5::kConfigDevice, images::abi::kDeviceBlock},
+#ifdef FLEET_GUEST_VOLUME
+                                     {FLEET_GUEST_VOLUME, images::abi::kDeviceBlock},
+#endif
+};
 }
 
 SOLO5_NOTE(".note.unifleet") solo5::UnifleetNote note_unifleet{};
-SOLO5_NOTE(".note.solo5.manifest") solo5::ManifestNote<2> note_manifest{kWanted};
+SOLO5_NOTE(".note.solo5.manifest") solo5::ManifestNote<std::size(kWanted)> note_manifest{
+    kWanted};

@@ -36,6 +36,13 @@ bool solo5::read_block(const abi::ManifestEntry& device, std::uint32_t, std::uin
                      static_cast<long>(offset), 0, 0) == size_of(block);
 }
 
+bool solo5::write_block(const abi::ManifestEntry& device, std::uint32_t, std::uint64_t offset,
+                        std::span<const std::uint8_t> block) {
+  return kernel_call(__NR_pwrite64, static_cast<long>(device.descriptor),
+                     reinterpret_cast<long>(block.data()), size_of(block),
+                     static_cast<long>(offset), 0, 0) == size_of(block);
+}
+
 }  // namespace images::runtime
 
 namespace images::runtime::platform {

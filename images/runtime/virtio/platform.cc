@@ -96,6 +96,12 @@ bool net_open(std::span<const std::uint8_t, 6> mac) {
   return true;
 }
 
+Volume find_volume(std::string_view) { return {}; }
+
+bool volume_read(const Volume&, std::uint64_t, std::span<std::uint8_t>) { return false; }
+
+bool volume_write(const Volume&, std::uint64_t, std::span<const std::uint8_t>) { return false; }
+
 bool net_send(std::span<const std::uint8_t> frame) { return virtio::send_frame(frame); }
 
 std::size_t net_receive(std::span<std::uint8_t> buffer) { return virtio::receive_frame(buffer); }

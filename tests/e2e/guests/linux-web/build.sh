@@ -29,7 +29,7 @@ unpack_cloud_kernel "$work"
 root=$work/root
 mkdir -p "$root"/{bin,www,dev}
 copy_modules "$work" "$root" virtio_ring virtio virtio_mmio virtio_pci_modern_dev \
-  virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net
+  virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk
 install -m 755 "$here/init" "$root/init"
 install -m 755 /bin/busybox "$root/bin/busybox"
 install -m 644 "$here/index.html" "$root/www/index.html"
