@@ -14,10 +14,12 @@
 #include <utility>
 
 #include "agent/monitors/probe.h"
+#include "agent/monitors/probe_record.h"
 #include "agent/monitors/qemu.h"
 #include "agent/monitors/tender.h"
 #include "boards/board.h"
 #include "images/inspect.h"
+#include "proto/log.h"
 
 namespace agent {
 namespace {
@@ -79,7 +81,8 @@ class RealMachine final : public Machine {
 
   bool clock_synchronised() override {
     timex state{};
-    return adjtimex(&state) != TIME_ERROR;
+    const int seen = adjtimex(&state);
+    return seen >= 0 && seen != TIME_ERROR;
   }
 
   Result<std::uint64_t> memory_free_bytes() override {
@@ -112,6 +115,8 @@ class RealMachine final : public Machine {
   Result<std::vector<MonitorChoice>> probe_monitors() override;
 
  private:
+  Result<std::vector<monitors::ProbeResult>> probed();
+
   MachineOptions options_;
   std::string boot_id_;
   boards::Board board_;
@@ -181,12 +186,27 @@ MonitorChoice choice_of(const monitors::ProbeResult& probed) {
   return choice;
 }
 
-Result<std::vector<MonitorChoice>> RealMachine::probe_monitors() {
+Result<std::vector<monitors::ProbeResult>> RealMachine::probed() {
   // A connection of its own: the probe runs beside the loop.
   SocketLauncher launcher(options_.launcher_socket);
-  TRY(const auto probed, monitors::probe_monitors(launcher));
+  TRY(const LauncherInfo info, launcher.info());
+  const monitors::ProbeTime time{boot_id_, info.boot_ms, FLEET_VERSION};
+  if (options_.disk != nullptr) {
+    auto kept = monitors::read_probe_record(*options_.disk, time);
+    if (kept) return std::move(*kept);
+  }
+  TRY(auto results, monitors::probe_monitors(launcher));
+  if (options_.disk != nullptr) {
+    const Status done = monitors::write_probe_record(*options_.disk, time, results);
+    if (!done) proto::log_warning("monitors.not_kept", {{"why", done.error().what}});
+  }
+  return results;
+}
+
+Result<std::vector<MonitorChoice>> RealMachine::probe_monitors() {
+  TRY(const auto seen, probed());
   std::vector<MonitorChoice> out;
-  for (const monitors::ProbeResult& one : probed) {
+  for (const monitors::ProbeResult& one : seen) {
     MonitorChoice choice = choice_of(one);
     const auto& allowed = board_.monitors;
     if (std::find(allowed.begin(), allowed.end(), choice.kind) == allowed.end()) continue;

@@ -13,6 +13,7 @@ namespace agent {
 struct MachineOptions {
   std::string board_file;       // "" = ARCH-generic
   std::string launcher_socket;  // for the probe, on a connection of its own
+  ota::Disk* disk = nullptr;    // where what the probe saw is kept; outlives the machine
 };
 
 /// errors bad_argument (a board file that cannot be read), by name

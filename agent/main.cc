@@ -85,7 +85,7 @@ int enroll(const Options& options) {
   if (!bootstrap) return fail(bootstrap.error().with(options.bootstrap));
   auto disk = open_disk(options.state_dir, true);
   if (!disk) return fail(disk.error());
-  auto machine = agent::make_machine({options.board, options.launcher});
+  auto machine = agent::make_machine({options.board, options.launcher, nullptr});
   if (!machine) return fail(machine.error());
   boost::asio::io_context loop(1);
   proto::RealClock clock(loop);
@@ -135,7 +135,7 @@ int run(const Options& options) {
   if (!credentials) return fail(credentials.error());
   auto state = agent::State::open(options.state_dir + "/agent.db");
   if (!state) return fail(state.error());
-  auto machine = agent::make_machine({options.board, options.launcher});
+  auto machine = agent::make_machine({options.board, options.launcher, disk->get()});
   if (!machine) return fail(machine.error());
 
   boost::asio::io_context loop(1);

@@ -196,9 +196,10 @@ std::string describe(const fleet::v1::Device& device, bool running) {
     out += "memory    " + proto::format_size_bytes(inventory.memory_free_bytes()) + " free of " +
            proto::format_size_bytes(inventory.memory_total_bytes()) + "\n";
     out += "disk      " + proto::format_size_bytes(inventory.disk_free_bytes()) + " free\n";
+    int place = 0;  // an image runs on the first that takes it
     for (const fleet::v1::MonitorEvidence& one : inventory.monitors()) {
-      out += "monitor   " + one.name() + "  " + (one.usable() ? "usable" : "not usable") + "  " +
-             one.evidence() + "\n";
+      out += "monitor   " + (one.usable() ? std::to_string(++place) + "." : std::string("no")) +
+             " " + one.name() + ": " + one.evidence() + "\n";
     }
   }
   out += flights_line(device);

@@ -11,7 +11,9 @@ libraries=(
 )
 missing=()
 have() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
-have g++-aarch64-linux-gnu || missing+=(g++-aarch64-linux-gnu)
+for tool in g++-aarch64-linux-gnu qemu-system-arm; do
+  have "$tool" || missing+=("$tool")
+done
 for library in "${libraries[@]}"; do
   have "$library:arm64" || missing+=("$library:arm64" "$library")
 done

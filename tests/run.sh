@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what is shipped and the unit tests with sanitizers, and passes the tests: house style, units,
 # and the whole with real programs, TLS, namespaces and guests. `--all` adds the long run: the cross
-# build for ARM64, the thread sanitizer, every fuzz target for a minute. Needs root.
+# build for ARM64 and its run, the thread sanitizer, every fuzz target for a minute. Needs root.
 #   tests/run.sh [--all] [--only tidy|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -58,7 +58,10 @@ if wanted unit; then
   part unit suite dev -LE e2e -E '^Tidy' --parallel "$jobs"
 fi
 long() { [[ $only == "$1" ]] || { ((all)) && [[ -z $only ]]; }; }
-if long arm64; then part arm64 deploy/cross-arm64.sh "$jobs"; fi
+if long arm64; then
+  part arm64 deploy/cross-arm64.sh "$jobs"
+  part arm64-lab tests/e2e/lab/arm64.sh
+fi
 if long tsan; then
   # Only what runs on several threads.
   part tsan-build build tsan --target unit_proto unit_ota unit_agent unit_controller unit_launcher

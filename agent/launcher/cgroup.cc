@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
-#include "agent/launcher/system.h"
 #include "proto/limits.h"
 
 namespace launcher {
@@ -51,6 +52,8 @@ void Cgroups::open(const std::string& mount_point) {
   const bool divided = make_folder(leaf) && write_small_file(leaf + "/cgroup.procs", "0") &&
                        write_small_file(own + "/cgroup.subtree_control", "+memory +cpu +pids");
   if (!divided) {
+    static_cast<void>(write_small_file(own + "/cgroup.procs", "0"));
+    ::rmdir(leaf.c_str());
     reason_ = own + " is not delegated (Delegate=yes in the unit)";
     return;
   }
@@ -65,7 +68,8 @@ proto::Result<std::string> Cgroups::make(std::uint32_t slot, const Limits& limit
       limits.cpu_percent == 0 ? "max"
                               : std::to_string(limits.cpu_percent * (kCpuPeriodUs / 100)) + " " +
                                     std::to_string(kCpuPeriodUs);
-  const bool made = make_folder(path) && write_small_file(path + "/memory.max", memory) &&
+  ::rmdir(path.c_str());  // one that is left counts what another guest did
+  const bool made = ::mkdir(path.c_str(), 0755) == 0 && write_small_file(path + "/memory.max", memory) &&
                     write_small_file(path + "/cpu.max", cpu) &&
                     write_small_file(path + "/pids.max", std::to_string(kMaxTasks));
   if (!made) {
@@ -77,6 +81,18 @@ proto::Result<std::string> Cgroups::make(std::uint32_t slot, const Limits& limit
   static_cast<void>(write_small_file(path + "/memory.swap.max", "0"));
   static_cast<void>(write_small_file(path + "/memory.oom.group", "1"));
   return path;
+}
+
+std::optional<ProcessUse> Cgroups::use(std::uint32_t slot) const {
+  if (!available()) return std::nullopt;
+  const auto cpu = read_small_file(folder(slot) + "/cpu.stat");
+  const auto memory = read_small_file(folder(slot) + "/memory.current");
+  constexpr std::string_view kUsage = "usage_usec ";
+  if (!cpu || !memory || cpu->rfind(kUsage, 0) != 0) return std::nullopt;
+  ProcessUse use;
+  use.cpu_ms = std::strtoull(cpu->c_str() + kUsage.size(), nullptr, 10) / 1000;
+  use.rss_bytes = std::strtoull(memory->c_str(), nullptr, 10);
+  return use;
 }
 
 bool Cgroups::out_of_memory(std::uint32_t slot) const {

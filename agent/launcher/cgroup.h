@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "agent/launcher/system.h"
 #include "proto/result.h"
 
 namespace launcher {
@@ -22,6 +24,8 @@ class Cgroups {
   };
   /// The folder of a new group for a slot. Errors: start_failed; nothing is left.
   proto::Result<std::string> make(std::uint32_t slot, const Limits& limits);
+  /// What the group has used, processes that are gone included; nothing without groups.
+  std::optional<ProcessUse> use(std::uint32_t slot) const;
   /// True if the kernel killed something in the group for memory.
   bool out_of_memory(std::uint32_t slot) const;
   void remove(std::uint32_t slot);

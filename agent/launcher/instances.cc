@@ -289,7 +289,8 @@ void Instances::fill(std::uint32_t first_slot, ListReply& reply) const {
     record.exited_ms = entry->exited_ms;
     record.cpu_ms = entry->cpu_ms;
     if (entry->pid != 0) {
-      const auto use = process_use(entry->pid);
+      const auto counted = parts_.cgroups.use(entry->slot);
+      const auto use = counted ? counted : process_use(entry->pid);
       record.cpu_ms = use ? use->cpu_ms : 0;
       record.rss_bytes = use ? use->rss_bytes : 0;
     }
@@ -306,7 +307,9 @@ void Instances::ended(Entry& entry, int status, const rusage& use) {
   entry.pid = 0;
   entry.wait_status = status;
   entry.exited_ms = now_ms();
-  entry.cpu_ms = milliseconds(use.ru_utime) + milliseconds(use.ru_stime);
+  const auto counted = parts_.cgroups.use(entry.slot);
+  entry.cpu_ms = counted ? counted->cpu_ms
+                         : milliseconds(use.ru_utime) + milliseconds(use.ru_stime);
   entry.kill_at_ms = 0;
   const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   // A SIGKILL that we did not send is the kernel's, out of memory.

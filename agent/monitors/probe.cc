@@ -29,6 +29,9 @@ constexpr std::string_view kHvt = "hvt";
 /// A KVM that costs this much more than emulation does not run instructions, it interprets them:
 /// a million at 1 µs each are 1000 ms (BOARDS, "A true KVM anywhere").
 constexpr std::uint32_t kSlackMs = 300;
+/// And this many times as much: a machine's start alone is four times a process's on a slow CPU,
+/// interpreting is fifty times and more.
+constexpr std::uint32_t kTimesSlower = 5;
 
 std::string random_id() {
   unsigned char bytes[proto::kIdLength];
@@ -161,7 +164,10 @@ Result<ProbeResult> run_probe(Launcher& launcher, const Way& way, const ProbeOpt
 
 /// A KVM that is slower than what needs none.
 void compare(ProbeResult& kvm, const ProbeResult& without) {
-  if (!kvm.usable || !without.usable || kvm.elapsed_ms <= without.elapsed_ms + kSlackMs) return;
+  if (!kvm.usable || !without.usable || kvm.elapsed_ms <= without.elapsed_ms + kSlackMs ||
+      kvm.elapsed_ms <= without.elapsed_ms * kTimesSlower) {
+    return;
+  }
   kvm.usable = false;
   kvm.evidence = "ran, but took " + std::to_string(kvm.elapsed_ms) + " ms where " +
                  without.monitor + " without KVM takes " + std::to_string(without.elapsed_ms) +

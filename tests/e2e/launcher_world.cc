@@ -113,7 +113,7 @@ agent::Fd client_socket(std::uint16_t source_port) {
   return result;
 }
 
-LauncherProcess::LauncherProcess(const LauncherOptions& options) {
+LauncherProcess::LauncherProcess(const LauncherOptions& options) : cgroup_(options.cgroup) {
   char name[] = "/tmp/fleet-launcher-test.XXXXXX";
   FLEET_ASSERT(::mkdtemp(name) != nullptr);
   folder_ = name;
@@ -138,6 +138,7 @@ bool LauncherProcess::start() {
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::dup2(log_file.get(), 2);
+    if (!cgroup_.empty()) std::ofstream(cgroup_ + "/cgroup.procs") << 0;
     const std::string program = build_folder() + "/bin/fleet-launcher";
     ::execl(program.c_str(), program.c_str(), "--conf", (folder_ + "/launcher.conf").c_str(),
             nullptr);

@@ -28,6 +28,7 @@ inline constexpr char kDeviceAddress[] = "10.9.0.1";
 struct LauncherOptions {
   std::string extra_conf;              // further lines
   std::uint32_t agent_uid = 0;
+  std::string cgroup = {};             // a group of cgroup v2 of its own, as Delegate=yes gives it
 };
 
 class LauncherProcess {
@@ -48,6 +49,7 @@ class LauncherProcess {
 
  private:
   std::string folder_;
+  std::string cgroup_;
   pid_t pid_ = 0;
 };
 

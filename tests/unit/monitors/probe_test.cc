@@ -114,6 +114,18 @@ TEST(Probe, ATrueKvmComesFirst) {
   EXPECT_TRUE(launcher.instances.empty());
 }
 
+// As seen in an emulated machine, where everything takes long.
+TEST(Probe, ASlowMachinesTrueKvmIsNotTakenForOneThatInterprets) {
+  FakeLauncher launcher;
+  launcher.tenders_present = true;
+  launcher.spt.lived_ms = 121;
+  launcher.hvt.lived_ms = 446;
+  const auto results = probe_monitors(launcher, kQuick);
+  ASSERT_TRUE(results.has_value());
+  EXPECT_EQ(results->front().monitor, "hvt");
+  EXPECT_TRUE(results->front().usable) << results->front().evidence;
+}
+
 TEST(Probe, ABadKvmIsRejectedWithItsEvidence) {
   struct Case {
     End end;

@@ -65,6 +65,16 @@ bool touch(std::string_view where, std::uint64_t memory_bytes) {
   return where == "far" || where == "data" || where == "heap" || where == "stack";
 }
 
+/// Writes to every page between the image and the stack.
+void fill(std::uint64_t memory_bytes) {
+  constexpr std::uint64_t kPage = 4096;
+  constexpr std::uint64_t kStack = 16 * kPage;
+  for (std::uint64_t at = (address_of(image_end) | (kPage - 1)) + 1; at < memory_bytes - kStack;
+       at += kPage) {
+    write_to(at);
+  }
+}
+
 /// Every device: its name, and for a disk its first sector there and back.
 void show_devices(const Boot& boot) {
   for (std::uint32_t i = 1; i < boot.manifest->entry_count; ++i) {
@@ -122,6 +132,10 @@ void act(const Boot& boot) {
   } else if (word == "exit") {
     leave(static_cast<int>(number(rest)));
   } else if (word == "sleep") {
+    sleep_for_ever();
+  } else if (word == "fill") {
+    fill(boot.memory_bytes);
+    say("filled\n");
     sleep_for_ever();
   } else if (word == "ready") {
     say("ready\n");

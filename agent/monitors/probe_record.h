@@ -1,0 +1,31 @@
+// What the probe saw, kept from one start of the agent to the next, so that only the first of a boot
+// pays for it. It is never taken for another boot, another start of the launcher or another agent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/monitors/probe.h"
+#include "ota/disk.h"
+
+namespace monitors {
+
+/// While these are the same, so is what the probe would see.
+struct ProbeTime {
+  std::string boot_id;
+  std::uint64_t launcher_start_ms = 0;   // LauncherInfo::boot_ms: its conf may be another after it
+  std::string agent_version;
+  bool operator==(const ProbeTime&) const = default;
+};
+
+inline constexpr char kProbeRecord[] = "monitors.json";
+
+/// Nothing where there is no record of this time, or what is there is no record.
+std::optional<std::vector<ProbeResult>> read_probe_record(ota::Disk& disk, const ProbeTime& time);
+/// errors no_space | io
+proto::Status write_probe_record(ota::Disk& disk, const ProbeTime& time,
+                                 const std::vector<ProbeResult>& results);
+
+}  // namespace monitors

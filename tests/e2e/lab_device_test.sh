@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# A whole fleet of one device under systemd with the services as they are shipped, on a true KVM and
+# cgroup v2: an emulated machine (lab/machine.sh) with controller, launcher, agent and operator.
+set -euo pipefail
+. "$(dirname "$0")/lab/machine.sh"
+
+machine=$work/root
+mkdir -p "$machine"/{etc/fleet,etc/systemd/system,home,var/lib,var/tmp,usr/bin,lib/systemd/system}
+mkdir -p "$machine/job/dns/zones"
+lab_add "$machine" install jq pgrep setpriv dmesg systemctl "$build"/bin/fleet{ctl,-controller,-agent,-fetch,-launcher}
+cp "$build"/bin/fleet-{spt,hvt} "$machine/bin/"
+mv "$machine"/bin/fleet* "$machine/usr/bin/"
+cp "$build/tests/e2e/liblab_quick_passphrase.so" "$machine/job/quick_passphrase.so"
+
+# As a host has it after an installation: users, programs, services, the launcher's bounds.
+cat >"$machine/etc/passwd" <<'USERS'
+root:x:0:0:root:/root:/bin/sh
+fleet:x:990:990::/nonexistent:/bin/false
+fleet-controller:x:991:991::/nonexistent:/bin/false
+nobody:x:65534:65534::/nonexistent:/bin/false
+USERS
+sed -n 's/^\([^:]*\):x:\([0-9]*\):.*/\1:x:\2:/p' "$machine/etc/passwd" >"$machine/etc/group"
+cp "$root"/deploy/systemd/*.service "$machine/lib/systemd/system/"
+cp "$root/deploy/systemd/launcher.conf" "$machine/etc/fleet/"
+echo '127.0.0.1 localhost fleet.example.net' >"$machine/etc/hosts"
+
+# systemd itself, and the little of a system around it.
+lab_add "$machine" /lib/systemd/systemd
+mv "$machine/bin/systemd" "$machine/lib/systemd/systemd"
+for unit in basic sysinit multi-user shutdown network network-online; do
+  cp "/lib/systemd/system/$unit.target" "$machine/lib/systemd/system/"
+done
+cat >"$machine/etc/systemd/system.conf" <<'CONF'
+[Manager]
+DefaultStandardOutput=kmsg
+DefaultTimeoutStartSec=120
+CONF
+cat >"$machine/etc/systemd/system/lab.service" <<'UNIT'
+[Service]
+Type=exec
+PassEnvironment=LAB_SECONDS
+ExecStart=/init job
+StandardOutput=tty
+TTYPath=/dev/ttyS0
+UNIT
+printf '[Unit]\nRequires=basic.target lab.service\nAfter=basic.target\n' \
+  >"$machine/etc/systemd/system/default.target"
+
+cp "$build"/images/dns/{manifest.yml,dns.x86_64.*} "$machine/job/dns/"
+cp "$build"/images/dns/zones/example.test.zone "$machine/job/dns/zones/"
+cp "$build/images/dns-crash/dns.x86_64.hvt" "$machine/job/crash.hvt"
+# An emulated CPU is slow: patience where a device has little.
+sed -i 's/timeout: 500ms/timeout: 5s/; s/deadline: 10s/deadline: 60s/' "$machine/job/dns/manifest.yml"
+cp "$lab_here/device.sh" "$machine/job/run"
+lab_run "$machine" 400
