@@ -69,7 +69,8 @@ proto::Result<std::string> Cgroups::make(std::uint32_t slot, const Limits& limit
                               : std::to_string(limits.cpu_percent * (kCpuPeriodUs / 100)) + " " +
                                     std::to_string(kCpuPeriodUs);
   ::rmdir(path.c_str());  // one that is left counts what another guest did
-  const bool made = ::mkdir(path.c_str(), 0755) == 0 && write_small_file(path + "/memory.max", memory) &&
+  const bool made = ::mkdir(path.c_str(), 0755) == 0 &&
+                    write_small_file(path + "/memory.max", memory) &&
                     write_small_file(path + "/cpu.max", cpu) &&
                     write_small_file(path + "/pids.max", std::to_string(kMaxTasks));
   if (!made) {

@@ -29,9 +29,9 @@ constexpr std::string_view kHvt = "hvt";
 /// A KVM that costs this much more than emulation does not run instructions, it interprets them:
 /// a million at 1 µs each are 1000 ms (BOARDS, "A true KVM anywhere").
 constexpr std::uint32_t kSlackMs = 300;
-/// And this many times as much: a machine's start alone is four times a process's on a slow CPU,
-/// interpreting is fifty times and more.
-constexpr std::uint32_t kTimesSlower = 5;
+/// And this many times as much: on a slow CPU a machine's start alone is four times a process's;
+/// interpreting is ten times QEMU's and fifty times a process's.
+constexpr std::uint32_t kTimesSlower = 8;
 
 std::string random_id() {
   unsigned char bytes[proto::kIdLength];

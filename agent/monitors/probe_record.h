@@ -1,5 +1,5 @@
-// What the probe saw, kept from one start of the agent to the next, so that only the first of a boot
-// pays for it. It is never taken for another boot, another start of the launcher or another agent.
+// What the probe saw, kept from one start of the agent to the next, so that only the first of a
+// boot pays for it. Never taken for another boot, another start of the launcher or another agent.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What Landlock takes from a tender, by its effect: the kernel shows no other sign of it. Runs where
-// the kernel has it on; lab_launcher_test.sh boots such a machine.
+// What Landlock takes from a tender, by its effect: the kernel shows no other sign of it. Runs
+// where the kernel has it on; lab_launcher_test.sh boots such a machine.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>

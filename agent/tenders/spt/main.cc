@@ -29,8 +29,8 @@ struct FilterProgram {
 static_assert(sizeof(FilterProgram) == 16);
 
 bool check_host(const Image& image, const StartInfo& start, Failure& failure) {
-  // READ_IMPLIES_EXEC would make the guest's data code. Set, not asked: a service manager that locks
-  // it (LockPersonality) allows the plain one and nothing else.
+  // READ_IMPLIES_EXEC would make the guest's data code. Set, not asked: a service manager that
+  // locks it (LockPersonality) allows the plain one and nothing else.
   if (const long set = sys::call(__NR_personality, PER_LINUX); set < 0) {
     return failure.because(Code::conflict, "plain personality: ", sys::error_text(set));
   }

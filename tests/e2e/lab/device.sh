@@ -103,18 +103,19 @@ wait_for "an answer after the revert" answer new 192.0.2.81
 ok "a release that crashes takes itself back"
 
 # The services' own accidents.
+old=$(pgrep -n -x fleet-hvt)  # the newest: the one before it may still drain
 systemctl restart fleet-agent || die "the agent does not start again"
 wait_for "edge-1 online again" online
-[[ $(pgrep -x fleet-hvt) == "$(pgrep -x fleet-hvt | head -n 1)" ]] && is_live 2 >/dev/null ||
-  die "the agent's restart touched its guest"
+wait_for "dns 2 after the agent's restart" is_live 2
+[[ $(pgrep -n -x fleet-hvt) == "$old" ]] ||
+  die "the agent's restart touched its guest: $old, then $(pgrep -n -x fleet-hvt)"
 ok "the agent's restart leaves the guest alone"
-old=$(pgrep -x fleet-hvt)
 systemctl kill -s KILL fleet-launcher || die "the launcher cannot be killed"
 gone() { [[ ! -e /proc/$old ]]; }
 wait_for "the guest's end with its launcher" gone
 wait_for "dns 2 after the launcher's death" is_live 2
 wait_for "an answer after the launcher's death" answer new 192.0.2.81
-group=/sys/fs/cgroup$(cut -d: -f3 "/proc/$(pgrep -x fleet-hvt)/cgroup")
+group=/sys/fs/cgroup$(cut -d: -f3 "/proc/$(pgrep -n -x fleet-hvt)/cgroup")
 [[ -e $group/memory.max ]] || die "no limits after the launcher's death"
 ok "a killed launcher comes back, with its limits, and so does the guest"
 echo "$passed passed, 0 failed"

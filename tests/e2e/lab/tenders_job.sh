@@ -5,15 +5,12 @@
 # tenders_test.sh on the targets TESTED, the DNS image on TARGETS.
 tenders_job() {
   local from=$1 tested=$2 targets=$3 job=$work/root/job
-  mkdir -p "$job/build/bin" "$job/build/images/dns"
+  mkdir -p "$job/build/bin" "$job/build/images"/{dns,debug}
   cp "$from"/bin/fleet-{spt,hvt} "$job/build/bin/"
   cp -r "$from/images/tender" "$job/build/images/"
-  local debug=$from/images/debug/tender.guest0.x86_64.hvt.debug
-  if [[ -e $debug ]]; then
-    mkdir "$job/build/images/debug"
-    cp "$debug" "$job/build/images/debug/"
-    cp "$from/images/dns-crash/dns.x86_64.hvt" "$job/crash.hvt"
-  fi
+  cp "$from"/images/debug/tender.guest0.*.debug "$job/build/images/debug/"
+  local crash=$from/images/dns-crash/dns.x86_64.hvt
+  [[ ! -e $crash ]] || cp "$crash" "$job/crash.hvt"
   cp "$from"/images/dns/dns.*.{spt,hvt} "$job/build/images/dns/"
   cp "$root"/tests/e2e/tender*.sh "$job/"
   { echo "LAB_TESTED='$tested' LAB_TARGETS='$targets'"; cat "$lab_here/tenders.sh"; } >"$job/run"

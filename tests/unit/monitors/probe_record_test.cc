@@ -53,7 +53,8 @@ TEST_F(ProbeRecord, WhatIsNoRecordIsNone) {
   const std::string time = R"({"time":{"boot":"2f0c","launcher":4200,"agent":"0.1.0"},)";
   for (const std::string& text :
        {std::string("{"), time + R"("monitors":[{}]})", time + R"("monitors":5})",
-        time + R"("monitors":[{"monitor":"hvt","kvm":1,"usable":true,"elapsed_ms":1,"evidence":""}]})",
+        time + R"("monitors":[{"monitor":"hvt","kvm":1,"usable":true,)"
+               R"("elapsed_ms":1,"evidence":""}]})",
         std::string(100'000, ' ')}) {
     std::ofstream(folder_ + "/" + kProbeRecord) << text;
     EXPECT_FALSE(read_probe_record(*disk_, time_).has_value()) << text;
