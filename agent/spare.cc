@@ -47,12 +47,14 @@ std::int64_t back_off(App& app) {
 void on_spare_end(App& app) {
   const Guest guest = *std::exchange(app.spare.guest, std::nullopt);
   if (app.manifest) app.spare.start_at_ms = back_off(app);
-  const fleet::v1::Reason why = app.reason(guest, Code::unset, "", nullptr);
+  fleet::v1::FlightRecord flight = app.flight(guest, Code::unset, "", nullptr);
+  const fleet::v1::Reason& why = flight.why();
   proto::log_warning("spare.ended", {{"app", app.name},
                                      {"release", guest.release},
                                      {"instance", guest.id},
                                      {"code", proto::name_of(static_cast<Code>(why.code()))},
                                      {"why", why.text()}});
+  app.keep_flight(std::move(flight), fleet::v1::FLIGHT_RESTARTED);
   app.forget(guest);
 }
 

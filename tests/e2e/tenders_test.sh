@@ -179,8 +179,7 @@ stop_and_go_spt() {
 guest_process() {
   child=
   for ((i = 0; i < 500; i++)); do
-    child=$(cat "/proc/$monitor/task/$monitor/children" 2>/dev/null)
-    child=${child// /}
+    read -r child _ 2>/dev/null <"/proc/$monitor/task/$monitor/children" || true
     [[ -n $child ]] && grep -q '^Seccomp:.*2' "/proc/$child/status" 2>/dev/null && return
     sleep 0.02
   done
