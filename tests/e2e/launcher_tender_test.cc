@@ -128,8 +128,8 @@ TEST_P(LauncherTender, AGuestThatIsKilledByTheKernelIsALimit) {
 }
 
 TEST_P(LauncherTender, AFaultIsToldWithItsRegistersFromTheJail) {
-  const std::string file = std::string(FLEET_BINARY_DIR "/images/tender/guest0.x86_64.") +
-                           (hvt() ? "hvt" : "spt");
+  const std::string file =
+      build_folder() + "/images/tender/guest0.x86_64." + (hvt() ? "hvt" : "spt");
   agent::Fd image(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_TRUE(image) << file;
   agent::StartRequest request = monitors::tender_request(GetParam(), std::move(image), 4);
@@ -211,9 +211,9 @@ Untraced run_untraced(const std::vector<std::string>& words) {
         seccomp_load(filter) != 0) {
       ::_exit(99);
     }
-    std::vector<std::string> all = {FLEET_BINARY_DIR "/bin/fleet-spt", "--mem=4",
+    std::vector<std::string> all = {build_folder() + "/bin/fleet-spt", "--mem=4",
                                     "--exit-report=@3",
-                                    FLEET_BINARY_DIR "/images/tender/guest0.x86_64.spt"};
+                                    build_folder() + "/images/tender/guest0.x86_64.spt"};
     all.insert(all.end(), words.begin(), words.end());
     std::vector<char*> arguments;
     for (std::string& word : all) arguments.push_back(word.data());

@@ -42,12 +42,12 @@ pid_t spawn(const std::vector<std::string>& words, int out_fd) {
   ::_exit(127);
 }
 
+}  // namespace
+
 std::string build_folder() {
   const char* folder = std::getenv("FLEET_BUILD");
   return folder != nullptr ? folder : FLEET_BINARY_DIR;
 }
-
-}  // namespace
 
 int run(const std::vector<std::string>& words) {
   int status = 0;

@@ -13,6 +13,8 @@
 
 namespace e2e {
 
+/// The folder with bin/ and images/: FLEET_BUILD, else that of this build.
+std::string build_folder();
 /// Runs a program and waits: its exit status; output goes to this process's.
 int run(const std::vector<std::string>& words);
 /// The same, with stdout returned.
