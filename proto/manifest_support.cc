@@ -140,7 +140,7 @@ Status check_message(const Message& message, const std::string& path) {
 Status check_supported(const AppManifest& manifest) {
   if (manifest.run() == fleet::v1::BARE_BOARD) return unbuilt_value("run", "bare");
   for (int i = 0; i < manifest.monitors_size(); ++i) {
-    if (manifest.monitors(i) == fleet::v1::MONITOR_QEMU) continue;
+    if (manifest.monitors(i) != fleet::v1::MONITOR_FIRECRACKER) continue;
     return unbuilt_value(indexed("monitors", i), word_of(manifest.monitors(i)));
   }
   if (manifest.vars_size() != 0) return unbuilt("vars");

@@ -183,9 +183,8 @@ TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
        "volumes[0].on_revert: restore (manifest.yml:5)"},
       {"devices", "  devices: [{name: d, host: /dev/ttyUSB0, as: console}]\n", "devices"},
       {"bare", "  run: bare\n", "run: bare (manifest.yml:5)"},
-      {"hvt", "  monitors: [hvt]\n", "monitors[0]: hvt (manifest.yml:5)"},
-      {"spt", "  monitors: [qemu, spt]\n", "monitors[1]: spt"},
-      {"firecracker", "  monitors: [firecracker]\n", "monitors[0]: firecracker"},
+      {"firecracker", "  monitors: [hvt, spt, qemu, firecracker]\n",
+       "monitors[3]: firecracker (manifest.yml:5)"},
       {"bypass", "  network: [{bridge: a, address: none}, {bridge: b, address: none}]\n"
        "  on_down: bypass\n", "on_down: bypass (manifest.yml:6)"},
       {"vlan", "  network: [{bridge: a, vlan: 7}]\n", "network[0].vlan"},
