@@ -190,7 +190,8 @@ Result<std::vector<monitors::ProbeResult>> RealMachine::probed() {
   // A connection of its own: the probe runs beside the loop.
   SocketLauncher launcher(options_.launcher_socket);
   TRY(const LauncherInfo info, launcher.info());
-  const monitors::ProbeTime time{boot_id_, info.boot_ms, FLEET_VERSION};
+  const monitors::ProbeTime time{boot_id_, info.boot_ms, FLEET_VERSION,
+                                 monitors::host_has(info)};
   if (options_.disk != nullptr) {
     auto kept = monitors::read_probe_record(*options_.disk, time);
     if (kept) return std::move(*kept);

@@ -16,7 +16,8 @@ constexpr std::size_t kMaxRecordBytes = 64 * proto::kKiB;
 Json to_json(const ProbeTime& time) {
   return Json::object({{"boot", time.boot_id},
                        {"launcher", static_cast<std::int64_t>(time.launcher_start_ms)},
-                       {"agent", time.agent_version}});
+                       {"agent", time.agent_version},
+                       {"host_has", time.host_has}});
 }
 
 Json to_json(const ProbeResult& result) {
@@ -43,6 +44,20 @@ std::optional<ProbeResult> result_of(const Json& json) {
 }
 
 }  // namespace
+
+std::string host_has(const agent::LauncherInfo& info) {
+  std::string words;
+  const auto add = [&words](bool there, std::string_view word) {
+    if (!there) return;
+    if (!words.empty()) words += ' ';
+    words += word;
+  };
+  add(info.kvm_allowed, "kvm");
+  add(info.qemu_present, "qemu");
+  add(info.spt_present, "spt");
+  add(info.hvt_present, "hvt");
+  return words;
+}
 
 std::optional<std::vector<ProbeResult>> read_probe_record(ota::Disk& disk, const ProbeTime& time) {
   const auto bytes = disk.read_file(kProbeRecord, kMaxRecordBytes);

@@ -1,5 +1,6 @@
 // What the probe saw, kept from one start of the agent to the next, so that only the first of a
-// boot pays for it. Never taken for another boot, another start of the launcher or another agent.
+// boot pays for it. Never taken for another boot, another start of the launcher or another agent,
+// nor when a program or /dev/kvm came or went.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,12 @@ struct ProbeTime {
   std::string boot_id;
   std::uint64_t launcher_start_ms = 0;   // LauncherInfo::boot_ms: its conf may be another after it
   std::string agent_version;
+  std::string host_has;                  // of /dev/kvm and the monitors' programs: "kvm qemu spt"
   bool operator==(const ProbeTime&) const = default;
 };
+
+/// What the launcher says that it can start.
+std::string host_has(const agent::LauncherInfo& info);
 
 inline constexpr char kProbeRecord[] = "monitors.json";
 

@@ -73,8 +73,10 @@ bool take_net(DeviceOption& device, const Option& option, Failure& failure) {
     }
     if (parse_source(option.value, device.source)) return true;
   } else if (option.name == "--net-mac") {
-    device.has_mac = parse_mac(option.value, device.mac);
-    if (device.has_mac && (device.mac[0] & 1) == 0) return true;
+    const bool parsed = parse_mac(option.value, device.mac);
+    // All zero is as if it were not given, as in Solo5's tenders.
+    device.has_mac = parsed && device.mac != decltype(device.mac){};
+    if (parsed && (device.mac[0] & 1) == 0) return true;
     return failure.because(Code::bad_argument, Foreign{option.word},
                            ": a unicast address like 52:54:00:12:34:56 is expected");
   } else if (parse_number(option.value, 65535, number) && number >= 68) {

@@ -20,6 +20,20 @@ void show_version(const Program& program) {
   sys::write_text(kStderr, text.view());
 }
 
+/// Standard descriptors that are closed become /dev/null: an image, disk or tap that is opened next
+/// would be the guest's console otherwise, and our own messages would go there.
+bool hold_standard_descriptors(Failure& failure) {
+  for (int descriptor = 0; descriptor <= kStderr; ++descriptor) {
+    if (sys::file_flags(descriptor) >= 0) continue;
+    const long opened = sys::open("/dev/null", O_RDWR);  // gets the lowest free number: this one
+    if (opened != descriptor) {
+      return failure.because(proto::Code::io, "/dev/null for the closed descriptor ", descriptor,
+                             ": ", sys::error_text(opened));
+    }
+  }
+  return true;
+}
+
 bool open_image(Prepared& prepared, Failure& failure) {
   const Source& source = prepared.options.image;
   prepared.image_file = source.descriptor;
@@ -38,6 +52,7 @@ bool open_image(Prepared& prepared, Failure& failure) {
 bool prepare(const Program& program, const StartInfo& start, Prepared& prepared,
              Failure& failure) {
   Options& options = prepared.options;
+  if (!hold_standard_descriptors(failure)) return false;
   const std::size_t skipped = start.arguments.empty() ? 0 : 1;
   if (!parse_options(start.arguments.subspan(skipped), options, failure)) return false;
   if (options.action == Action::show_help) {

@@ -1,5 +1,8 @@
 #include "deploy/fleetctl/api.h"
 
+#include <chrono>
+#include <thread>
+
 #include "deploy/fleetctl/text.h"
 #include "proto/limits.h"
 
@@ -7,6 +10,10 @@ namespace fleetctl {
 namespace {
 
 using fleet::v1::Rollout;
+
+// A minute of waiting for another push that sends the same bytes.
+constexpr auto kBusyPause = std::chrono::milliseconds(200);
+constexpr int kBusyTries = 300;
 
 proto::Code code_of_status(int status) {
   switch (status) {
@@ -114,9 +121,14 @@ proto::Result<bool> Api::has_blob(const std::string& sha256) {
 proto::Status Api::put_blob(const std::string& sha256, const HttpUpload& source) {
   HttpUpload upload = source;
   upload.path = "/v1/blobs/" + sha256;
-  TRY(const HttpResponse response, http_.upload(upload));
-  if (response.status >= 300) return error_of_answer(response, upload.path);
-  return {};
+  // Busy while another push sends the same bytes: then they are there, or ours to send.
+  for (int tries = 0;; ++tries) {
+    TRY(const HttpResponse response, http_.upload(upload));
+    if (response.status < 300) return {};
+    proto::Error refused = error_of_answer(response, upload.path);
+    if (refused.code != proto::Code::unavailable || tries == kBusyTries) return refused;
+    std::this_thread::sleep_for(kBusyPause);
+  }
 }
 
 proto::Result<std::string> Api::get_blob(const std::string& sha256, std::size_t max_bytes) {

@@ -28,6 +28,12 @@ devices() {
     >"$work/out" 2>"$work/err" 10<"$work/disk" || status=$?
   [[ $status == 0 ]] || fail "a disk for reading only: status $status"
   says "disk attached, not usable" out
+  # Started without a stdout, the guest has no console; the disk does not become one.
+  status=0
+  tender --mem=4 --net:service=guest9 --block:disk="$work/disk" @11 devices \
+    11<"$(guest 2)" >&- 2>"$work/err" || status=$?
+  [[ $status == 0 ]] || fail "without a stdout: status $status"
+  ! grep -qa attached "$work/disk" || fail "without a stdout: the console is on the disk"
   "devices_$target"
   expect_device 0 devices
   ok "devices are used within their bounds and by their own names only"

@@ -175,6 +175,18 @@ stop_and_go_spt() {
   says '"signal":15' report
   ok "a guest is stopped, goes on, and ends on an order while it is stopped"
 }
+# Until the one in the background has closed its jail, which is the last thing before the guest.
+guest_runs() {
+  if [[ $target == spt ]]; then
+    guest_process
+    return
+  fi
+  for ((i = 0; i < 500; i++)); do
+    grep -q '^Seccomp:.*2' "/proc/$monitor/status" && return
+    sleep 0.02
+  done
+  fail "no guest runs"
+}
 # The guest below $monitor, as $child.
 guest_process() {
   child=
@@ -273,10 +285,11 @@ calls_hvt() {
 }
 
 orders() {
+  local child
   options=(--exit-report=@3)
   for word in spin sleep babble; do
     start "$word"
-    sleep 0.3
+    guest_runs
     kill -TERM "$monitor"
     if [[ $target == spt ]]; then ended 137; else ended 1; fi
     says '"reason":"ordered"' report
@@ -284,7 +297,7 @@ orders() {
   done
   options=(--exit-report=@3 --stop-grace-ms=400)
   start spin
-  sleep 0.2
+  guest_runs
   local before=${EPOCHREALTIME/./}
   kill -TERM "$monitor"
   if [[ $target == spt ]]; then ended 137; else ended 1; fi

@@ -21,11 +21,11 @@ void put(std::span<std::uint8_t> to, std::size_t offset, const T* from, std::siz
 }  // namespace
 
 bool memory_size(std::uint64_t memory_mib, std::uint64_t& size_bytes, Failure& failure) {
-  if (memory_mib > kMaxMemoryMib) {
+  const std::uint64_t even = memory_mib & ~1ULL;
+  if (even > kMaxMemoryMib) {
     return failure.because(Code::bad_argument, "--mem=", memory_mib, ": an hvt guest has at most ",
                            kMaxMemoryMib, " MiB");
   }
-  const std::uint64_t even = memory_mib & ~1ULL;
   size_bytes = (even == 0 ? 2 : even) << 20;
   return true;
 }

@@ -80,6 +80,7 @@ bool set_system_registers(const Vm& vm, Failure& failure) {
     registers.cr3 = kPageMap;
     registers.cr4 = kCr4;
     registers.efer = kEfer;
+    registers.apic_base = 0;  // no APIC, and CPUID says so
     registers.cs = segment(kCodeSelector, 9, true);
     const kvm_segment data = segment(kDataSelector, 3, false);
     registers.ss = registers.ds = registers.es = registers.fs = registers.gs = data;

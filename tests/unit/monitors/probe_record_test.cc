@@ -20,7 +20,7 @@ class ProbeRecord : public ::testing::Test {
 
   std::string folder_;
   std::unique_ptr<ota::RealDisk> disk_;
-  const ProbeTime time_{"2f0c", 4200, "0.1.0"};
+  const ProbeTime time_{"2f0c", 4200, "0.1.0", "kvm spt"};
   const std::vector<ProbeResult> results_ = {
       {"hvt", true, true, 31, "ran a million instructions and SSE in 31 ms"},
       {"qemu", false, false, 0, "QEMU said: \"no\"\n"}};
@@ -41,16 +41,26 @@ TEST_F(ProbeRecord, WhatWasSeenComesBackInItsOrder) {
   }
 }
 
-TEST_F(ProbeRecord, AnotherBootLauncherOrAgentProbesAgain) {
+TEST_F(ProbeRecord, AnotherBootLauncherAgentOrProgramProbesAgain) {
   ASSERT_TRUE(write_probe_record(*disk_, time_, results_).has_value());
-  for (const ProbeTime& other : {ProbeTime{"2f0d", 4200, "0.1.0"}, ProbeTime{"2f0c", 4201, "0.1.0"},
-                                 ProbeTime{"2f0c", 4200, "0.1.1"}}) {
+  for (const ProbeTime& other : {ProbeTime{"2f0d", 4200, "0.1.0", "kvm spt"},
+                                 ProbeTime{"2f0c", 4201, "0.1.0", "kvm spt"},
+                                 ProbeTime{"2f0c", 4200, "0.1.1", "kvm spt"},
+                                 ProbeTime{"2f0c", 4200, "0.1.0", "spt"}}) {
     EXPECT_FALSE(read_probe_record(*disk_, other).has_value());
   }
 }
 
+TEST_F(ProbeRecord, TheHostHasWhatTheLauncherCanStart) {
+  agent::LauncherInfo info;
+  EXPECT_EQ(monitors::host_has(info), "");
+  info.kvm_allowed = info.spt_present = true;
+  EXPECT_EQ(monitors::host_has(info), "kvm spt");
+}
+
 TEST_F(ProbeRecord, WhatIsNoRecordIsNone) {
-  const std::string time = R"({"time":{"boot":"2f0c","launcher":4200,"agent":"0.1.0"},)";
+  const std::string time =
+      R"({"time":{"boot":"2f0c","launcher":4200,"agent":"0.1.0","host_has":"kvm spt"},)";
   for (const std::string& text :
        {std::string("{"), time + R"("monitors":[{}]})", time + R"("monitors":5})",
         time + R"("monitors":[{"monitor":"hvt","kvm":1,"usable":true,)"

@@ -66,6 +66,12 @@ TEST(TenderOptions, DevicesGatherWhatIsSaidOfThem) {
   EXPECT_EQ(parsed.options.image.descriptor, 9);
 }
 
+TEST(TenderOptions, AMacOfZeroesIsNoneAsInSolo5) {
+  const Parsed parsed = parse({"--net:a=tap0", "--net-mac:a=00:00:00:00:00:00", "i"});
+  ASSERT_TRUE(parsed.good) << parsed.what;
+  EXPECT_FALSE(parsed.options.devices[0].has_mac);
+}
+
 TEST(TenderOptions, ReportsAndGraceAreTaken) {
   const Parsed parsed =
       parse({"--exit-report=@3", "--stats=@4", "--stop-grace-ms=250", "--x-exec-heap", "i"});
