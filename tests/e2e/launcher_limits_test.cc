@@ -136,6 +136,8 @@ TEST_P(LauncherLimits, EachInstanceHasAGroupWithItsLimits) {
             std::string::npos);
   ASSERT_TRUE(launcher_.stop(id, 0).has_value());
   wait_exit(launcher_, id);
+  // Its network and its group go a little later, off the way of what takes over from it.
+  for (int tries = 0; tries < 1000 && std::filesystem::exists(group); ++tries) ::usleep(10'000);
   EXPECT_FALSE(std::filesystem::exists(group)) << "its group outlived it";
 }
 
