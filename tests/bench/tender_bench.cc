@@ -196,7 +196,7 @@ int open_tap() {
 /// A tender, ours or Solo5's: they take the same words.
 Contender tender(const std::string& name, const std::string& program, const std::string& target,
                  const std::string& volume, const Words& extra = {}) {
-  const std::string build = FLEET_BINARY_DIR;
+  const std::string build = e2e::build_folder();
   const std::string guest = build + "/images/tender/guest0.x86_64." + target;
   const auto words = [&](const Words& behind) {
     Words all = {program};
@@ -294,7 +294,7 @@ int main(int argc, char** argv) {
   if (!bytes) std::abort();
   std::ofstream(volume) << *bytes;
 
-  const std::string program = std::string(FLEET_BINARY_DIR) + "/bin/fleet-" + target;
+  const std::string program = e2e::build_folder() + "/bin/fleet-" + target;
   const std::string upstream = "solo5-" + target;
   std::vector<Contender> all = {tender("fleet-" + target, program, target, volume)};
   all.push_back(tender("with exit report", program, target, volume,
