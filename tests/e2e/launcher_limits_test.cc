@@ -137,8 +137,8 @@ TEST_P(LauncherLimits, EachInstanceHasAGroupWithItsLimits) {
   ASSERT_TRUE(launcher_.stop(id, 0).has_value());
   wait_exit(launcher_, id);
   // Its network and its group go a little later, off the way of what takes over from it.
-  for (int tries = 0; tries < 1000 && std::filesystem::exists(group); ++tries) ::usleep(10'000);
-  EXPECT_FALSE(std::filesystem::exists(group)) << "its group outlived it";
+  EXPECT_TRUE(wait_until([&] { return !std::filesystem::exists(group); }))
+      << "its group outlived it";
 }
 
 TEST_P(LauncherLimits, AGuestOverItsMemoryIsEndedAsKilledByLimit) {
@@ -177,8 +177,9 @@ TEST_P(LauncherLimits, ACpuLimitHoldsAndIsCounted) {
 }
 
 TEST_P(LauncherLimits, MoreTasksThanAllowedAreRefused) {
-  const std::string id = start({"sleep"});
+  const std::string id = start({"ready"});
   const std::string group = group_of(id);
+  ASSERT_TRUE(wait_until([&] { return said(id, "ready"); }));  // all its processes are there
   const std::string before = text_of(group + "/pids.current");
   // A monitor cannot fork; so somebody who can joins its group.
   const pid_t forker = ::fork();
