@@ -15,7 +15,9 @@ target=
 monitor=
 neighbour=
 trap 'kill -9 $monitor $neighbour 2>/dev/null; rm -rf "$work"' EXIT
-ip tuntap add dev guest9 mode tap && ip link set guest9 up
+# The other is busybox's, where there is no other ip.
+{ ip tuntap add dev guest9 mode tap 2>/dev/null || tunctl -t guest9 >/dev/null; } &&
+  ip link set guest9 up
 
 fail() {
   echo "FAILED: $target: $*" >&2
