@@ -1,43 +1,8 @@
 #!/usr/bin/env bash
 # fleetctl against a real controller on loopback: login, keys, tokens, refusals, and a push to a
 # device that is enrolled and away. No guest runs, no namespace is made, no root is needed.
-set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${FLEET_BUILD:-$root/build/release}
-PATH=$build/bin:$PATH
-work=$(mktemp -d)
 port=18446 device_port=18447
-export FLEET_HOME=$work/operator FLEET_PASSPHRASE_FILE=$work/passphrase
-unset FLEET_CONTEXT
-passed=0
-controller=
-die() { echo "not ok - $*" >&2; tail -n 20 "$work/controller.log" >&2 || true; exit 1; }
-stop_controller() {
-  [[ -n $controller ]] || return 0
-  kill "$controller" 2>/dev/null || true
-  wait "$controller" 2>/dev/null || true
-  controller=
-}
-trap 'status=$?; trap - EXIT; stop_controller; rm -rf "$work"; exit $status' EXIT
-trap 'exit 130' INT TERM
-expect() {  # expect STATUS PATTERN COMMAND...
-  local want=$1 text=$2 got=0; shift 2
-  said=$("$@" 2>&1 </dev/null) || got=$?
-  [[ $got == "$want" ]] || die "$* ended with $got, expected $want: $said"
-  grep -qE -- "$text" <<<"$said" || die "$* did not say '$text': $said"
-  passed=$((passed + 1)); echo "ok $passed - $* -> $want, $text"
-}
-serve() {
-  fleet-controller serve --data-dir "$work/controller" --operator-listen "127.0.0.1:$port" \
-    --device-listen "127.0.0.1:$device_port" >>"$work/controller.log" 2>&1 &
-  controller=$!
-  for _ in {1..200}; do
-    curl -fsk "https://127.0.0.1:$port/healthz" >/dev/null 2>&1 && return 0
-    kill -0 "$controller" 2>/dev/null || die "the controller ended"
-    sleep 0.05
-  done
-  die "the controller does not answer"
-}
+. "$(dirname "$0")/controller_alone.sh"
 url=https://localhost:$port
 
 umask 077
@@ -145,7 +110,7 @@ wait "$one" || die "one of two pushes failed: $(cat "$work/one")"
 wait "$two" || die "one of two pushes failed: $(cat "$work/two")"
 newest=$(fleetctl releases dns --json | jq '[.releases[].number | tonumber] | max')
 [[ $newest == 6 ]] || die "two pushes made release $newest"
-passed=$((passed + 1)); echo "ok $passed - two pushes at once make two releases"
+ok "two pushes at once make two releases"
 
 expect 0 'edge-1 is revoked' fleetctl device remove edge-1
 echo "$passed passed, 0 failed"

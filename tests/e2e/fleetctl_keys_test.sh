@@ -1,44 +1,9 @@
 #!/usr/bin/env bash
 # Keys in people's hands, against a real controller on loopback: a root by two of three people, signed
 # on machines without a network; rotation, revocation, and what each refuses. tuf-client follows it.
-set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${FLEET_BUILD:-$root/build/release}
-PATH=$build/bin:$PATH
-work=$(mktemp -d)
 port=18456 device_port=18457
-export FLEET_HOME=$work/ana/home FLEET_PASSPHRASE_FILE=$work/passphrase
-unset FLEET_CONTEXT
-passed=0
-controller=
-die() { echo "not ok - $*" >&2; tail -n 20 "$work/controller.log" >&2 || true; exit 1; }
-stop_controller() {
-  [[ -n $controller ]] || return 0
-  kill "$controller" 2>/dev/null || true
-  wait "$controller" 2>/dev/null || true
-  controller=
-}
-trap 'status=$?; trap - EXIT; stop_controller; rm -rf "$work"; exit $status' EXIT
-trap 'exit 130' INT TERM
-ok() { passed=$((passed + 1)); echo "ok $passed - $*"; }
-expect() {  # expect STATUS PATTERN COMMAND...
-  local want=$1 text=$2 got=0; shift 2
-  said=$("$@" 2>&1 </dev/null) || got=$?
-  [[ $got == "$want" ]] || die "$* ended with $got, expected $want: $said"
-  grep -qE -- "$text" <<<"$said" || die "$* did not say '$text': $said"
-  ok "$* -> $want, $text"
-}
-serve() {
-  fleet-controller serve --data-dir "$work/controller" --operator-listen "127.0.0.1:$port" \
-    --device-listen "127.0.0.1:$device_port" >>"$work/controller.log" 2>&1 &
-  controller=$!
-  for _ in {1..600}; do
-    curl -fsk "https://127.0.0.1:$port/healthz" >/dev/null 2>&1 && return 0
-    kill -0 "$controller" 2>/dev/null || die "the controller ended"
-    sleep 0.05
-  done
-  die "the controller does not answer"
-}
+. "$(dirname "$0")/controller_alone.sh"
+export FLEET_HOME=$work/ana/home
 metadata() {  # metadata FILE: as the controller serves it to operators
   curl -fsS --cacert "$work/ca.pem" -H "Authorization: Bearer $(<"$work/admin.token")" \
     "https://localhost:$port/v1/metadata/$1"
