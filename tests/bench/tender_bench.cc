@@ -35,7 +35,7 @@ constexpr char kGuestMac[] = "52:54:00:00:00:02";
 // Between two guests on the tap: the kernel is slower with a carrier that has only just gone.
 constexpr useconds_t kTapRestUs = 50'000;
 constexpr int kManyGuests = 100;
-constexpr std::uint64_t kGuestEnd = 4 << 20;  // of the guests with --mem=4
+constexpr std::uint64_t kGuestBytes = 4 << 20;  // of the guests with --mem=4
 
 /// One monitor of a row. The DNS image is told everything by its config volume.
 struct Contender {
@@ -124,21 +124,46 @@ bool ping(int socket) {
   return false;
 }
 
-/// KiB of private memory that lie above the guest's own.
-double private_beyond(pid_t pid, std::uint64_t guest_end) {
+/// One line of a process's memory map.
+struct Piece {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  double private_kib = 0;
+};
+
+std::vector<Piece> memory_map(pid_t pid) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/smaps");
-  std::string line;
-  bool own = false;
-  double kib = 0;
-  while (std::getline(maps, line)) {
-    unsigned long long from = 0;
-    unsigned long long to = 0;
-    double size = 0;
-    if (std::sscanf(line.c_str(), "%llx-%llx ", &from, &to) == 2) {
-      // hvt maps the guest's memory anywhere, as one piece of exactly its size.
-      own = to <= guest_end || to - from == guest_end;
+  std::vector<Piece> pieces;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long long begin = 0;
+    unsigned long long end = 0;
+    double kib = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx ", &begin, &end) == 2) {
+      pieces.push_back({begin, end, 0});
+    } else if (std::sscanf(line.c_str(), "Private_%*[A-Za-z]: %lf kB", &kib) == 1) {
+      pieces.back().private_kib += kib;
     }
-    if (std::sscanf(line.c_str(), "Private_%*[A-Za-z]: %lf kB", &size) == 1 && !own) kib += size;
+  }
+  return pieces;
+}
+
+/// KiB of private memory that are not the guest's own. An spt guest's lies from 0 on; an hvt guest's
+/// is anywhere, neighbouring pieces that together have its size.
+double private_beyond(pid_t pid, std::uint64_t guest_bytes) {
+  double kib = 0;
+  const std::vector<Piece> pieces = memory_map(pid);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].end <= guest_bytes) continue;
+    std::size_t last = i;
+    while (last + 1 < pieces.size() && pieces[last + 1].begin == pieces[last].end &&
+           pieces[last].end - pieces[i].begin < guest_bytes) {
+      ++last;
+    }
+    if (pieces[last].end - pieces[i].begin == guest_bytes) {
+      i = last;
+      continue;
+    }
+    kib += pieces[i].private_kib;
   }
   return kib;
 }
@@ -157,9 +182,9 @@ std::pair<double, double> measure_many(const Contender& who) {
   const double all_ms = bench::ms_since(begin);
   double kib = 0;
   for (const bench::Process& guest : guests) {
-    kib += private_beyond(guest.pid, kGuestEnd);
+    kib += private_beyond(guest.pid, kGuestBytes);
     for (const pid_t child : bench::children_of(guest.pid)) {
-      kib += private_beyond(child, kGuestEnd);
+      kib += private_beyond(child, kGuestBytes);
     }
   }
   for (bench::Process& guest : guests) bench::end(guest, SIGTERM);
