@@ -147,8 +147,8 @@ std::vector<Piece> memory_map(pid_t pid) {
   return pieces;
 }
 
-/// KiB of private memory that are not the guest's own. An spt guest's lies from 0 on; an hvt guest's
-/// is anywhere, neighbouring pieces that together have its size.
+/// KiB of private memory that are not the guest's own. An spt guest's lies from 0 on; an hvt
+/// guest's is anywhere, neighbouring pieces that together have its size.
 double private_beyond(pid_t pid, std::uint64_t guest_bytes) {
   double kib = 0;
   const std::vector<Piece> pieces = memory_map(pid);
