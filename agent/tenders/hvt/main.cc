@@ -141,6 +141,9 @@ void end_by_exit(const Machine& machine, const Exit& exit, End& end) {
       end.report.reason = Code::monitor_fault;
       end.what.add_all("KVM could not run the guest: exit ", exit.reason, ", detail ",
                        exit.detail);
+      if (exit.reason == KVM_EXIT_INTERNAL_ERROR && exit.detail == KVM_INTERNAL_ERROR_EMULATION) {
+        end.what.add(" (it interprets, and does not know one of the guest's instructions)");
+      }
       break;
   }
 }
