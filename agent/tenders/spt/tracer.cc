@@ -79,9 +79,8 @@ void start_tracing(long child) {
 }
 
 void add_tracer_rules(long child, Filter& filter) {
-  for (const unsigned request :
-       {PTRACE_GETSIGINFO, PTRACE_GETREGSET, PTRACE_CONT, PTRACE_LISTEN}) {
-    const Argument rule[] = {{0, Argument::Is::equal, request},
+  for (const int request : {PTRACE_GETSIGINFO, PTRACE_GETREGSET, PTRACE_CONT, PTRACE_LISTEN}) {
+    const Argument rule[] = {{0, Argument::Is::equal, static_cast<std::uint64_t>(request)},
                              {1, Argument::Is::equal, static_cast<std::uint64_t>(child)}};
     filter.allow(__NR_ptrace, rule);
   }
