@@ -190,7 +190,9 @@ Status check_body(Operation operation, const void* bytes, std::size_t descriptor
     case Operation::events: return {};
     case Operation::list: {
       const auto request = copy_of<ListRequest>(bytes);
-      if (request->first_slot >= proto::kMaxInstances) return bad("first_slot is below 256");
+      if (request->first_slot >= proto::kMaxInstances) {
+        return bad("first_slot must be below " + std::to_string(proto::kMaxInstances));
+      }
       return request->reserved == 0 ? Status() : bad("reserved must be 0");
     }
     case Operation::start: return check_start(*copy_of<StartRequest>(bytes), descriptors);
