@@ -48,11 +48,18 @@ App::App(Device& the_device, std::string the_name)
 
 void App::set_wish(const fleet::v1::DesiredApp& newest, std::uint64_t of_generation) {
   const bool other = wish_key(newest) != wish_key(wish);
+  const bool was_held = held();
   wish = newest;
   generation = of_generation;
-  if (!other) return;
-  if (fetch != nullptr) fetch->cancel();
+  if (!other && held() == was_held) return;
+  if (fetch != nullptr && (other || held())) fetch->cancel();
   changed.notify();
+}
+
+bool App::held() const {
+  if (slots.trial()) return false;
+  const bool staged = slots.candidate && slots.candidate->attempt == wish.attempt();
+  return staged ? wish.hold_arm() : wish.hold_fetch();
 }
 
 ReportDraft App::draft(fleet::v1::DeviceState state, std::uint64_t release) const {

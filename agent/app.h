@@ -121,6 +121,9 @@ class App {
   bool superseded(const std::string& key) const { return wish_key(wish) != key; }
   /// A draft about the wish as it is now.
   ReportDraft draft(fleet::v1::DeviceState state, std::uint64_t release) const;
+  /// True while a window of the wished release is closed here: the controller says so, and says
+  /// when it opens.
+  bool held() const;
   /// True unless the operator said stop or remove.
   bool wanted_running() const;
   /// A new wish; ends a download of an older one.

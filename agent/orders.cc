@@ -180,6 +180,18 @@ proto::awaitable<void> fall_back(App& app) {
   if (old) app.leave(std::move(*old), drain_ms);
 }
 
+// A window of the release is closed: nothing is touched until the controller says that it opened.
+proto::awaitable<void> wait_for_window(App& app) {
+  const std::string key = wish_key(app.wish);
+  app.busy = app.slots.candidate ? fleet::v1::STAGED : fleet::v1::WAITING;
+  while (!app.device.stopping && !app.superseded(key) && app.held()) {
+    const Deadline wake = co_await tick(app);
+    const bool waits = !app.device.stopping && !app.superseded(key) && app.held();
+    if (waits && !wake.passed(app.device.ports.clock)) co_await app.changed.wait(wake);
+  }
+  app.busy.reset();
+}
+
 // Whether what is live is what is wanted, values of variables included.
 bool is_live(const App& app) {
   const ota::SlotRecord* live = app.slots.live_slot();
@@ -209,7 +221,11 @@ proto::awaitable<void> run(App& app) {
     co_return co_await finish(app, std::move(draft));
   }
   if (!is_live(app)) {
-    co_await run_update(app);
+    if (app.held()) {
+      co_await wait_for_window(app);
+    } else {
+      co_await run_update(app);
+    }
     co_return;
   }
   if (app.wish.restart_count() > app.row.restart_count) {

@@ -19,8 +19,11 @@ constexpr std::int64_t kCommitRetryMs = 1000;
 proto::awaitable<void> give_up(Update& update, Error error) {
   App& app = update.app;
   update.end_step();
+  if (app.device.stopping || error.code == Code::cancelled) {
+    update.paused = true;
+    co_return;
+  }
   app.device.let_go(app.name);
-  if (app.device.stopping || error.code == Code::cancelled) co_return;
   if (error.code == Code::no_space) {
     // What came of this release gives its room to the report.
     const Status freed = co_await app.device.collect_blobs();
@@ -162,7 +165,8 @@ proto::awaitable<void> run_update(App& app) {
   if (turn) co_await run_steps(update);
   co_await update.end_keeping();
   if (turn) app.device.end_turn();
-  app.device.let_go(app.name);
+  // What came of a download that waits for its window is gone on with.
+  if (!update.paused) app.device.let_go(app.name);
   app.busy.reset();
   if (app.device.stopping) co_return;
   const Status collected = co_await app.device.collect_blobs();

@@ -146,6 +146,7 @@ ReportDraft Update::draft(fleet::v1::DeviceState state) {
 Status Update::still_wanted() const {
   if (app.device.stopping) return Error{Code::cancelled, "the agent stops", app.name};
   if (app.superseded(key)) return Error{Code::superseded, "a newer wish came", app.name};
+  if (app.held()) return Error{Code::cancelled, "a window of the release is closed", app.name};
   return {};
 }
 

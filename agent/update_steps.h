@@ -31,12 +31,13 @@ class Update {
   std::optional<HealthJudge> judge;
   fleet::v1::FlightRecord flight;     // of a trial that failed
   std::vector<fleet::v1::StepTime> steps;
+  bool paused = false;                // ended without a verdict; it goes on later
 
   /// Ends the step before and starts this one's time.
   void begin(std::string_view step);
   void end_step();
   ReportDraft draft(fleet::v1::DeviceState state);
-  /// errors superseded | cancelled (the agent stops)
+  /// errors superseded | cancelled (the agent stops, or waits for a window)
   proto::Status still_wanted() const;
   /// Waits before another try after `error`; gives the error back when there shall be none.
   proto::awaitable<proto::Status> wait_to_retry(proto::Error error);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/windows.h"
 #include "ota/hash.h"
 #include "proto/limits.h"
 #include "proto/log.h"
@@ -30,6 +31,7 @@ bool is_name(std::string_view text) {
 }
 
 Status check_label(std::string_view name, std::string_view value) {
+  if (name == kZoneLabel) return check_zone(value);
   const bool name_good = !name.empty() && name.size() <= 63 &&
                          std::all_of(name.begin(), name.end(), [](char c) {
                            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::int64_t kRolloutsLookedAt = 500;
 
-bool is_release(v1::RolloutKind kind) {
-  return kind == v1::KIND_PUSH || kind == v1::KIND_ROLLBACK;
-}
-
 // What a report says of an app is its newest fact, before the next telemetry.
 void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
   if (status.app().empty()) return;
@@ -31,7 +27,7 @@ void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
 }  // namespace
 
 Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
-    : store_(store), events_(events), clock_(clock) {}
+    : store_(store), events_(events), clock_(clock), windows_(store) {}
 
 void Fleet::committed() {
   events_.tell();
@@ -191,6 +187,7 @@ Status Fleet::came_online(const std::string& device_id, const std::string& name)
   const auto work = [&]() -> Status {
     TRY(const auto open, store_.open_rollouts_of(device_id));
     for (const std::int64_t number : open) {
+      TRY_VOID(gate(number, device_id));
       TRY_VOID(apply(number, device_id, rollout::Online{}));
     }
     if (!is_new) return {};
@@ -219,6 +216,7 @@ Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
   desired.set_generation(static_cast<std::uint64_t>(row->generation));
   TRY(auto apps, store_.desired(device_id));
   for (v1::DesiredApp& app : apps) *desired.add_apps() = std::move(app);
+  TRY_VOID(mark_holds(device_id, desired));
   return desired;
 }
 
@@ -307,7 +305,7 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
   rollout = step.rollout;
   TRY_VOID(store_.set_rollout(rollout));
   for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
-  return {};
+  return gate(rollout.number, id);
 }
 
 Status Fleet::recover() {
@@ -340,7 +338,7 @@ Result<rollout::Rollout> Fleet::begin(
     if (also) TRY_VOID(also(plan));
     for (const Wish& wish : wishes) TRY_VOID(add_device(plan, wish));
     const std::string what = std::string(rollout::word(plan.kind)) + " " + plan.app +
-                             (is_release(plan.kind) ? " " + std::to_string(plan.release) + " to "
+                             (rollout::is_release(plan.kind) ? " " + std::to_string(plan.release) + " to "
                                                     : std::string(" on ")) + plan.selector;
     return tell_rollout(plan, "rollout.started", plan.by + " began " + plan.id() + ": " + what,
                         nullptr);
@@ -387,7 +385,7 @@ Status Fleet::join(const Subject& device) {
     TRY(const Selector selector, parse_selector(rollout.selector));
     if (!selector.matches(device)) continue;
     if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
-    if (!is_release(rollout.kind)) continue;
+    if (!rollout::is_release(rollout.kind)) continue;
     settled.insert(rollout.app);
     TRY(const auto there, store_.rollout_device(rollout.number, device.id));
     if (there) continue;  // it had its turn
@@ -405,9 +403,11 @@ Status Fleet::tick() {
   const std::int64_t now_ms = clock_.wall_ms();
   TRY(const auto due, store_.due(now_ms));
   TRY(const auto running, store_.running_rollouts());
-  if (due.empty() && running.empty()) return {};
+  const bool gates = gates_due(now_ms);
+  if (due.empty() && running.empty() && !gates) return {};
   Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
+    if (gates) TRY_VOID(gate_all());
     for (const auto& [number, device_id] : due) {
       TRY_VOID(apply(number, device_id, rollout::DeadlinePassed{}));
     }
@@ -426,7 +426,7 @@ Status Fleet::tick() {
 Result<std::uint64_t> Fleet::wanted_release(const std::string& app) {
   TRY(const auto rollouts, store_.rollouts_of(app, v1::ROLLOUT_SUCCEEDED));
   for (const rollout::Rollout& rollout : rollouts) {
-    if (is_release(rollout.kind)) return rollout.release;
+    if (rollout::is_release(rollout.kind)) return rollout.release;
   }
   return std::uint64_t{0};
 }

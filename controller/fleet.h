@@ -14,6 +14,7 @@
 #include "controller/events.h"
 #include "controller/rollout.h"
 #include "controller/store.h"
+#include "controller/windows.h"
 #include "proto/async.h"
 
 namespace controller {
@@ -91,11 +92,23 @@ class Fleet {
                       const std::string& text, const v1::RolloutDevice* row);
   Status finish(Store::Transaction& transaction, Status result);
 
+  // fleet_windows.cc
+  /// Looks at the windows of a rollout's release for one device; a change goes to row and device.
+  Status gate(std::int64_t number, const std::string& device_id);
+  Status gate_all();
+  /// True once a minute, if some device has windows to keep to.
+  bool gates_due(std::int64_t now_ms);
+  Status mark_holds(const std::string& device_id, v1::Desired& desired);
+
   Store& store_;
   Events& events_;
   proto::Clock& clock_;
   std::set<std::string> online_;
   std::set<std::string> dirty_;
+  Windows windows_;
+  // Open rows of releases with windows, since this controller started: all that are online.
+  std::set<std::pair<std::int64_t, std::string>> windowed_;
+  std::int64_t gated_minute_ = 0;
 };
 
 }  // namespace controller

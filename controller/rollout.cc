@@ -70,9 +70,7 @@ const char* past_word(v1::RolloutKind kind) {
 }
 
 std::string subject(const Rollout& rollout) {
-  const bool names_release =
-      rollout.kind == v1::KIND_PUSH || rollout.kind == v1::KIND_ROLLBACK;
-  return names_release ? rollout.app + " " + std::to_string(rollout.release) : rollout.app;
+  return is_release(rollout.kind) ? rollout.app + " " + std::to_string(rollout.release) : rollout.app;
 }
 
 std::string success_verdict(const Rollout& rollout) {
@@ -89,9 +87,8 @@ std::string success_verdict(const Rollout& rollout) {
 
 std::string failure_verdict(const Rollout& rollout) {
   const v1::RolloutCounts& counts = rollout.counts;
-  const bool push = rollout.kind == v1::KIND_PUSH || rollout.kind == v1::KIND_ROLLBACK;
   std::string text = subject(rollout) + ": " + std::to_string(counts.healthy()) + " " +
-                     (push ? "healthy" : past_word(rollout.kind));
+                     (is_release(rollout.kind) ? "healthy" : past_word(rollout.kind));
   if (counts.reverted() > 0) text += ", " + std::to_string(counts.reverted()) + " reverted";
   if (counts.failed() > 0) text += ", " + std::to_string(counts.failed()) + " failed";
   if (counts.held() > 0) text += ", " + std::to_string(counts.held()) + " held";
@@ -141,6 +138,11 @@ std::string sentence(const Device& device) {
   return text;
 }
 
+// A device that waits for a window is not late.
+bool is_gated(const v1::RolloutDevice& row) {
+  return row.state() != v1::TRIAL && (row.hold_fetch() || row.hold_arm());
+}
+
 // Moves the row into a state, once its texts are in place.
 void move(Step& result, v1::DeviceState state, std::int64_t now_ms) {
   Device& device = result.device;
@@ -155,7 +157,8 @@ void move(Step& result, v1::DeviceState state, std::int64_t now_ms) {
   } else if (state == v1::WAITING) {
     device.deadline_ms = 0;
   } else {
-    device.deadline_ms = now_ms + result.rollout.device_deadline_ms;
+    device.deadline_ms =
+        is_gated(device.row) ? 0 : now_ms + result.rollout.device_deadline_ms;
     device.row.clear_ended_ms();
   }
 }
@@ -176,6 +179,7 @@ bool is_open(const Rollout& rollout) {
 
 void on_offered(Step& result, std::int64_t now_ms) {
   if (result.device.row.state() != v1::WAITING || !is_open(result.rollout)) return;
+  if (result.device.row.hold_fetch()) return;  // it was told to wait
   result.device.row.set_online(true);
   result.device.row.set_started_ms(static_cast<std::uint64_t>(now_ms));
   move(result, v1::OFFERED, now_ms);
@@ -267,6 +271,20 @@ void on_deadline(Step& result, std::int64_t now_ms) {
   tell(result);
 }
 
+// Its Desired says the same; a state that it has reached stays.
+void on_gated(Step& result, const Gated& gate, std::int64_t now_ms) {
+  v1::RolloutDevice& row = result.device.row;
+  if (has_ended(row.state())) return;
+  const bool same = row.hold_fetch() == gate.hold_fetch && row.hold_arm() == gate.hold_arm;
+  if (same) return;
+  row.set_hold_fetch(gate.hold_fetch);
+  row.set_hold_arm(gate.hold_arm);
+  row.set_detail(gate.text);
+  move(result, row.state(), now_ms);
+  if (row.online() && is_open(result.rollout)) result.actions.emplace_back(Offer{});
+  tell(result);
+}
+
 void on_superseded(Step& result, const std::string& by, std::int64_t now_ms) {
   if (has_ended(result.device.row.state())) return;
   result.device.row.set_detail("superseded by " + by);
@@ -292,6 +310,7 @@ struct Visitor {
   void operator()(const Offline&) const { on_online(result, false); }
   void operator()(const Reported& event) const { on_reported(result, event.report, now_ms); }
   void operator()(const DeadlinePassed&) const { on_deadline(result, now_ms); }
+  void operator()(const Gated& event) const { on_gated(result, event, now_ms); }
   void operator()(const Superseded& event) const { on_superseded(result, event.by, now_ms); }
   void operator()(const Aborted& event) const { on_aborted(result, event.by, now_ms); }
 };
@@ -336,6 +355,10 @@ Rollout abort(Rollout rollout, const std::string& by, std::int64_t now_ms) {
                     std::to_string(rollout.counts.healthy()) + " of " +
                     people_number(rollout.counts.devices(), " device", " devices") + " done";
   return rollout;
+}
+
+bool is_release(v1::RolloutKind kind) {
+  return kind == v1::KIND_PUSH || kind == v1::KIND_ROLLBACK;
 }
 
 bool has_ended(v1::DeviceState state) {

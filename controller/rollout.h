@@ -68,14 +68,19 @@ struct Reported {
   v1::Report report;
 };
 struct DeadlinePassed {};
+struct Gated {    // a window of the release closed or opened there
+  bool hold_fetch = false;
+  bool hold_arm = false;
+  std::string text;  // why it waits, "" when it may go on
+};
 struct Superseded {
   std::string by;  // "r-8"
 };
 struct Aborted {
   std::string by;  // who
 };
-using Event = std::variant<Joined, Offered, Online, Offline, Reported, DeadlinePassed, Superseded,
-                           Aborted>;
+using Event = std::variant<Joined, Offered, Online, Offline, Reported, DeadlinePassed, Gated,
+                           Superseded, Aborted>;
 
 // What the caller does after it, in this order, in the same transaction.
 struct Offer {};           // send the device its Desired
@@ -114,6 +119,8 @@ Rollout abort(Rollout rollout, const std::string& by, std::int64_t now_ms);
 
 /// A device in this state needs nothing more from its rollout.
 bool has_ended(v1::DeviceState state);
+/// Whether a rollout of this kind brings a release to devices.
+bool is_release(v1::RolloutKind kind);
 /// The state that this kind of rollout wants.
 bool is_success(v1::RolloutKind kind, v1::DeviceState state);
 /// "healthy", "reverted": the words of API, CLI and dashboard.

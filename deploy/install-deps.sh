@@ -8,7 +8,7 @@ build=(
   libboost1.81-dev libprotobuf-dev protobuf-compiler libmbedtls-dev libcurl4-openssl-dev libssl-dev
   libsqlite3-dev libsodium-dev libgtest-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev
   libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
-  nlohmann-json3-dev libzstd-dev libsystemd-dev libbenchmark-dev
+  nlohmann-json3-dev libzstd-dev libhowardhinnant-date-dev tzdata libsystemd-dev libbenchmark-dev
   dpkg-dev                      # unpacks lwIP's source package for the images
 )
 run=(

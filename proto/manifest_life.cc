@@ -5,6 +5,7 @@
 #include "proto/limits.h"
 #include "proto/manifest.h"
 #include "proto/manifest_internal.h"
+#include "proto/units.h"
 
 namespace proto {
 
@@ -90,16 +91,8 @@ Status check_probe_interface(const AppManifest& manifest) {
 }
 
 Status check_window(const char* field, const std::string& text) {
-  if (text == "any") return Status();
-  const auto digit = [&text](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
-  bool good = text.size() == 11 && text[2] == ':' && text[5] == '-' && text[8] == ':';
-  for (const std::size_t i : {0U, 1U, 3U, 4U, 6U, 7U, 9U, 10U}) good = good && digit(i);
-  if (good) {
-    const auto number = [&text](std::size_t i) { return (text[i] - '0') * 10 + text[i + 1] - '0'; };
-    good = number(0) <= 24 && number(3) < 60 && number(6) <= 24 && number(9) < 60;
-  }
-  if (good) return Status();
-  return broken(field, "\"" + text.substr(0, 40) + "\" is no window; write any or 02:00-04:00");
+  const auto window = parse_day_window(text);
+  return window ? Status() : broken(field, window.error().what);
 }
 
 // A value with which two instances are there at once, and what to write where that cannot be.

@@ -157,8 +157,6 @@ Status check_supported(const AppManifest& manifest) {
     return unbuilt_value("health.type", "icmp");
   }
   if (manifest.update().uplink_ms() != 0) return unbuilt("update.uplink");
-  if (manifest.update().download() != "any") return unbuilt("update.download");
-  if (manifest.update().apply() != "any") return unbuilt("update.apply");
   return check_rollout_support(manifest.rollout());
 }
 

@@ -17,6 +17,7 @@ constexpr std::uint64_t kSecondMs = 1000;
 constexpr std::uint64_t kMinuteMs = 60 * kSecondMs;
 constexpr std::uint64_t kHourMs = 60 * kMinuteMs;
 constexpr std::uint64_t kDayMs = 24 * kHourMs;
+constexpr int kDayMinutes = 24 * 60;
 constexpr std::uint64_t kKi = 1024;
 constexpr std::uint64_t kMi = 1024 * kKi;
 constexpr std::uint64_t kGi = 1024 * kMi;
@@ -106,6 +107,31 @@ Result<std::uint32_t> parse_percent(std::string_view text) {
   TRY(const std::uint64_t value, parse(text, kPercent, "percentage", "%", "%", "50%"));
   if (value > 10000) return bad(shown + " is too large");
   return static_cast<std::uint32_t>(value);
+}
+
+bool DayWindow::holds(int minute) const {
+  if (any) return true;
+  if (from_minute < to_minute) return minute >= from_minute && minute < to_minute;
+  return minute >= from_minute || minute < to_minute;
+}
+
+Result<DayWindow> parse_day_window(std::string_view text) {
+  if (text == "any") return DayWindow{};
+  const auto number = [text](std::size_t at) {
+    const bool digits = text[at] >= '0' && text[at] <= '9' && text[at + 1] >= '0' &&
+                        text[at + 1] <= '9';
+    return digits ? (text[at] - '0') * 10 + (text[at + 1] - '0') : 99;
+  };
+  if (text.size() == 11 && text[2] == ':' && text[5] == '-' && text[8] == ':') {
+    const bool minutes = number(3) < 60 && number(9) < 60;
+    const DayWindow window{false, number(0) * 60 + number(3), number(6) * 60 + number(9)};
+    const bool on_the_day = window.from_minute < kDayMinutes && window.to_minute <= kDayMinutes;
+    if (minutes && on_the_day && window.from_minute != window.to_minute && window.to_minute > 0) {
+      return window;
+    }
+  }
+  return bad("\"" + std::string(text.substr(0, 40)) +
+             "\" is no window; write any or 02:00-04:00");
 }
 
 std::string format_duration_ms(std::uint64_t ms) {

@@ -21,6 +21,18 @@ Result<std::uint64_t> parse_rate_bytes(std::string_view text);
 /// `50%`, up to 10000%. errors bad_argument: "50 has no unit; write 50%"
 Result<std::uint32_t> parse_percent(std::string_view text);
 
+/// A stretch of every day, in minutes since its midnight. One that ends before it begins goes over
+/// midnight.
+struct DayWindow {
+  bool any = true;  // all day; the rest means nothing then
+  int from_minute = 0;
+  int to_minute = 0;  // the first minute behind it, 1..1440
+
+  bool holds(int minute) const;
+};
+/// `any` or `02:00-04:00`, `22:30-24:00`. errors bad_argument
+Result<DayWindow> parse_day_window(std::string_view text);
+
 /// As the manifest writes it, the largest unit that is exact: "250ms", "10m", "24h", "0s".
 std::string format_duration_ms(std::uint64_t ms);
 /// Elapsed time for people: "0.29s", "10.6s", "33m12s", "3h12m", "9d".

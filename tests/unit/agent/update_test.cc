@@ -378,4 +378,75 @@ TEST_F(UpdateTest, AMonitorThatDoesNotStartReverts) {
   EXPECT_TRUE(device.launcher.serves());
 }
 
+TEST_F(UpdateTest, AClosedDownloadWindowFetchesNothingAndPausesWhatIsUnderWay) {
+  add(1);
+  push(1, "a1");
+  verdict("a1");
+  add(2);
+  const std::size_t paths = device.wire.paths.size();
+  auto wish = TestDevice::wish("dns", 2, "a2");
+  wish.set_hold_fetch(true);
+  device.want(wish);
+  device.run_for(3'600'000);
+  EXPECT_EQ(device.wire.paths.size(), paths) << "not a byte";
+  EXPECT_TRUE(states("a2").empty());
+  EXPECT_EQ(device.live_release("dns"), 1u);
+
+  // It opens, the download is cut, it closes: what came is gone on with next time.
+  device.wire.cut_blobs_after = 3;
+  wish.set_hold_fetch(false);
+  device.want(wish);
+  ASSERT_TRUE(device.run_until([&] { return device.wire.blob_bytes > 8; }));
+  wish.set_hold_fetch(true);
+  device.want(wish);
+  device.run_for(1000);
+  const std::uint64_t came = device.wire.blob_bytes;
+  device.run_for(3'600'000);
+  EXPECT_EQ(device.wire.blob_bytes, came);
+  EXPECT_FALSE(device.ended("a2"));
+  device.wire.cut_blobs_after = 0;
+  wish.set_hold_fetch(false);
+  device.want(wish);
+  EXPECT_EQ(verdict("a2").state(), fleet::v1::HEALTHY);
+  EXPECT_EQ(device.wire.blob_bytes, 7u + 7u) << "image 1 and image 2, each byte once";
+}
+
+TEST_F(UpdateTest, AClosedApplyWindowStagesAndWaitsAlsoOverARestart) {
+  add(1);
+  push(1, "a1");
+  verdict("a1");
+  add(2);
+  auto wish = TestDevice::wish("dns", 2, "a2");
+  wish.set_hold_arm(true);
+  device.want(wish);
+  device.run_for(60'000);
+  EXPECT_EQ(device.last("a2").state(), fleet::v1::STAGED);
+  EXPECT_EQ(device.live_release("dns"), 1u);
+  device.stop();
+  device.start();
+  device.run_for(60'000);
+  EXPECT_EQ(device.last("a2").state(), fleet::v1::STAGED);
+
+  // The download window closed meanwhile: all of it is here.
+  const std::uint64_t came = device.wire.blob_bytes;
+  wish.set_hold_arm(false);
+  wish.set_hold_fetch(true);
+  device.want(wish);
+  EXPECT_EQ(verdict("a2").state(), fleet::v1::HEALTHY);
+  EXPECT_EQ(device.wire.blob_bytes, came);
+  EXPECT_EQ(device.live_release("dns"), 2u);
+}
+
+TEST_F(UpdateTest, ATrialGoesOnWhenAWindowCloses) {
+  add(1);
+  device.scripts[1].answers_after_ms = 2000;
+  auto wish = TestDevice::wish("dns", 1, "a1");
+  device.want(wish);
+  ASSERT_TRUE(device.run_until([&] { return device.last("a1").state() == fleet::v1::TRIAL; }));
+  wish.set_hold_fetch(true);
+  wish.set_hold_arm(true);
+  device.want(wish);
+  EXPECT_EQ(verdict("a1").state(), fleet::v1::HEALTHY);
+}
+
 }  // namespace

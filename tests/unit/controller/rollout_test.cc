@@ -414,5 +414,33 @@ TEST(Rollout, EveryStateHasAWord) {
   EXPECT_STREQ(word(v1::ROLLOUT_STATE_UNSPECIFIED), "unknown");
 }
 
+TEST(RolloutTest, ADeviceThatWaitsForItsWindowIsNotLateAndIsNotOffered) {
+  Plan plan;
+  plan.join("edge-1", true);
+  plan.event("edge-1", Gated{true, true, "waits for its download window"});
+  EXPECT_NE(plan.action<Offer>(), nullptr) << "it is told to wait";
+  plan.event("edge-1", Offered{});
+  EXPECT_EQ(plan.state("edge-1"), v1::WAITING);
+  EXPECT_EQ(plan.devices["edge-1"].row.detail(), "waits for its download window");
+  plan.event("edge-1", Gated{true, true, "waits for its download window"});
+  EXPECT_TRUE(plan.actions.empty()) << "said once";
+
+  plan.event("edge-1", Gated{false, true, "waits for its apply window"});
+  plan.event("edge-1", Offered{});
+  EXPECT_EQ(plan.state("edge-1"), v1::OFFERED);
+  plan.say("edge-1", v1::STAGED);
+  EXPECT_EQ(plan.devices["edge-1"].deadline_ms, 0) << "no verdict is due while it must wait";
+
+  plan.now_ms += 3'600'000;
+  plan.event("edge-1", Gated{});
+  EXPECT_EQ(plan.devices["edge-1"].deadline_ms, plan.now_ms + kDeadline);
+  plan.say("edge-1", v1::TRIAL);
+  plan.event("edge-1", Gated{true, true, "closed"});
+  EXPECT_EQ(plan.devices["edge-1"].deadline_ms, plan.now_ms + kDeadline)
+      << "a trial goes on and has to end";
+  plan.say("edge-1", v1::HEALTHY);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_SUCCEEDED);
+}
+
 }  // namespace
 }  // namespace controller::rollout

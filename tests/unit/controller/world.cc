@@ -84,6 +84,7 @@ v1::PushRequest World::next_push(const std::string& selector, const std::string&
   FLEET_ASSERT(highest.has_value());
   const std::int64_t number = *highest + 1;
   manifest.set_release(static_cast<std::uint64_t>(number));
+  manifest.mutable_update()->MergeFrom(next_update);
   v1::Image* entry = manifest.add_images();
   entry->set_arch(v1::X86_64);
   entry->set_platform(v1::VIRTIO);

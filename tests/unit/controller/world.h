@@ -31,6 +31,7 @@ struct World {
   void set_up_trust();
   /// Uploads image and manifest of the next release of dns, signs its role, and gives the request.
   v1::PushRequest next_push(const std::string& selector, const std::string& image = "image");
+  v1::UpdatePolicy next_update;  // what the next push's manifest says of windows
   Result<rollout::Rollout> push(const v1::PushRequest& request, const std::string& key = "");
   Result<rollout::Rollout> order(v1::OrderKind kind, const std::string& selector);
 

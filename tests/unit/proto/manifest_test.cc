@@ -196,8 +196,6 @@ TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
       {"a list of waves", "  rollout: {waves: [1, 10%]}\n", "rollout.waves"},
       {"max_unavailable", "  rollout: {max_unavailable: {by: site, count: 1}}\n",
        "rollout.max_unavailable"},
-      {"windows", "  update: {download: \"02:00-04:00\"}\n", "update.download"},
-      {"apply windows", "  update: {apply: \"02:00-04:00\"}\n", "update.apply"},
       {"uplink", "  update: {uplink: 2m}\n", "update.uplink"},
       {"icmp", "  health: {type: icmp}\n", "health.type: icmp"},
       {"a variable in args", "  args: [\"--x=((y))\"]\n", "args[0]: a ((variable))"},

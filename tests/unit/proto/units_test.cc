@@ -55,6 +55,29 @@ TEST(UnitsTest, WhatDoesNotFitIsTooLargeAndNotWrapped) {
   }
 }
 
+TEST(UnitsTest, AWindowOfTheDayHoldsItsMinutesAlsoOverMidnight) {
+  EXPECT_TRUE(proto::parse_day_window("any")->holds(700));
+  const auto night = proto::parse_day_window("02:00-04:30");
+  ASSERT_TRUE(night.has_value());
+  EXPECT_FALSE(night->holds(119));
+  EXPECT_TRUE(night->holds(120));
+  EXPECT_TRUE(night->holds(269));
+  EXPECT_FALSE(night->holds(270));
+  const auto over = proto::parse_day_window("22:30-01:00");
+  ASSERT_TRUE(over.has_value());
+  EXPECT_TRUE(over->holds(1439));
+  EXPECT_TRUE(over->holds(0));
+  EXPECT_FALSE(over->holds(60));
+  EXPECT_FALSE(over->holds(1349));
+  EXPECT_TRUE(proto::parse_day_window("18:00-24:00")->holds(1439));
+  for (const char* text : {"", "night", "2:00-4:00", "02:00-02:00", "24:00-02:00", "02:00-24:30",
+                           "02:60-03:00", "02:00-00:00", "02:00_04:00", "0x:00-04:00"}) {
+    const auto window = proto::parse_day_window(text);
+    ASSERT_FALSE(window.has_value()) << text;
+    EXPECT_NE(window.error().what.find("write any or 02:00-04:00"), std::string::npos);
+  }
+}
+
 TEST(UnitsTest, PrintedTimesAndSizesAreTheOnesOfTheScreens) {
   EXPECT_EQ(proto::format_duration_ms(250), "250ms");
   EXPECT_EQ(proto::format_duration_ms(600000), "10m");
