@@ -3,6 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include "proto/limits.h"
+#include "proto/utf8.h"
 
 namespace proto {
 
@@ -23,6 +24,14 @@ Status from_json(std::string_view text, google::protobuf::Message& message) {
   message.Clear();
   if (text.size() > kMaxHttpJsonBytes) {
     return Error{Code::too_large, "JSON of more than 8 MiB", ""};
+  }
+  for (std::size_t at = 0; at < text.size();) {
+    // Protobuf would take such bytes into its error, and from there into our answer.
+    const std::size_t length = utf8_length(text.substr(at));
+    if (length == 0) {
+      return Error{Code::bad_argument, "JSON is UTF-8, byte " + std::to_string(at) + " is not", ""};
+    }
+    at += length;
   }
   google::protobuf::util::JsonParseOptions parse;
   parse.ignore_unknown_fields = false;

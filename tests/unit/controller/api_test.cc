@@ -1,36 +1,14 @@
 // The routes without a network: who may ask what, and which status tells what is wrong.
 #include "controller/api.h"
 
-#include <boost/asio/io_context.hpp>
 #include <regex>
 #include <set>
 
 #include "proto/json.h"
-#include "tests/unit/controller/world.h"
+#include "tests/unit/controller/api_world.h"
 
 namespace controller {
 namespace {
-
-proto::awaitable<void> run_handler(Handler& handler, Request request, Response& out) {
-  out = co_await handler.handle(std::move(request));
-}
-
-proto::awaitable<void> run_upload(Handler& handler, Request head, std::string bytes,
-                                  std::size_t cut_bytes, Response& out) {
-  UploadStart start = co_await handler.start_upload(std::move(head));
-  if (!start.upload) {
-    out = std::move(start.refusal);
-    co_return;
-  }
-  const auto span = std::as_bytes(std::span(bytes)).subspan(0, bytes.size() - cut_bytes);
-  const Status written = start.upload->write(span);
-  if (!written) {
-    out = error_response(written.error());
-    co_return;
-  }
-  if (cut_bytes > 0) co_return;  // the client went away
-  out = co_await start.upload->finish();
-}
 
 proto::awaitable<void> keep_flight(Flights& flights, std::vector<ReceivedFlight> batch) {
   const Status kept = co_await flights.keep(batch);
@@ -42,76 +20,7 @@ proto::awaitable<void> next_piece(Feed& feed, proto::Clock& clock, std::string& 
   out = piece ? *piece : piece.error().what;
 }
 
-struct ApiTest : ::testing::Test {
-  World world;
-  boost::asio::io_context loop{1};
-  proto::BlockingPool hashing{"hashing", proto::BlockingPool::Mode::in_line};
-  std::unique_ptr<ota::RealDisk> console_disk;
-  std::unique_ptr<Consoles> consoles;
-  std::unique_ptr<ota::RealDisk> flight_disk;
-  std::unique_ptr<Flights> flights;
-  std::unique_ptr<Sessions> sessions;
-  std::unique_ptr<OperatorApi> operators;
-  std::unique_ptr<DeviceApi> devices;
-
-  ApiTest() {
-    auto disk = ota::RealDisk::open(world.directory / "controller/consoles");
-    FLEET_ASSERT(disk.has_value());
-    console_disk = std::move(*disk);
-    consoles = std::make_unique<Consoles>(*console_disk, world.clock);
-    FLEET_ASSERT(world.data->disk->make_directory("flights").has_value());
-    disk = ota::RealDisk::open(world.directory / "controller/flights");
-    FLEET_ASSERT(disk.has_value());
-    flight_disk = std::move(*disk);
-    flights = std::make_unique<Flights>(*flight_disk, hashing, world.clock);
-    sessions = std::make_unique<Sessions>(loop, world.clock, *world.store, *world.fleet,
-                                          *consoles, *flights, *world.enrolment);
-    const Parts parts{*world.store,     *world.events, *world.fleet, *consoles, *flights,
-                      *world.metadata,  *world.enrolment, *sessions, *world.pushes,
-                      *world.blobs,     hashing,       world.clock,  0};
-    operators = std::make_unique<OperatorApi>(parts);
-    devices = std::make_unique<DeviceApi>(parts);
-    for (const char* role : {"viewer", "deployer", "admin"}) {
-      EXPECT_TRUE(world.store->add_api_token(ota::hash_token(role).hex(), {role, role}, 0));
-    }
-  }
-
-  void run(proto::awaitable<void> task) {
-    proto::TaskGroup tasks(loop);
-    tasks.spawn("test", std::move(task));
-    loop.restart();
-    proto::run_loop(loop);
-    ASSERT_EQ(tasks.size(), 0u) << "the handler waits for something";
-  }
-  static Request request(const std::string& method, const std::string& path,
-                         const std::string& token, const std::string& body = "") {
-    Request out;
-    out.method = method;
-    out.path = path;
-    out.bearer = token;
-    out.body = body;
-    return out;
-  }
-  Response ask(Request head) {
-    Response out;
-    run(run_handler(*operators, std::move(head), out));
-    return out;
-  }
-  Response ask(const std::string& method, const std::string& path, const std::string& token,
-               const std::string& body = "") {
-    return ask(request(method, path, token, body));
-  }
-  Response upload(const std::string& name, const std::string& bytes, std::size_t cut_bytes = 0,
-                  const std::string& token = "deployer") {
-    Request head = request("PUT", "/v1/blobs/" + name, token);
-    head.content_length = bytes.size();
-    head.has_content_length = true;
-    Response out;
-    out.status = 0;
-    run(run_upload(*operators, std::move(head), bytes, cut_bytes, out));
-    return out;
-  }
-};
+struct ApiTest : ::testing::Test, ApiWorld {};
 
 TEST_F(ApiTest, WithoutAKnownTokenNothingIsTold) {
   for (const char* token : {"", "wrong"}) {
@@ -259,9 +168,7 @@ TEST_F(ApiTest, AnUploadThatIsCutLeavesNoBlobAndCanBeRepeated) {
 
 TEST_F(ApiTest, AnUploadOfUnknownLengthIsRefused) {
   Request head = request("PUT", "/v1/blobs/" + ota::sha256("x").hex(), "deployer");
-  Response out;
-  run(run_upload(*operators, std::move(head), "x", 0, out));
-  EXPECT_EQ(out.status, 400);
+  EXPECT_EQ(upload(std::move(head), "x", 0).status, 400);
 }
 
 TEST_F(ApiTest, AStrangersBodyIsSmall) {
@@ -345,10 +252,9 @@ TEST_F(ApiTest, APushIsShownAsItsRollout) {
 }
 
 TEST_F(ApiTest, ADeviceWithoutACertificateMayEnrolAndNothingElse) {
-  Response out;
-  run(run_handler(*devices, request("GET", "/device/v1/metadata/timestamp.json", ""), out));
+  Response out = ask_as_device(request("GET", "/device/v1/metadata/timestamp.json", ""));
   EXPECT_EQ(out.status, 401);
-  run(run_handler(*devices, request("POST", "/device/v1/enroll", "", "{}"), out));
+  out = ask_as_device(request("POST", "/device/v1/enroll", "", "{}"));
   EXPECT_EQ(out.status, 400) << out.body;
   EXPECT_EQ(devices->may_link(Request()).error().code, proto::Code::unauthenticated);
 }
@@ -358,19 +264,18 @@ TEST_F(ApiTest, ARevokedOrUnknownOrExpiredDeviceIsRefused) {
   Request head = request("GET", "/device/v1/metadata/timestamp.json", "");
   head.peer.has_certificate = true;
   head.peer.certificate.common_name = world.enroll("edge-1");
-  Response out;
-  run(run_handler(*devices, head, out));
+  Response out = ask_as_device(head);
   EXPECT_EQ(out.status, 200);
   head.peer.expired = true;
-  run(run_handler(*devices, head, out));
+  out = ask_as_device(head);
   EXPECT_EQ(out.status, 401);
   EXPECT_TRUE(devices->may_link(head).has_value()) << "for Renew";
   head.peer.expired = false;
   EXPECT_EQ(ask("DELETE", "/v1/devices/edge-1", "admin").status, 204);
-  run(run_handler(*devices, head, out));
+  out = ask_as_device(head);
   EXPECT_EQ(out.status, 403);
   head.peer.certificate.common_name = "somebody";
-  run(run_handler(*devices, head, out));
+  out = ask_as_device(head);
   EXPECT_EQ(out.status, 401);
 }
 

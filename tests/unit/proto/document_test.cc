@@ -183,6 +183,9 @@ TEST(JsonTest, UnknownFieldsAndWrongTypesAreRefusedByName) {
     EXPECT_EQ(message.error().code, Code::bad_argument);
     EXPECT_NE(message.error().what.find("Report"), std::string::npos);
   }
+  const auto message = proto::from_json<fleet::v1::Report>("{\"app\": \"d\xffs\"}");
+  ASSERT_FALSE(message);
+  EXPECT_EQ(message.error().what, "JSON is UTF-8, byte 10 is not");
 }
 
 }  // namespace
