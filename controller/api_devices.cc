@@ -134,6 +134,7 @@ awaitable<Response> label_device(Call call) {
     TRY(const Subject subject, call.parts.store.subject(row->id));
     TRY(const auto desired, call.parts.store.desired(row->id));
     if (desired.empty()) TRY_VOID(call.parts.fleet.join(subject));
+    TRY_VOID(call.parts.fleet.look_at_windows(row->id));
     return transaction.commit();
   };
   const Status changed = work();

@@ -186,8 +186,8 @@ Status Fleet::came_online(const std::string& device_id, const std::string& name)
   Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     TRY(const auto open, store_.open_rollouts_of(device_id));
+    TRY_VOID(look_at_windows(device_id));
     for (const std::int64_t number : open) {
-      TRY_VOID(gate(number, device_id));
       TRY_VOID(apply(number, device_id, rollout::Online{}));
     }
     if (!is_new) return {};
@@ -338,8 +338,10 @@ Result<rollout::Rollout> Fleet::begin(
     if (also) TRY_VOID(also(plan));
     for (const Wish& wish : wishes) TRY_VOID(add_device(plan, wish));
     const std::string what = std::string(rollout::word(plan.kind)) + " " + plan.app +
-                             (rollout::is_release(plan.kind) ? " " + std::to_string(plan.release) + " to "
-                                                    : std::string(" on ")) + plan.selector;
+                             (rollout::is_release(plan.kind)
+                                  ? " " + std::to_string(plan.release) + " to "
+                                  : std::string(" on ")) +
+                             plan.selector;
     return tell_rollout(plan, "rollout.started", plan.by + " began " + plan.id() + ": " + what,
                         nullptr);
   };

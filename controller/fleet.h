@@ -63,6 +63,9 @@ class Fleet {
   Result<rollout::Rollout> abort(std::int64_t number, const std::string& by);
   /// A new device gets what the fleet wants of its groups. Inside the caller's transaction.
   Status join(const Subject& device);
+  /// Tells the device whether its windows are open: it came online, or has another time zone now.
+  /// Inside the caller's transaction.
+  Status look_at_windows(const std::string& device_id);
   /// An event that belongs to no rollout. Inside the caller's transaction.
   Status note(const std::string& kind, const std::string& text, const std::string& by,
               const std::string& device);

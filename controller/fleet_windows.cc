@@ -34,6 +34,12 @@ Status Fleet::gate(std::int64_t number, const std::string& device_id) {
   return changed(device_id);
 }
 
+Status Fleet::look_at_windows(const std::string& device_id) {
+  TRY(const auto open, store_.open_rollouts_of(device_id));
+  for (const std::int64_t number : open) TRY_VOID(gate(number, device_id));
+  return {};
+}
+
 bool Fleet::gates_due(std::int64_t now_ms) {
   if (windowed_.empty() || now_ms / kMinuteMs == gated_minute_) return false;
   gated_minute_ = now_ms / kMinuteMs;

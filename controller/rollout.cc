@@ -70,7 +70,8 @@ const char* past_word(v1::RolloutKind kind) {
 }
 
 std::string subject(const Rollout& rollout) {
-  return is_release(rollout.kind) ? rollout.app + " " + std::to_string(rollout.release) : rollout.app;
+  if (!is_release(rollout.kind)) return rollout.app;
+  return rollout.app + " " + std::to_string(rollout.release);
 }
 
 std::string success_verdict(const Rollout& rollout) {

@@ -259,6 +259,30 @@ TEST(Tidy, EveryTestFileIsBuilt) {
   }
 }
 
+// `Suite.Test` and `name_test.sh` of the table of attacks.
+TEST(Tidy, EveryTestThatTheThreatModelNamesIsThere) {
+  std::ifstream stream(fs::path(FLEET_SOURCE_DIR) / "ota/THREATS.md");
+  const std::string text((std::istreambuf_iterator<char>(stream)),
+                         std::istreambuf_iterator<char>());
+  const std::regex named("`([A-Za-z]+)\\.([A-Z][A-Za-z0-9]+)`|`([a-z_/]+_test\\.sh)`");
+  std::size_t found = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), named), end; at != end; ++at, ++found) {
+    const std::smatch& match = *at;
+    if (match[3].matched) {
+      EXPECT_TRUE(fs::exists(fs::path(FLEET_SOURCE_DIR) / "tests" / match[3].str())) << match[3];
+      continue;
+    }
+    const std::regex test("TEST(_F|_P)?\\(" + match[1].str() + ", " + match[2].str() + "\\)");
+    const bool there = std::any_of(sources().begin(), sources().end(), [&](const Source& source) {
+      return std::any_of(source.lines.begin(), source.lines.end(), [&](const Line& line) {
+        return std::regex_search(line.text, test);
+      });
+    });
+    EXPECT_TRUE(there) << match[0] << " is no test";
+  }
+  EXPECT_GT(found, 30u);
+}
+
 TEST(Tidy, TheTopLevelIsWhatTheDesignNames) {
   const std::set<std::string> allowed = {"agent",  "controller", "proto",     "images",
                                          "boards", "ota",        "deploy",    "tests",

@@ -1,5 +1,5 @@
-// Bodies of the operators' and the devices' requests, behind the routes that take one: whatever comes
-// is answered, what is wrong with a code, and nothing is the controller's own fault.
+// Bodies of the operators' and the devices' requests, behind the routes that take one: whatever
+// comes is answered, what is wrong with a code, and nothing is the controller's own fault.
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
