@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 #include "ota/disk.h"
 #include "ota/fetch_wire.h"
@@ -67,20 +68,22 @@ Result<FetchSetup> setup_of(const FetchOptions& options) {
 }
 
 // A SOCK_SEQPACKET message goes out whole or not at all.
-Status send_message(const Fd& socket, const void* message, std::size_t size, int passed_fd) {
+Status send_message(const Fd& socket, const void* message, std::size_t size,
+                    std::span<const int> descriptors) {
+  FLEET_ASSERT(descriptors.size() <= kMaxFetchDescriptors);
   iovec part = {const_cast<void*>(message), size};
   msghdr header = {};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  if (passed_fd >= 0) {
+  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFetchDescriptors * sizeof(int))] = {};
+  if (!descriptors.empty()) {
     header.msg_control = control;
-    header.msg_controllen = sizeof control;
+    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
     cmsghdr* rights = CMSG_FIRSTHDR(&header);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(rights), &passed_fd, sizeof(int));
+    rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
   }
   ssize_t sent = -1;
   do {
@@ -101,12 +104,11 @@ std::string clean_text(std::string_view text) {
   return clean;
 }
 
-Error error_of(const FetchReply& reply, const std::string& path) {
+Error error_of(const FetchReply& reply, const std::string& job) {
   // A code that is none must not get further.
   const Code code = static_cast<Code>(reply.code);
   const bool known = std::string_view(proto::name_of(code)) != "unknown";
-  return Error{known ? code : Code::internal,
-               "fetching " + path + ": " + clean_text(get_text(reply.what)), {}};
+  return Error{known ? code : Code::internal, job + ": " + clean_text(get_text(reply.what)), {}};
 }
 
 // Signals and descriptors as a new program expects them, whatever the agent did with its own.
@@ -144,6 +146,14 @@ Result<pid_t> spawn(const std::string& program, int socket) {
 
 }  // namespace
 
+// What the process is asked for.
+struct FetchSession::Job {
+  std::string what;  // for error texts
+  FetchOrder order = {};
+  std::vector<int> descriptors;  // borrowed
+  const std::function<void(std::uint64_t file_bytes)>* progress = nullptr;
+};
+
 FetchSession::FetchSession(FetchOptions options)
     : options_(std::move(options)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   FLEET_ASSERT(wake_);
@@ -178,72 +188,89 @@ Status FetchSession::start() {
   const Fd theirs(ends[1]);
   TRY(process_id_, spawn(options_.program, theirs.get()));
   socket_ = std::move(ours);
-  return send_message(socket_, &setup, sizeof setup, -1);
+  return send_message(socket_, &setup, sizeof setup, {});
 }
 
-Status FetchSession::send_request(const FetchRequest& request, const Fd& file) {
-  FetchOrder order = {};
-  order.offset_bytes = request.offset_bytes;
-  order.expected_bytes = request.expected_bytes;
-  order.max_bytes = request.max_bytes;
-  order.deadline_ms = request.deadline_ms;
-  const bool fits = put_text(order.path, request.path);
-  FLEET_ASSERT(fits);
-  return send_message(socket_, &order, sizeof order, file.get());
+Status FetchSession::send(const Job& job) {
+  return send_message(socket_, &job.order, sizeof job.order, job.descriptors);
 }
 
-Result<FetchDone> FetchSession::await_answer(const FetchRequest& request) {
+Result<FetchDone> FetchSession::await_answer(const Job& job) {
   while (true) {
     pollfd waits[2] = {{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
     const int ready = ::poll(waits, 2, 4 * kFetchHeartbeatMs);
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return errno_error("waiting for fleet-fetch", errno);
-    if (ready == 0) {
-      return Error{Code::timeout, "fetching " + request.path + ": fleet-fetch hangs", {}};
-    }
-    if (cancelled_) {
-      return Error{Code::cancelled, "fetching " + request.path + ": cancelled", {}};
-    }
+    if (ready == 0) return Error{Code::timeout, job.what + ": fleet-fetch hangs", {}};
+    if (cancelled_) return Error{Code::cancelled, job.what + ": cancelled", {}};
     FetchReply reply = {};
     const ssize_t got = ::recv(socket_.get(), &reply, sizeof reply, MSG_DONTWAIT);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got != static_cast<ssize_t>(sizeof reply)) {
-      return Error{Code::closed, "fetching " + request.path + ": fleet-fetch died", {}};
+      return Error{Code::closed, job.what + ": fleet-fetch died", {}};
     }
     if (reply.is_final == 0) {
-      if (request.progress) request.progress(reply.file_bytes);
+      if (job.progress != nullptr && *job.progress) (*job.progress)(reply.file_bytes);
       continue;
     }
-    if (static_cast<Code>(reply.code) != Code::unset) return error_of(reply, request.path);
+    if (static_cast<Code>(reply.code) != Code::unset) return error_of(reply, job.what);
     return FetchDone{reply.file_bytes, reply.received_bytes};
   }
 }
 
-Result<FetchDone> FetchSession::fetch(const FetchRequest& request, const Fd& file) {
-  FLEET_ASSERT(file);
-  TRY_VOID(check(request));
-  if (cancelled_) return Error{Code::cancelled, "fetching " + request.path + ": cancelled", {}};
-  if (request.expected_bytes != 0 && request.offset_bytes == request.expected_bytes) {
-    return FetchDone{request.expected_bytes, 0};
-  }
+Result<FetchDone> FetchSession::run(const Job& job) {
+  if (cancelled_) return Error{Code::cancelled, job.what + ": cancelled", {}};
   // A process that died between two requests is no fault of this one.
   Status sent = Error{Code::closed, "not started", {}};
-  if (process_id_ >= 0) sent = send_request(request, file);
+  if (process_id_ >= 0) sent = send(job);
   if (!sent) {
     end();
     Status started = start();
-    if (started) started = send_request(request, file);
+    if (started) started = send(job);
     if (!started) {
       end();
       return started.error();
     }
   }
-  auto answer = await_answer(request);
+  auto answer = await_answer(job);
   const bool process_is_done =
       !answer && (answer.error().code == Code::cancelled || answer.error().code == Code::closed ||
                   answer.error().code == Code::timeout);
   if (process_is_done) end();
   return answer;
+}
+
+Result<FetchDone> FetchSession::fetch(const FetchRequest& request, const Fd& file) {
+  FLEET_ASSERT(file);
+  TRY_VOID(check(request));
+  if (request.expected_bytes != 0 && request.offset_bytes == request.expected_bytes) {
+    return FetchDone{request.expected_bytes, 0};
+  }
+  Job job;
+  job.what = "fetching " + request.path;
+  job.order.offset_bytes = request.offset_bytes;
+  job.order.expected_bytes = request.expected_bytes;
+  job.order.max_bytes = request.max_bytes;
+  job.order.max_received_bytes = request.max_received_bytes;
+  job.order.rate_bytes_per_s = request.rate_bytes_per_s;
+  job.order.deadline_ms = request.deadline_ms;
+  job.order.work = FetchWork::fetch;
+  const bool fits = put_text(job.order.path, request.path);
+  FLEET_ASSERT(fits);
+  job.descriptors = {file.get()};
+  job.progress = &request.progress;
+  return run(job);
+}
+
+Status FetchSession::apply(const DeltaFiles& files) {
+  FLEET_ASSERT(files.base && files.delta && files.output);
+  Job job;
+  job.what = "applying a delta";
+  job.order.expected_bytes = files.output_bytes;
+  job.order.work = FetchWork::apply_delta;
+  job.descriptors = {files.base.get(), files.delta.get(), files.output.get()};
+  TRY([[maybe_unused]] const FetchDone done, run(job));
+  return {};
 }
 
 Result<std::vector<std::byte>> fetch_to_memory(Fetch& fetch, const std::string& path,

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "ota/delta.h"
 #include "proto/fd.h"
 #include "proto/result.h"
 
@@ -24,7 +25,9 @@ struct FetchRequest {
   std::uint64_t offset_bytes = 0;   // where to go on: a range is asked for when it is not 0
   std::uint64_t expected_bytes = 0; // whole size of the file when known, else 0
   std::uint64_t max_bytes = 0;      // cap of the whole file when the size is not known
-  std::uint32_t deadline_ms = 600'000;  // of the whole request, 1..86,400,000
+  std::uint64_t max_received_bytes = 0;  // cap of the body bytes that come; 0 = none
+  std::uint64_t rate_bytes_per_s = 0;    // at most so fast; 0 = as fast as it goes
+  std::uint32_t deadline_ms = 600'000;   // of the whole request, 1..86,400,000
   /// Called on the calling thread, a few times per second, with the bytes in the file so far.
   std::function<void(std::uint64_t file_bytes)> progress;
 };
@@ -46,9 +49,15 @@ class Fetch {
   /// errors not_found (404) | forbidden (403) | unauthenticated (401, or TLS refused either side) |
   ///        unreachable | timeout (deadline, or slower than the floor) | closed (cut short; also
   ///        the program's death) | bad_digest (not expected_bytes long) | too_large (over
-  ///        max_bytes) | unavailable (redirect, 429, 5xx) | start_failed (no such program) |
-  ///        no_space | io | cancelled | bad_argument
+  ///        max_bytes) | budget (over max_received_bytes) | unavailable (redirect, 429, 5xx) |
+  ///        start_failed (no such program) | no_space | io | cancelled | bad_argument
   virtual proto::Result<FetchDone> fetch(const FetchRequest& request, const proto::Fd& file) = 0;
+
+  /// Applies a delta where no harm comes of it (ota/delta.h). `files.base` and `files.delta` must
+  /// not change meanwhile.
+  /// errors as apply_delta, and closed (the program died of it) | timeout (not done in 20 s) |
+  ///        start_failed | cancelled
+  virtual proto::Status apply(const DeltaFiles& files) = 0;
 
   /// Ends the running request and every later one with `cancelled`. From any thread.
   virtual void cancel() = 0;
@@ -89,6 +98,7 @@ class FetchSession final : public Fetch {
   FetchSession& operator=(const FetchSession&) = delete;
 
   proto::Result<FetchDone> fetch(const FetchRequest& request, const proto::Fd& file) override;
+  proto::Status apply(const DeltaFiles& files) override;
   void cancel() override;
 
   /// Ends the process now; the next request starts another. To be called before fetched files are
@@ -99,9 +109,12 @@ class FetchSession final : public Fetch {
   pid_t process_id() const { return process_id_; }
 
  private:
+  struct Job;
+
   proto::Status start();
-  proto::Status send_request(const FetchRequest& request, const proto::Fd& file);
-  proto::Result<FetchDone> await_answer(const FetchRequest& request);
+  proto::Result<FetchDone> run(const Job& job);
+  proto::Status send(const Job& job);
+  proto::Result<FetchDone> await_answer(const Job& job);
 
   FetchOptions options_;
   proto::Fd socket_;

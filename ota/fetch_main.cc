@@ -1,5 +1,5 @@
 // fleet-fetch: fetches what its parent asks for over HTTPS (HTTP for tuf-client, when it says so)
-// into descriptors that it is given.
+// into descriptors that it is given, and applies deltas from descriptor to descriptor.
 // One connection is kept for all requests. It opens no file but the CA, certificate and key,
 // follows no redirect, and ends when its socket does.
 #include <curl/curl.h>
@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -17,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "ota/delta.h"
 #include "ota/disk.h"
 #include "ota/fetch_wire.h"
 
@@ -30,6 +33,11 @@ using proto::Fd;
 
 constexpr std::uint64_t kMaxErrorBodyBytes = 16 * 1024;  // read on, so that the connection is kept
 constexpr int kProgressMs = 250;
+// libcurl waits out a rate read by read: with reads of at most a second's bytes it never looks dead.
+constexpr std::uint64_t kLeastBufferBytes = 1024;  // what libcurl takes at least
+constexpr std::uint64_t kMostBufferBytes = 16 * 1024;
+
+using Descriptors = std::array<Fd, ota::kMaxFetchDescriptors>;
 
 // One request while it runs.
 struct Transfer {
@@ -125,6 +133,11 @@ bool begin_body(Transfer& transfer) {
 bool take(Transfer& transfer, std::span<const std::byte> bytes) {
   const long status = status_of(transfer.curl);
   transfer.received_bytes += bytes.size();
+  const std::uint64_t budget = transfer.order->max_received_bytes;
+  if (budget != 0 && transfer.received_bytes > budget) {
+    return give_up(transfer, Code::budget,
+                   "more than the " + std::to_string(budget) + " bytes that are left to fetch");
+  }
   if (status != 200 && status != 206) return transfer.received_bytes <= kMaxErrorBodyBytes;
   if (!transfer.body_began && !begin_body(transfer)) return false;
   if (!check_size(transfer, transfer.position_bytes + bytes.size(), false)) return false;
@@ -217,6 +230,12 @@ class Fetcher {
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_RANGE, order.offset_bytes > 0 ? range.c_str() : nullptr);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(order.deadline_ms));
+    const std::uint64_t rate = order.rate_bytes_per_s;
+    curl_easy_setopt(curl, CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(rate));
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE,
+                     static_cast<long>(rate == 0 ? kMostBufferBytes
+                                                 : std::clamp(rate, kLeastBufferBytes,
+                                                              kMostBufferBytes)));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
@@ -296,10 +315,10 @@ class Fetcher {
   std::unique_ptr<CURL, EasyCleanup> curl_{curl_easy_init()};
 };
 
-// One message of exactly this size, and the descriptor that came with it. False: the parent ended.
-bool receive(void* message, std::size_t size, Fd& passed) {
+// One message of exactly this size, and the descriptors that came with it. False: the parent ended.
+bool receive(void* message, std::size_t size, Descriptors& passed) {
   iovec part = {message, size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * ota::kMaxFetchDescriptors)] = {};
   msghdr header = {};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
@@ -310,13 +329,24 @@ bool receive(void* message, std::size_t size, Fd& passed) {
     got = ::recvmsg(ota::kFetchSocket, &header, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   const cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  if (rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-      rights->cmsg_len == CMSG_LEN(sizeof(int))) {
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
-    passed = Fd(descriptor);
+  if (rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+    const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < std::min(count, passed.size()); ++i) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(rights) + i * sizeof descriptor, sizeof descriptor);
+      passed[i] = Fd(descriptor);
+    }
   }
   return got == static_cast<ssize_t>(size);
+}
+
+// False: the parent is gone.
+bool run_apply(const FetchOrder& order, const Descriptors& files) {
+  const proto::Status applied =
+      ota::apply_delta({files[0], files[1], files[2], order.expected_bytes});
+  Transfer outcome;
+  if (!applied) give_up(outcome, applied.error().code, applied.error().what);
+  return say(outcome, true);
 }
 
 // What we read from the network must not gain anything, nor leave a core with the key in it.
@@ -333,7 +363,7 @@ int main() {
   drop_what_we_can();
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return 1;
   FetchSetup setup = {};
-  Fd none;
+  Descriptors none;
   if (!receive(&setup, sizeof setup, none)) {
     std::fputs("fleet-fetch: is started by fleet-agent, with orders on a socket\n", stderr);
     return 2;
@@ -342,10 +372,14 @@ int main() {
     Fetcher fetcher(setup);
     while (true) {
       FetchOrder order = {};
-      Fd file;
-      if (!receive(&order, sizeof order, file) || !file) break;
+      Descriptors files;
+      if (!receive(&order, sizeof order, files) || !files[0]) break;
       order.path[ota::kMaxFetchPathBytes] = '\0';
-      if (!fetcher.run(order, std::move(file))) break;
+      if (order.work == ota::FetchWork::apply_delta) {
+        if (!files[2] || order.expected_bytes == 0 || !run_apply(order, files)) break;
+      } else if (!fetcher.run(order, std::move(files[0]))) {
+        break;
+      }
     }
   }
   curl_global_cleanup();

@@ -33,12 +33,21 @@ struct FetchSetup {
   char key_file[kMaxFetchFileNameBytes + 1];
 };
 
-// Every later one, with the file's descriptor (SCM_RIGHTS).
+enum class FetchWork : std::uint32_t {
+  fetch = 0,        // with the descriptor of the file
+  apply_delta = 1,  // with those of base, delta and output; of the order only expected_bytes counts
+};
+inline constexpr std::size_t kMaxFetchDescriptors = 3;
+
+// Every later one, with descriptors (SCM_RIGHTS).
 struct FetchOrder {
   std::uint64_t offset_bytes;
   std::uint64_t expected_bytes;
   std::uint64_t max_bytes;
+  std::uint64_t max_received_bytes;
+  std::uint64_t rate_bytes_per_s;
   std::uint32_t deadline_ms;
+  FetchWork work;
   char path[kMaxFetchPathBytes + 1];
 };
 

@@ -38,6 +38,10 @@ inline constexpr std::size_t kMaxInterfaces = 8;
 inline constexpr std::size_t kMaxPublishedPorts = 32;
 inline constexpr std::size_t kMaxReleasesListed = 5;          // what an app role keeps listed
 
+// Deltas between images. Beyond 64 MiB making one takes over ten seconds of a core: larger images
+// are fetched whole.
+inline constexpr std::size_t kMaxDeltaImageBytes = 64 * kMiB;
+
 // HTTP.
 inline constexpr std::size_t kMaxHttpHeaderBytes = 8 * kKiB;
 inline constexpr std::size_t kMaxHttpJsonBytes = 8 * kMiB;    // app role metadata travels in a push

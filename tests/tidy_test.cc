@@ -155,6 +155,7 @@ const std::vector<Fence>& fences() {
       {std::regex("^(sys/mount\\.h|sys/capability\\.h|seccomp\\.h)"), {"agent/launcher/"}},
       {std::regex("^yaml-cpp"), {"proto/yaml"}},
       {std::regex("^date/"), {"controller/windows"}},
+      {std::regex("^zstd"), {"ota/delta"}},
   };
   return all;
 }

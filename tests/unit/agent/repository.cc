@@ -175,6 +175,9 @@ class FakeFetch final : public ota::Fetch {
       return proto::Error{proto::Code::too_large, request.path + " is too large", ""};
     }
     std::size_t end = bytes.size();
+    if (request.max_received_bytes > 0 && end - request.offset_bytes > request.max_received_bytes) {
+      return proto::Error{proto::Code::budget, request.path + " is over the budget", ""};
+    }
     const bool cut = wire_.cut_blobs_after > 0 && request.expected_bytes > 0 &&
                      request.offset_bytes + wire_.cut_blobs_after < end;
     if (cut) end = request.offset_bytes + wire_.cut_blobs_after;
@@ -188,6 +191,10 @@ class FakeFetch final : public ota::Fetch {
       return proto::Error{proto::Code::bad_digest, "another length", ""};
     }
     return ota::FetchDone{bytes.size(), count};
+  }
+  proto::Status apply(const ota::DeltaFiles& files) override {
+    if (cancelled_) return proto::Error{proto::Code::cancelled, "cancelled", ""};
+    return ota::apply_delta(files);
   }
   void cancel() override { cancelled_ = true; }
 

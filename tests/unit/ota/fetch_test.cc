@@ -2,12 +2,14 @@
 #include "ota/fetch.h"
 
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <chrono>
 #include <future>
+#include <span>
 
 #include "ota/blobs.h"
 #include "tests/unit/ota/https_server.h"
@@ -374,6 +376,53 @@ TEST_F(FetchTest, ABlobExchangedOnTheWireIsNeverPublished) {
   session.end();
   EXPECT_TRUE(blobs.finish(std::move(*again)));
   EXPECT_TRUE(blobs.open_verified(right));
+}
+
+TEST_F(FetchTest, ADeltaIsAppliedInTheProcess) {
+  HttpsServer server(serving(), handle);
+  FetchSession session(options(server.port()));
+  const std::string image = kContent.substr(0, 50'000) + "new" + kContent.substr(50'000);
+  const auto bytes = [](const std::string& text) { return std::as_bytes(std::span(text)); };
+  const auto delta = make_delta(bytes(kContent), bytes(image), image.size());
+  ASSERT_TRUE(delta);
+  const Fd base = memory();
+  const Fd patch = memory();
+  const Fd output = memory();
+  ASSERT_TRUE(write_at(base, 0, bytes(kContent)));
+  ASSERT_TRUE(write_at(patch, 0, *delta));
+  const Status applied = session.apply({base, patch, output, image.size()});
+  ASSERT_TRUE(applied) << applied.error().what;
+  EXPECT_EQ(content(output), image);
+  const pid_t first = session.process_id();
+
+  // A broken one is told, the process works on, and so does a fetch after it.
+  ASSERT_EQ(::ftruncate(patch.get(), 20), 0);
+  EXPECT_EQ(session.apply({base, patch, output, image.size()}).error().code, Code::bad_digest);
+  EXPECT_EQ(size_of(output).value(), 0u);
+  EXPECT_TRUE(session.fetch(want("/good"), memory()));
+  EXPECT_EQ(session.process_id(), first);
+
+  // An output that cannot be written.
+  const Fd sealed(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  EXPECT_FALSE(session.apply({base, base, sealed, image.size()}));
+  session.cancel();
+  EXPECT_EQ(session.apply({base, patch, output, image.size()}).error().code, Code::cancelled);
+}
+
+TEST_F(FetchTest, NoByteComesOverTheBudget) {
+  HttpsServer server(serving(), handle);
+  FetchSession session(options(server.port()));
+  FetchRequest request = want("/good");
+  request.max_received_bytes = 100'000;
+  EXPECT_TRUE(session.fetch(request, memory()));
+  request.max_received_bytes = 99'999;
+  const Fd file = memory();
+  EXPECT_EQ(code_of(session.fetch(request, file)), Code::budget);
+  EXPECT_LE(size_of(file).value(), 99'999u);
+  // A server that ignores the range must not make us pay twice.
+  request = want("/no-ranges", 60'000);
+  request.max_received_bytes = 40'000;
+  EXPECT_EQ(code_of(session.fetch(request, memory())), Code::budget);
 }
 
 }  // namespace

@@ -1,0 +1,45 @@
+// Delta: an image told by what it shares with another: one zstd frame with the base as its
+// reference ("patch from"). Made by the controller, applied by fleet-fetch alone. A delta is
+// signed by nobody: what comes of it is worth nothing until its reader has hashed it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "proto/fd.h"
+#include "proto/result.h"
+
+namespace ota {
+
+/// Tells `image` by `base`. Takes at most 48 MiB beside its arguments and the delta itself.
+/// in     each of 1 byte to kMaxDeltaImageBytes (proto/limits.h)
+/// errors too_large (an argument is, or no delta of at most `max_delta_bytes` came of it) |
+///        bad_argument (empty) | no_memory | internal
+/// source zstd's --patch-from: ZSTD_CCtx_refPrefix, long distance matching, a window over both
+proto::Result<std::vector<std::byte>> make_delta(std::span<const std::byte> base,
+                                                 std::span<const std::byte> image,
+                                                 std::size_t max_delta_bytes);
+
+/// Fills `output` exactly. Everything about `base` and `delta` may be hostile: the one buffer
+/// that zstd decodes into is `output`, its own state takes less than 256 KiB, and it needs no
+/// window, whatever the frame asks for.
+/// errors bad_digest (not one frame of exactly that size for a base like this; `output` holds
+///        anything) | no_memory
+proto::Status apply_delta(std::span<const std::byte> base, std::span<const std::byte> delta,
+                          std::span<std::byte> output);
+
+/// The files of an apply; `output` is open for reading and writing.
+struct DeltaFiles {
+  const proto::Fd& base;
+  const proto::Fd& delta;
+  const proto::Fd& output;
+  std::uint64_t output_bytes = 0;  // as signed
+};
+
+/// The same over mapped files. After an error `output` is empty.
+/// errors as apply_delta, and too_large (an image or a delta over the limit) | no_space | io
+proto::Status apply_delta(const DeltaFiles& files);
+
+}  // namespace ota
