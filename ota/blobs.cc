@@ -3,8 +3,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
+#include <functional>
+#include <map>
+#include <set>
 
 namespace ota {
 
@@ -17,6 +18,13 @@ std::string blob_path(const Sha256& digest) { return std::string(kBlobs) + "/" +
 
 std::string partial_path(const Sha256& digest) {
   return std::string(kPartials) + "/" + digest.hex();
+}
+
+// No digest has a dot.
+constexpr std::string_view kMadeSuffix = ".made";
+
+std::string made_path(const Sha256& digest) {
+  return partial_path(digest) + std::string(kMadeSuffix);
 }
 
 std::string short_name(const Sha256& digest) { return "sha256:" + digest.hex().substr(0, 8); }
@@ -57,6 +65,28 @@ bool Blobs::has(const BlobRef& blob) {
 }
 
 Result<Partial> Blobs::begin(const BlobRef& blob) {
+  return open_partial(blob, partial_path(blob.digest));
+}
+
+Result<Partial> Blobs::begin_made(const BlobRef& blob) {
+  const std::string path = made_path(blob.digest);
+  TRY_VOID(disk_.remove(path));
+  return open_partial(blob, path);
+}
+
+std::uint64_t Blobs::partial_bytes(const BlobRef& blob) {
+  const auto file = disk_.open_file(partial_path(blob.digest));
+  if (!file) return 0;
+  const auto size_bytes = size_of(*file);
+  return size_bytes && *size_bytes <= blob.size_bytes ? *size_bytes : 0;
+}
+
+Status Blobs::discard(Partial partial) {
+  partial.file_.close();
+  return disk_.remove(partial.path_);
+}
+
+Result<Partial> Blobs::open_partial(const BlobRef& blob, std::string path) {
   const std::string name = "blob " + short_name(blob.digest);
   if (blob.size_bytes > proto::kMaxImageBytes) {
     return Error{Code::too_large,
@@ -64,7 +94,6 @@ Result<Partial> Blobs::begin(const BlobRef& blob) {
                      std::to_string(proto::kMaxImageBytes) + " are taken", {}};
   }
   if (has(blob)) return Error{Code::already_exists, name + ": it is here already", {}};
-  const std::string path = partial_path(blob.digest);
   TRY(Fd file, disk_.open_partial(path, 0));
   TRY(std::uint64_t offset_bytes, size_of(file));
   if (offset_bytes > blob.size_bytes) {
@@ -88,13 +117,13 @@ Result<Partial> Blobs::begin(const BlobRef& blob) {
     auto roomy = disk_.open_partial(path, blob.size_bytes);
     if (!roomy) return roomy.error().with(name);
   }
-  return Partial(blob, std::move(file), offset_bytes);
+  return Partial(blob, std::move(path), std::move(file), offset_bytes);
 }
 
 Status Blobs::finish(Partial partial) {
   const BlobRef& blob = partial.blob_;
   const std::string name = "blob " + short_name(blob.digest);
-  const std::string path = partial_path(blob.digest);
+  const std::string& path = partial.path_;
   TRY_VOID(partial.refresh());
   TRY(const Sha256 found, hash_file(partial.file_.get()));
   if (partial.offset_bytes_ != blob.size_bytes || found != blob.digest) {
@@ -153,18 +182,27 @@ Result<std::vector<std::byte>> Blobs::read_verified(const BlobRef& blob, std::si
 }
 
 Result<std::uint64_t> Blobs::remove_unpinned(std::span<const BlobRef> pinned) {
-  std::vector<std::string> kept;
-  kept.reserve(pinned.size());
-  for (const BlobRef& blob : pinned) kept.push_back(blob.digest.hex());
-  std::sort(kept.begin(), kept.end());
+  std::map<std::string, std::uint64_t, std::less<>> kept;
+  for (const BlobRef& blob : pinned) kept[blob.digest.hex()] = blob.size_bytes;
+  std::set<std::string, std::less<>> here;
   std::uint64_t freed_bytes = 0;
-  for (const std::string_view directory : {kBlobs, kPartials}) {
-    TRY(const std::vector<DiskEntry> entries, disk_.list(directory));
-    for (const DiskEntry& entry : entries) {
-      if (std::binary_search(kept.begin(), kept.end(), entry.name)) continue;
-      TRY_VOID(disk_.remove(std::string(directory) + "/" + entry.name));
-      freed_bytes += entry.size_bytes;
+  TRY(const std::vector<DiskEntry> blobs, disk_.list(kBlobs));
+  for (const DiskEntry& entry : blobs) {
+    const auto found = kept.find(entry.name);
+    if (found != kept.end()) {
+      if (entry.size_bytes == found->second) here.insert(entry.name);
+      continue;
     }
+    TRY_VOID(disk_.remove(std::string(kBlobs) + "/" + entry.name));
+    freed_bytes += entry.size_bytes;
+  }
+  TRY(const std::vector<DiskEntry> partials, disk_.list(kPartials));
+  for (const DiskEntry& entry : partials) {
+    std::string_view name = entry.name;
+    if (name.ends_with(kMadeSuffix)) name.remove_suffix(kMadeSuffix.size());
+    if (kept.count(name) == 1 && here.count(name) == 0) continue;
+    TRY_VOID(disk_.remove(std::string(kPartials) + "/" + entry.name));
+    freed_bytes += entry.size_bytes;
   }
   return freed_bytes;
 }

@@ -43,10 +43,11 @@ class Partial {
 
  private:
   friend class Blobs;
-  Partial(BlobRef blob, Fd file, std::uint64_t offset_bytes)
-      : blob_(blob), file_(std::move(file)), offset_bytes_(offset_bytes) {}
+  Partial(BlobRef blob, std::string path, Fd file, std::uint64_t offset_bytes)
+      : blob_(blob), path_(std::move(path)), file_(std::move(file)), offset_bytes_(offset_bytes) {}
 
   BlobRef blob_;
+  std::string path_;
   Fd file_;
   std::uint64_t offset_bytes_;
 };
@@ -69,6 +70,16 @@ class Blobs {
   ///        too_large (more than limits.h allows) | io
   Result<Partial> begin(const BlobRef& blob);
 
+  /// The same for a blob that is made here out of others: always from its first byte, and apart
+  /// from what begin() opens, so that bytes that were fetched stay. errors as begin
+  Result<Partial> begin_made(const BlobRef& blob);
+
+  /// How many bytes of the blob an earlier begin() left here; 0 if none.
+  std::uint64_t partial_bytes(const BlobRef& blob);
+
+  /// Throws a partial away. errors io
+  Status discard(Partial partial);
+
   /// Hashes the whole partial and publishes it, read-only.
   /// errors bad_digest (bytes do not match, or are too few: the partial is erased) | no_space | io
   /// after  survives power loss
@@ -87,10 +98,13 @@ class Blobs {
   /// The bytes of a small blob, hashed. errors as open_verified, and too_large
   Result<std::vector<std::byte>> read_verified(const BlobRef& blob, std::size_t max_bytes);
 
-  /// Removes every blob and partial that `pinned` does not name. Gives the bytes freed. errors io
+  /// Removes every blob that `pinned` does not name, and every partial of one that it does not
+  /// name or that is here already. Gives the bytes freed. errors io
   Result<std::uint64_t> remove_unpinned(std::span<const BlobRef> pinned);
 
  private:
+  Result<Partial> open_partial(const BlobRef& blob, std::string path);
+
   Disk& disk_;
   std::uint64_t reserve_bytes_;
 };

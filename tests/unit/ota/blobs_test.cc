@@ -217,6 +217,36 @@ TEST_F(BlobsTest, WhatNobodyPinsIsCollected) {
   EXPECT_EQ(blobs_.remove_unpinned({}).value(), content_.size() + 3);
 }
 
+TEST_F(BlobsTest, WhatIsMadeHereLeavesAloneWhatWasFetched) {
+  ASSERT_TRUE(blobs_.begin(blob_)->append(bytes_of(content_.substr(0, 9))));
+  EXPECT_EQ(blobs_.partial_bytes(blob_), 9u);
+  auto made = blobs_.begin_made(blob_);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->offset_bytes(), 0u);
+  ASSERT_TRUE(made->append(bytes_of("something else")));
+  EXPECT_EQ(blobs_.finish(std::move(*made)).error().code, Code::bad_digest);
+  EXPECT_EQ(blobs_.partial_bytes(blob_), 9u);
+  // Cut by a power cut, it begins again at its first byte.
+  ASSERT_TRUE(blobs_.begin_made(blob_)->append(bytes_of(content_)));
+  made = blobs_.begin_made(blob_);
+  EXPECT_EQ(made->offset_bytes(), 0u);
+  ASSERT_TRUE(blobs_.discard(std::move(*made)));
+  EXPECT_FALSE(is_there("partial/" + blob_.digest.hex() + ".made"));
+
+  made = blobs_.begin_made(blob_);
+  ASSERT_TRUE(made->append(bytes_of(content_)));
+  const std::vector<BlobRef> pinned = {blob_};
+  EXPECT_EQ(blobs_.remove_unpinned(pinned).value(), 0u) << "both are on their way";
+  ASSERT_TRUE(blobs_.finish(std::move(*made)));
+  EXPECT_TRUE(blobs_.has(blob_));
+  EXPECT_EQ(blobs_.begin_made(blob_).error().code, Code::already_exists);
+  EXPECT_EQ(blobs_.remove_unpinned(pinned).value(), 9u) << "the partial is an orphan now";
+  EXPECT_EQ(blobs_.partial_bytes(blob_), 0u);
+  ASSERT_TRUE(blobs_.remove_unpinned({}));
+  ASSERT_TRUE(blobs_.begin_made(blob_)->append(bytes_of(content_)));
+  EXPECT_EQ(blobs_.remove_unpinned({}).value(), content_.size());
+}
+
 TEST_F(BlobsTest, AnEmptyBlobIsABlob) {
   const BlobRef empty = ref_of("");
   ASSERT_TRUE(blobs_.put(empty, {}));
