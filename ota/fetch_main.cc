@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -33,7 +34,8 @@ using proto::Fd;
 
 constexpr std::uint64_t kMaxErrorBodyBytes = 16 * 1024;  // read on, so that the connection is kept
 constexpr int kProgressMs = 250;
-// libcurl waits out a rate read by read: with reads of at most a second's bytes it never looks dead.
+// Under a rate a read is at most a quarter of a second's bytes, so that it comes evenly.
+constexpr std::uint64_t kReadsPerSecond = 4;
 constexpr std::uint64_t kLeastBufferBytes = 1024;  // what libcurl takes at least
 constexpr std::uint64_t kMostBufferBytes = 16 * 1024;
 
@@ -49,6 +51,7 @@ struct Transfer {
   std::uint64_t received_bytes = 0;
   Code code = Code::unset;  // why we broke it off, if we did
   std::string what;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point said;
 };
 
@@ -130,6 +133,33 @@ bool begin_body(Transfer& transfer) {
   return check_size(transfer, transfer.position_bytes + static_cast<std::uint64_t>(length), true);
 }
 
+// Says how far it is, now and then. False: the parent is gone.
+bool keep_in_touch(Transfer& transfer) {
+  char byte = 0;
+  if (::recv(ota::kFetchSocket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - transfer.said < std::chrono::milliseconds(kProgressMs)) return true;
+  transfer.said = now;
+  return say(transfer, false);
+}
+
+// Waits until so many bytes may have come. libcurl's own limit is none for what the kernel holds
+// already: megabytes at once (7.88). While we do not read, TCP slows the server down.
+bool pace(Transfer& transfer) {
+  const std::uint64_t rate = transfer.order->rate_bytes_per_s;
+  if (rate == 0) return true;
+  const auto due =
+      transfer.began + std::chrono::milliseconds(transfer.received_bytes * 1000 / rate);
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        due - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return true;
+    if (!keep_in_touch(transfer)) return false;
+    pollfd parent = {ota::kFetchSocket, POLLIN, 0};
+    ::poll(&parent, 1, static_cast<int>(std::min<std::int64_t>(left.count(), kProgressMs)));
+  }
+}
+
 bool take(Transfer& transfer, std::span<const std::byte> bytes) {
   const long status = status_of(transfer.curl);
   transfer.received_bytes += bytes.size();
@@ -144,7 +174,7 @@ bool take(Transfer& transfer, std::span<const std::byte> bytes) {
   const proto::Status wrote = ota::write_at(transfer.file, transfer.position_bytes, bytes);
   if (!wrote) return give_up(transfer, wrote.error().code, wrote.error().what);
   transfer.position_bytes += bytes.size();
-  return true;
+  return pace(transfer);
 }
 
 std::size_t on_write(char* data, std::size_t size, std::size_t count, void* user) {
@@ -155,14 +185,7 @@ std::size_t on_write(char* data, std::size_t size, std::size_t count, void* user
 
 // libcurl calls it at least once a second. Not 0 ends the transfer.
 int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  Transfer& transfer = *static_cast<Transfer*>(user);
-  char byte = 0;
-  const ssize_t peeked = ::recv(ota::kFetchSocket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (peeked == 0) return 1;  // the parent is gone
-  const auto now = std::chrono::steady_clock::now();
-  if (now - transfer.said < std::chrono::milliseconds(kProgressMs)) return 0;
-  transfer.said = now;
-  return say(transfer, false) ? 0 : 1;
+  return keep_in_touch(*static_cast<Transfer*>(user)) ? 0 : 1;
 }
 
 // Chain, CA and name are checked; dates are not: a device may not know the time yet (DESIGN 4).
@@ -231,11 +254,10 @@ class Fetcher {
     curl_easy_setopt(curl, CURLOPT_RANGE, order.offset_bytes > 0 ? range.c_str() : nullptr);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(order.deadline_ms));
     const std::uint64_t rate = order.rate_bytes_per_s;
-    curl_easy_setopt(curl, CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(rate));
+    const std::uint64_t buffer_bytes = rate == 0 ? kMostBufferBytes : rate / kReadsPerSecond;
     curl_easy_setopt(curl, CURLOPT_BUFFERSIZE,
-                     static_cast<long>(rate == 0 ? kMostBufferBytes
-                                                 : std::clamp(rate, kLeastBufferBytes,
-                                                              kMostBufferBytes)));
+                     static_cast<long>(std::clamp(buffer_bytes, kLeastBufferBytes,
+                                                  kMostBufferBytes)));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);

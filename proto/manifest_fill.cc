@@ -152,6 +152,7 @@ void fill_update(const fleet::v1::UpdateDocument& in, fleet::v1::UpdatePolicy& o
   out.set_uplink_ms(in.uplink_ms());
   out.set_stop_grace_ms(set(in.has_stop_grace_ms(), in.stop_grace_ms(), 2 * kSecondMs));
   out.set_max_bytes(in.max_bytes());
+  out.set_download_rate_bytes(in.download_rate_bytes_per_second());
   out.set_download(in.has_download() ? in.download() : "any");
   out.set_apply(in.has_apply() ? in.apply() : "any");
 }

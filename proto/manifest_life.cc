@@ -243,6 +243,10 @@ Status check_life(const AppManifest& manifest) {
   TRY_VOID(check_duration("update.watch", update.watch_ms(), 0, 7 * kDayMs));
   TRY_VOID(check_duration("update.uplink", update.uplink_ms(), 0, kDayMs));
   TRY_VOID(check_duration("update.stop_grace", update.stop_grace_ms(), 0, 5 * kMinuteMs));
+  if (update.download_rate_bytes() != 0) {
+    // Slower would be slower than what counts as a dead server.
+    TRY_VOID(check_size("update.download_rate", update.download_rate_bytes(), kKiB, 1024 * kMiB));
+  }
   TRY_VOID(check_window("update.download", update.download()));
   TRY_VOID(check_window("update.apply", update.apply()));
   TRY_VOID(check_handover(manifest));

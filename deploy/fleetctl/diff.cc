@@ -38,7 +38,7 @@ std::string quoted(std::string_view text) {
 std::string number_value(const FieldDescriptor& field, std::uint64_t value) {
   const std::string& name = field.name();
   if (name.ends_with("_ms")) return proto::format_duration_ms(value);
-  if (name == "log_rate_bytes") return proto::format_size_short(value) + "/s";
+  if (name.ends_with("_rate_bytes")) return proto::format_size_short(value) + "/s";
   if (name.ends_with("_bytes")) return proto::format_size_bytes(value);
   if (name.ends_with("_percent")) return std::to_string(value) + "%";
   return std::to_string(value);

@@ -61,6 +61,12 @@ TEST(Diff, UnitsAreThoseOfTheManifest) {
   EXPECT_TRUE(has("  + health.deadline      250ms"));
   EXPECT_TRUE(has("  + cpu_limit            50%"));
   EXPECT_TRUE(has("  + log_rate             16K/s"));
+  AppManifest slow = dns();
+  slow.mutable_update()->set_download_rate_bytes(64 * 1024);
+  const std::vector<std::string> of_rate = diff_lines(dns(), slow);
+  EXPECT_TRUE(std::any_of(of_rate.begin(), of_rate.end(), [](const std::string& line) {
+    return line.starts_with("  + update.download_rate ") && line.ends_with(" 64K/s");
+  }));
 }
 
 TEST(Diff, EntriesAreLabelledByNameSoAMovedOneIsNoChange) {

@@ -40,6 +40,18 @@ bool handle(const TestRequest& request) {
     request.answer(206, kContent.substr(7), "Content-Range: bytes 7-99999/100000\r\n");
   } else if (request.path == "/unasked-range") {
     request.answer(206, kContent.substr(7), "Content-Range: bytes 0-99999/100000\r\n");
+  } else if (request.path.rfind("/cut-at-", 0) == 0) {
+    // Forty bytes, cut as many bytes into the body as the path says; a range is served whole.
+    const std::string body = kContent.substr(0, 40);
+    if (!request.range.empty()) {
+      const std::size_t from = std::stoul(request.range.substr(6));
+      const std::string range = "Content-Range: bytes " + std::to_string(from) + "-39/40\r\n";
+      request.answer(206, body.substr(from), range);
+      return true;
+    }
+    const std::size_t cut = std::stoul(request.path.substr(8));
+    request.send("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n" + body.substr(0, cut));
+    return false;
   } else if (request.path == "/cut") {
     request.send("HTTP/1.1 200 OK\r\n" + length + kContent.substr(0, 60'000));
     return false;
@@ -407,6 +419,47 @@ TEST_F(FetchTest, ADeltaIsAppliedInTheProcess) {
   EXPECT_FALSE(session.apply({base, base, sealed, image.size()}));
   session.cancel();
   EXPECT_EQ(session.apply({base, patch, output, image.size()}).error().code, Code::cancelled);
+}
+
+TEST_F(FetchTest, CutAtAnyByteNoneComesTwice) {
+  HttpsServer server(serving(), handle);
+  for (int cut = 0; cut < 40; ++cut) {
+    SCOPED_TRACE(cut);
+    FetchSession session(options(server.port()));
+    const Fd file = memory();
+    const std::string path = "/cut-at-" + std::to_string(cut);
+    EXPECT_EQ(code_of(session.fetch(want(path, 0, 40), file)), Code::closed);
+    ASSERT_EQ(size_of(file).value(), static_cast<std::uint64_t>(cut));
+    if (cut == 0) continue;  // nothing to go on from
+    const auto done = session.fetch(want(path, static_cast<std::uint64_t>(cut), 40), file);
+    ASSERT_TRUE(done) << done.error().what;
+    EXPECT_EQ(done->received_bytes, static_cast<std::uint64_t>(40 - cut));
+    EXPECT_EQ(content(file), kContent.substr(0, 40));
+  }
+}
+
+TEST_F(FetchTest, ARateIsKeptAndIsNoReasonToGiveUp) {
+  HttpsServer server(serving(), handle);
+  FetchOptions strict = options(server.port());
+  strict.low_speed_bytes_per_s = 1000;  // for a second at most; the rate is just above it
+  FetchSession session(strict);
+  FetchRequest request = want("/good", 96'000);
+  request.rate_bytes_per_s = 2000;
+  std::uint64_t last = 0;
+  int steps = 0;
+  request.progress = [&](std::uint64_t file_bytes) {
+    steps += file_bytes > last ? 1 : 0;
+    last = file_bytes;
+  };
+  const Fd file = memory();
+  ASSERT_TRUE(write_at(file, 0, std::as_bytes(std::span(kContent.data(), 96'000))));
+  const auto began = std::chrono::steady_clock::now();
+  const auto done = session.fetch(request, file);
+  const auto took = std::chrono::steady_clock::now() - began;
+  ASSERT_TRUE(done) << done.error().what;
+  EXPECT_EQ(content(file), kContent);
+  EXPECT_GE(took, std::chrono::milliseconds(2000)) << "4,000 bytes at 2,000 a second";
+  EXPECT_GE(steps, 3) << "evenly";
 }
 
 TEST_F(FetchTest, NoByteComesOverTheBudget) {

@@ -74,6 +74,8 @@ TEST(ManifestRulesTest, EachBrokenRuleNamesItsField) {
       {"cpus", [](auto& m) { m.set_cpus(65); }},
       {"cpu_limit", [](auto& m) { m.set_cpu_limit_percent(6401); }},
       {"log_rate", [](auto& m) { m.set_log_rate_bytes(0); }},
+      {"update.download_rate",
+       [](auto& m) { m.mutable_update()->set_download_rate_bytes(1023); }},
       {"hostname", [](auto& m) { m.set_hostname("a b"); }},
       {"images", [](auto& m) { m.clear_images(); }},
       {"images", [](auto& m) { while (m.images_size() < 17) *m.add_images() = m.images(0); }},

@@ -47,6 +47,7 @@ applications:
   update:
     handover: auto
     max_bytes: 2M
+    download_rate: 64K/s
     fallback_window: 0
 )";
 
@@ -88,6 +89,7 @@ TEST(ManifestTest, EveryFieldOfTheExampleArrives) {
   EXPECT_EQ(manifest.restart().crash_loop_count(), 5U);
   EXPECT_EQ(manifest.restart().crash_loop_window_ms(), 600000U);
   EXPECT_EQ(manifest.update().max_bytes(), 2U << 20);
+  EXPECT_EQ(manifest.update().download_rate_bytes(), 64U << 10);
   EXPECT_EQ(manifest.update().fallback_window_ms(), 0U);
   EXPECT_EQ(manifest.hostname(), "dns");
   ASSERT_EQ(application.images.size(), 2U);
@@ -120,6 +122,7 @@ TEST(ManifestTest, DefaultsAreFilledInAsDocumented) {
   EXPECT_EQ(manifest.restart().backoff_ms(), 100U);
   EXPECT_EQ(manifest.restart().backoff_max_ms(), 30000U);
   EXPECT_EQ(manifest.update().tries(), 2U);
+  EXPECT_EQ(manifest.update().download_rate_bytes(), 0U);
   EXPECT_EQ(manifest.update().drain_ms(), 10000U);
   EXPECT_EQ(manifest.update().fallback_window_ms(), 86400000U);
   EXPECT_EQ(manifest.update().watch_ms(), 600000U);
