@@ -96,6 +96,16 @@ class BlobUpload final : public Upload {
   std::optional<ota::Partial> partial_;
 };
 
+Response file_answer(Result<ota::Fd> file) {
+  if (!file) return error_response(file.error());
+  const auto size = ota::size_of(*file);
+  if (!size) return error_response(size.error());
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.file = FileBody{std::move(*file), *size};
+  return response;
+}
+
 }  // namespace
 
 Response answer(const google::protobuf::Message& message, int status) {
@@ -107,14 +117,7 @@ Response answer(const google::protobuf::Message& message, int status) {
 Response blob_answer(ota::Blobs& blobs, const std::string& name) {
   const auto digest = ota::Sha256::from_hex(name);
   if (!digest) return error_response(digest.error());
-  auto file = blobs.open(*digest);
-  if (!file) return error_response(file.error());
-  const auto size = ota::size_of(*file);
-  if (!size) return error_response(size.error());
-  Response response;
-  response.content_type = "application/octet-stream";
-  response.file = FileBody{std::move(*file), *size};
-  return response;
+  return file_answer(blobs.open(*digest));
 }
 
 Response metadata_answer(Metadata& metadata, const std::string& name) {
@@ -242,6 +245,7 @@ awaitable<UploadStart> DeviceApi::start_upload(Request) {
 awaitable<Response> DeviceApi::handle(Request request) {
   constexpr std::string_view kMetadata = "/device/v1/metadata/";
   constexpr std::string_view kDeviceBlobs = "/device/v1/blobs/";
+  constexpr std::string_view kDeviceDeltas = "/device/v1/deltas/";
   if (request.path == "/device/v1/enroll" && request.method == "POST") {
     const auto asked = proto::from_json<v1::EnrollRequest>(request.body);
     if (!asked) co_return error_response(asked.error());
@@ -261,6 +265,9 @@ awaitable<Response> DeviceApi::handle(Request request) {
   }
   if (reads && request.path.rfind(kDeviceBlobs, 0) == 0) {
     co_return blob_answer(parts_.blobs, request.path.substr(kDeviceBlobs.size()));
+  }
+  if (reads && parts_.deltas != nullptr && request.path.rfind(kDeviceDeltas, 0) == 0) {
+    co_return file_answer(parts_.deltas->open_delta(request.path.substr(kDeviceDeltas.size())));
   }
   co_return error_response(Error{Code::not_found, "no such route: " + request.path, ""});
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controller/console.h"
+#include "controller/deltas.h"
 #include "controller/enrolment.h"
 #include "controller/events.h"
 #include "controller/fleet.h"
@@ -38,6 +39,7 @@ struct Parts {
   proto::BlockingPool& hashing;  // whole blobs are hashed there
   proto::Clock& clock;
   std::int64_t started_ms;        // of this process, monotonic
+  Deltas* deltas = nullptr;       // none: there are no deltas to fetch
 };
 
 /// A body in memory of who is not known: an enrolment is smaller.
@@ -74,7 +76,7 @@ class OperatorApi final : public Handler {
   std::set<std::string> uploading_;  // digests on their way in
 };
 
-/// The devices' listener: enrolment, link, metadata and blobs.
+/// The devices' listener: enrolment, link, metadata, blobs and deltas.
 class DeviceApi final : public Handler {
  public:
   explicit DeviceApi(Parts parts) : parts_(parts) {}

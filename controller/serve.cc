@@ -83,6 +83,8 @@ Status serve(const ServeOptions& options) {
   TRY(const auto console_disk, ota::RealDisk::open(options.data_dir + "/consoles"));
   TRY_VOID(data.disk->make_directory("flights"));
   TRY(const auto flight_disk, ota::RealDisk::open(options.data_dir + "/flights"));
+  TRY_VOID(data.disk->make_directory("deltas"));
+  TRY(const auto delta_disk, ota::RealDisk::open(options.data_dir + "/deltas"));
   TRY(const auto operator_tls, make_tls(data, false));
   TRY(const auto device_tls, make_tls(data, true));
   ota::Blobs blobs(*data.disk);
@@ -94,6 +96,7 @@ Status serve(const ServeOptions& options) {
   proto::TaskGroup signals(loop);
   proto::BlockingPool hashing("hashing");
   proto::BlockingPool flight_pool("flights");
+  proto::BlockingPool delta_pool("deltas");
   Events events(*store, clock);
   Fleet fleet(*store, events, clock);
   TRY_VOID(fleet.recover());
@@ -107,9 +110,12 @@ Status serve(const ServeOptions& options) {
   Metadata metadata(*store, data, clock);
   Enrolment enrolment(*store, fleet, data, endpoint_of(options, data), clock);
   Sessions sessions(loop, clock, *store, fleet, consoles, flights, enrolment);
+  Deltas deltas(*store, blobs, *delta_disk, delta_pool, clock);
+  TRY_VOID(deltas.open());
+  sessions.deltas = &deltas;
   Pushes pushes(*store, fleet, metadata, blobs);
   const Parts parts{*store,   events, fleet,  consoles, flights, metadata,      enrolment,
-                    sessions, pushes, blobs,  hashing,  clock,   clock.now_ms()};
+                    sessions, pushes, blobs,  hashing,  clock,   clock.now_ms(), &deltas};
   OperatorApi operator_api(parts);
   DeviceApi device_api(parts);
 
@@ -123,6 +129,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("devices", device_server->serve());
   tasks.spawn("reports", sessions.store_reports());
   tasks.spawn("flights", sessions.store_flights());
+  tasks.spawn("deltas", deltas.make_queued());
   tasks.spawn("consoles", sessions.tend_consoles());
   tasks.spawn("rollouts", tick_loop(fleet, clock));
   tasks.spawn("renewal", renew_loop(metadata, clock));

@@ -174,6 +174,7 @@ awaitable<void> Sessions::send_loop(Session& session) {
         session.channel.abort();
         co_return;
       }
+      if (deltas != nullptr) co_await deltas->offer(session.id, *desired);
       Envelope envelope;
       *envelope.mutable_desired() = std::move(*desired);
       const Status sent = co_await session.channel.send(std::move(envelope));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controller/console.h"
+#include "controller/deltas.h"
 #include "controller/enrolment.h"
 #include "controller/fleet.h"
 #include "controller/flights.h"
@@ -30,6 +31,9 @@ class Sessions {
   ~Sessions();
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
+
+  /// Adds deltas to what is sent, if it is there; outlives this. Else devices fetch whole images.
+  Deltas* deltas = nullptr;
 
   /// Whether this certificate is of a device of the fleet. errors unauthenticated | forbidden
   Status may_link(const proto::PeerFacts& peer);

@@ -20,11 +20,10 @@ using proto::kMaxDeltaImageBytes;
 
 namespace {
 
-// 19 gains under a tenth over it and takes eight times as long and twice the memory.
+// Of the DNS image's delta 19 saves a ninth, of 8 MiB nothing, in sixteen times the time.
 constexpr int kLevel = 12;
 constexpr int kLeastWindowLog = 10;
-// The tables of level 12, whatever the images' size: 4 MiB each.
-constexpr int kTableLog = 20;
+constexpr int kTableLog = 20;  // 4 MiB each, whatever the images' size
 
 struct CompressorEnd {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
@@ -70,17 +69,17 @@ Result<std::vector<std::byte>> make_delta(std::span<const std::byte> base,
   good = good &&
          ZSTD_isError(ZSTD_CCtx_refPrefix(context.get(), base.data(), base.size())) == 0;
   if (!good) return Error{Code::internal, "making a delta: zstd takes no such parameters", {}};
-  std::vector<std::byte> delta(std::min(max_delta_bytes, ZSTD_compressBound(image.size())));
+  // Not filled: only what a delta takes of it becomes memory.
+  const std::size_t room = std::min(max_delta_bytes, ZSTD_compressBound(image.size()));
+  const std::unique_ptr<std::byte[]> delta(new std::byte[room]);
   const std::size_t size =
-      ZSTD_compress2(context.get(), delta.data(), delta.size(), image.data(), image.size());
+      ZSTD_compress2(context.get(), delta.get(), room, image.data(), image.size());
   if (ZSTD_isError(size) != 0) {
     return Error{Code::too_large,
                  "no delta of at most " + std::to_string(max_delta_bytes) + " bytes: " +
                      ZSTD_getErrorName(size), {}};
   }
-  delta.resize(size);
-  delta.shrink_to_fit();
-  return delta;
+  return std::vector<std::byte>(delta.get(), delta.get() + size);
 }
 
 Status apply_delta(std::span<const std::byte> base, std::span<const std::byte> delta,

@@ -13,7 +13,8 @@
 
 namespace ota {
 
-/// Tells `image` by `base`. Takes at most 48 MiB beside its arguments and the delta itself.
+/// Tells `image` by `base`. Takes some 20 MiB beside its arguments and the delta itself, and 2 s of
+/// a core for the largest images.
 /// in     each of 1 byte to kMaxDeltaImageBytes (proto/limits.h)
 /// errors too_large (an argument is, or no delta of at most `max_delta_bytes` came of it) |
 ///        bad_argument (empty) | no_memory | internal

@@ -38,9 +38,15 @@ inline constexpr std::size_t kMaxInterfaces = 8;
 inline constexpr std::size_t kMaxPublishedPorts = 32;
 inline constexpr std::size_t kMaxReleasesListed = 5;          // what an app role keeps listed
 
-// Deltas between images. Beyond 64 MiB making one takes over ten seconds of a core: larger images
-// are fetched whole.
+// Deltas between images: two seconds of a core make one between the largest, which is less than a
+// push waits for one. Larger images are fetched whole.
 inline constexpr std::size_t kMaxDeltaImageBytes = 64 * kMiB;
+// A delta that is not at most half of its image is not worth a second way to fail.
+inline constexpr std::size_t kDeltaGain = 2;
+inline constexpr std::size_t kMaxDeltasOffered = 16;  // of one app to one device: some 4 KiB
+// What the controller keeps of them; 5 releases of each app, from what its devices hold.
+inline constexpr std::size_t kMaxDeltas = 1024;
+inline constexpr std::uint64_t kMaxDeltasBytes = 1024 * kMiB;
 
 // HTTP.
 inline constexpr std::size_t kMaxHttpHeaderBytes = 8 * kKiB;
