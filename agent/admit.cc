@@ -156,28 +156,28 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   return plan;
 }
 
-Status check_bytes(const AppManifest& manifest, const DiskNeed& need,
-                   std::uint64_t disk_free_bytes) {
+Status check_budget(const AppManifest& manifest, std::uint64_t fetch_bytes) {
   const std::uint64_t budget = manifest.update().max_bytes();
-  if (budget > 0 && need.fetch_bytes > budget) {
-    return Error{Code::budget,
-                 proto::format_size_bytes(need.fetch_bytes) +
-                     " to fetch, update.max_bytes allows " + proto::format_size_bytes(budget),
-                 manifest.name()};
+  if (budget == 0 || fetch_bytes <= budget) return {};
+  return Error{Code::budget,
+               proto::format_size_bytes(fetch_bytes) + " to fetch, update.max_bytes allows " +
+                   proto::format_size_bytes(budget),
+               manifest.name()};
+}
+
+Status check_room(const AppManifest& manifest, const DiskNeed& need,
+                  std::uint64_t disk_free_bytes) {
+  if (need.blob_bytes + need.volume_bytes + ota::kDiskReserveBytes <= disk_free_bytes) return {};
+  std::string needs = proto::format_size_bytes(need.blob_bytes);
+  if (need.volume_bytes != 0) {
+    needs = proto::format_size_bytes(need.volume_bytes) + " for its volumes, " + needs +
+            " to fetch";
   }
-  if (need.fetch_bytes + need.volume_bytes + ota::kDiskReserveBytes > disk_free_bytes) {
-    std::string needs = proto::format_size_bytes(need.fetch_bytes);
-    if (need.volume_bytes != 0) {
-      needs = proto::format_size_bytes(need.volume_bytes) + " for its volumes, " + needs +
-              " to fetch";
-    }
-    return Error{Code::no_space,
-                 proto::format_size_bytes(disk_free_bytes) + " free on the disk, " +
-                     manifest.name() + " needs " + needs + " and " +
-                     proto::format_size_bytes(ota::kDiskReserveBytes) +
-                     " stay free; remove an app", manifest.name()};
-  }
-  return {};
+  return Error{Code::no_space,
+               proto::format_size_bytes(disk_free_bytes) + " free on the disk, " +
+                   manifest.name() + " needs " + needs + " and " +
+                   proto::format_size_bytes(ota::kDiskReserveBytes) +
+                   " stay free; remove an app", manifest.name()};
 }
 
 }  // namespace agent

@@ -52,12 +52,16 @@ proto::Status check_number(const ota::AppSlots& slots, std::uint64_t release, bo
 proto::Result<Plan> plan_release(const fleet::v1::AppManifest& manifest, const DeviceFacts& facts);
 /// What a release still takes from the disk.
 struct DiskNeed {
-  std::uint64_t fetch_bytes = 0;
+  std::uint64_t blob_bytes = 0;
   std::uint64_t volume_bytes = 0;
 };
-/// errors budget (update.max_bytes) | no_space: both name need and have
-proto::Status check_bytes(const fleet::v1::AppManifest& manifest, const DiskNeed& need,
-                          std::uint64_t disk_free_bytes);
+/// errors no_space: names need and have
+proto::Status check_room(const fleet::v1::AppManifest& manifest, const DiskNeed& need,
+                         std::uint64_t disk_free_bytes);
+/// `fetch_bytes`: of images, files and deltas, those that were fetched already included. Metadata
+/// and manifest, which tell the budget, do not count; they have limits of their own.
+/// errors budget (update.max_bytes): names need and have
+proto::Status check_budget(const fleet::v1::AppManifest& manifest, std::uint64_t fetch_bytes);
 
 /// Which image under which monitor.
 struct ImageChoice {

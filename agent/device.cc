@@ -85,10 +85,17 @@ void Device::end_turn() {
 }
 
 proto::awaitable<Status> Device::collect_blobs() {
+  const auto is_unsaid = [](const auto& held) { return !held.second.has_value(); };
+  if (std::any_of(held_.begin(), held_.end(), is_unsaid)) co_return Status();
+  co_return co_await make_room();
+}
+
+proto::awaitable<Status> Device::make_room() {
   auto pinned = ota::Slots::pinned_blobs(state.database());
   if (!pinned) co_return pinned.error();
   for (const auto& [app, blobs_of_app] : held_) {
-    pinned->insert(pinned->end(), blobs_of_app.begin(), blobs_of_app.end());
+    if (!blobs_of_app) continue;
+    pinned->insert(pinned->end(), blobs_of_app->begin(), blobs_of_app->end());
   }
   auto work = [this, &pinned] { return blobs.remove_unpinned(*pinned); };
   const auto freed = co_await proto::run_blocking(ports.disk_pool, std::move(work));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,16 +65,22 @@ class Device {
   proto::awaitable<bool> take_turn(std::function<bool()> given_up);
   void end_turn();
 
+  /// An update has begun that will say what it holds: what an earlier try left of it may be on the
+  /// disk.
+  void expect_hold(const std::string& app) { held_.emplace(app, std::nullopt); }
   /// Blobs on their way in, which no record pins yet.
   void hold(const std::string& app, std::vector<ota::BlobRef> of) { held_[app] = std::move(of); }
   void let_go(const std::string& app) { held_.erase(app); }
-  /// Removes blobs that nothing names. Only when no app stages at this moment is all of it seen.
+  /// Removes blobs that nothing names, but only once every update has said what it holds: the last
+  /// one to end finds them. errors io
   proto::awaitable<proto::Status> collect_blobs();
+  /// The same at once, for who needs the room: others may have to fetch again what they had begun.
+  proto::awaitable<proto::Status> make_room();
 
  private:
   std::int64_t build_time_s_;
   std::vector<PublishedPort> published_;
-  std::map<std::string, std::vector<ota::BlobRef>> held_;
+  std::map<std::string, std::optional<std::vector<ota::BlobRef>>> held_;
   int turns_ = 0;
   proto::Notifier turn_ended_;
 };

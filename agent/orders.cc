@@ -31,6 +31,14 @@ proto::awaitable<void> finish(App& app, ReportDraft draft) {
   co_await proto::sleep_ms(app.device.ports.clock, kStoreRetryMs);
 }
 
+proto::awaitable<void> collect(App& app) {
+  if (app.device.stopping) co_return;
+  const Status collected = co_await app.device.collect_blobs();
+  if (!collected) {
+    proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
+  }
+}
+
 proto::awaitable<void> stop_guests(App& app) {
   co_await supersede(app);
   co_await end_spare(app);
@@ -76,10 +84,7 @@ proto::awaitable<void> remove(App& app) {
   app.judge.reset();
   app.restarts.reset();
   app.slots.app = app.name;
-  const Status collected = co_await app.device.collect_blobs();
-  if (!collected) {
-    proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
-  }
+  co_await collect(app);
 }
 
 // Waits until the live release answers, and says so; or says that it does not.
@@ -180,6 +185,19 @@ proto::awaitable<void> fall_back(App& app) {
   if (old) app.leave(std::move(*old), drain_ms);
 }
 
+// Whether what is live is what is wanted, values of variables included.
+bool is_live(const App& app) {
+  const ota::SlotRecord* live = app.slots.live_slot();
+  if (live == nullptr || live->release.release != app.wish.release()) return false;
+  const Values overrides(app.wish.overrides().begin(), app.wish.overrides().end());
+  return live->release.overrides == write_overrides(overrides);
+}
+
+bool wants_update(const App& app) {
+  return !app.wish_done() && app.wish.run() == fleet::v1::RUN && app.wish.release() != 0 &&
+         app.wish.fall_back() == 0 && !is_live(app);
+}
+
 // A window of the release is closed: nothing is touched until the controller says that it opened.
 proto::awaitable<void> wait_for_window(App& app) {
   const std::string key = wish_key(app.wish);
@@ -190,14 +208,9 @@ proto::awaitable<void> wait_for_window(App& app) {
     if (waits && !wake.passed(app.device.ports.clock)) co_await app.changed.wait(wake);
   }
   app.busy.reset();
-}
-
-// Whether what is live is what is wanted, values of variables included.
-bool is_live(const App& app) {
-  const ota::SlotRecord* live = app.slots.live_slot();
-  if (live == nullptr || live->release.release != app.wish.release()) return false;
-  const Values overrides(app.wish.overrides().begin(), app.wish.overrides().end());
-  return live->release.overrides == write_overrides(overrides);
+  if (app.device.stopping || wants_update(app)) co_return;
+  app.device.let_go(app.name);  // of what came before the window closed
+  co_await collect(app);
 }
 
 proto::awaitable<void> run(App& app) {
@@ -221,11 +234,10 @@ proto::awaitable<void> run(App& app) {
     co_return co_await finish(app, std::move(draft));
   }
   if (!is_live(app)) {
-    if (app.held()) {
-      co_await wait_for_window(app);
-    } else {
-      co_await run_update(app);
-    }
+    if (app.held()) co_return co_await wait_for_window(app);
+    co_await run_update(app);
+    // A newer wish may want the same bytes: then the update to it collects.
+    if (!wants_update(app)) co_await collect(app);
     co_return;
   }
   if (app.wish.restart_count() > app.row.restart_count) {

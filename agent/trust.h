@@ -21,6 +21,7 @@ namespace agent {
 /// Where the controller and its mirrors serve devices (api.proto).
 inline constexpr const char* kMetadataPath = "/device/v1/metadata/";
 inline constexpr const char* kBlobsPath = "/device/v1/blobs/";
+inline constexpr const char* kDeltasPath = "/device/v1/deltas/";
 /// The directory of TUF metadata below the state directory.
 inline constexpr const char* kMetadataDirectory = "metadata";
 

@@ -26,7 +26,7 @@ proto::awaitable<void> give_up(Update& update, Error error) {
   app.device.let_go(app.name);
   if (error.code == Code::no_space) {
     // What came of this release gives its room to the report.
-    const Status freed = co_await app.device.collect_blobs();
+    const Status freed = co_await app.device.make_room();
     if (!freed) proto::log_warning("blobs.not_collected", {{"why", freed.error().what}});
   }
   const bool superseded = error.code == Code::superseded;
@@ -161,6 +161,7 @@ proto::awaitable<void> run_update(App& app) {
   const std::string key = update.key;
   auto given_up = [&app, key] { return app.superseded(key); };
   update.keep_live_meanwhile();
+  app.device.expect_hold(app.name);
   const bool turn = co_await app.device.take_turn(given_up);
   if (turn) co_await run_steps(update);
   co_await update.end_keeping();
@@ -168,11 +169,6 @@ proto::awaitable<void> run_update(App& app) {
   // What came of a download that waits for its window is gone on with.
   if (!update.paused) app.device.let_go(app.name);
   app.busy.reset();
-  if (app.device.stopping) co_return;
-  const Status collected = co_await app.device.collect_blobs();
-  if (!collected) {
-    proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
-  }
 }
 
 proto::awaitable<void> supersede(App& app) {

@@ -11,7 +11,8 @@ namespace agent {
 
 /// Brings the app to `app.wish`, or resumes the trial of it that is on. Takes the app's coroutine
 /// for as long as that lasts. Ends early, without a verdict, when the agent stops.
-/// after  a report says what came of it; the wish is done, or a newer one is there
+/// after  a report says what came of it; the wish is done, or a newer one is there; blobs that
+///        nothing pins any more are left to the caller
 proto::awaitable<void> run_update(App& app);
 
 /// Takes a trial or candidate back whose wish is no longer there.

@@ -22,32 +22,8 @@ namespace {
 constexpr std::int64_t kFirstRetryMs = 500;
 constexpr std::int64_t kLongestRetryMs = 60'000;
 
-// The world's fault, and maybe not for long.
-bool is_transient(Code code) {
-  return code == Code::unreachable || code == Code::timeout || code == Code::closed ||
-         code == Code::unavailable;
-}
-
 Values overrides_of(const fleet::v1::DesiredApp& wish) {
   return Values(wish.overrides().begin(), wish.overrides().end());
-}
-
-struct Missing {
-  std::vector<ota::BlobRef> blobs;
-  std::uint64_t bytes = 0;
-};
-
-proto::awaitable<Result<Missing>> find_missing(App& app, std::vector<ota::BlobRef> wanted) {
-  auto work = [&app, &wanted]() -> Result<Missing> {
-    Missing out;
-    for (const ota::BlobRef& blob : wanted) {
-      if (app.device.blobs.has(blob)) continue;
-      out.blobs.push_back(blob);
-      out.bytes += blob.size_bytes;
-    }
-    return out;
-  };
-  co_return co_await proto::run_blocking(app.device.ports.disk_pool, std::move(work));
 }
 
 proto::awaitable<Status> verify(Update& update) {
@@ -103,6 +79,11 @@ Result<DeviceFacts> device_facts(App& app) {
   facts.holders.denied = device.launcher.denied_ports;
   TRY(facts.holders.sockets, device.ports.machine.host_sockets());
   return facts;
+}
+
+bool is_transient(Code code) {
+  return code == Code::unreachable || code == Code::timeout || code == Code::closed ||
+         code == Code::unavailable;
 }
 
 Update::Update(App& of)
@@ -194,81 +175,27 @@ proto::awaitable<Status> admit(Update& update) {
   CO_TRY(update.plan, plan_release(update.manifest, facts));
   std::vector<ota::BlobRef> held = update.plan.blobs;
   held.push_back(update.verified.manifest_ref);
-  app.device.hold(app.name, std::move(held));
+  update.missing = co_await find_missing(update, update.plan.blobs);
 
   // Whether it all fits is known before the first byte.
-  CO_TRY(Missing missing, co_await find_missing(app, update.plan.blobs));
-  DiskNeed need{missing.bytes, 0};
+  DiskNeed need;
+  std::uint64_t rest_bytes = 0;
+  for (const MissingBlob& missing : update.missing) {
+    need.blob_bytes += missing.blob.size_bytes;
+    update.spent_bytes += missing.begun_bytes;
+    rest_bytes += missing.rest_bytes;
+    if (missing.delta) held.push_back(missing.delta->file);
+  }
+  app.device.hold(app.name, std::move(held));
+  CO_TRY_VOID(check_budget(update.manifest, update.spent_bytes + rest_bytes));
   CO_TRY(need.volume_bytes, app.device.volumes.missing_bytes(
                                 update.manifest, app.manifest ? &*app.manifest : nullptr));
   CO_TRY(std::uint64_t free_bytes, app.device.ports.disk.free_bytes());
-  if (!check_bytes(update.manifest, need, free_bytes)) {
-    CO_TRY_VOID(co_await app.device.collect_blobs());
+  if (!check_room(update.manifest, need, free_bytes)) {
+    CO_TRY_VOID(co_await app.device.make_room());
     CO_TRY(free_bytes, app.device.ports.disk.free_bytes());
   }
-  CO_TRY_VOID(check_bytes(update.manifest, need, free_bytes));
-  update.missing = std::move(missing.blobs);
-  co_return Status();
-}
-
-namespace {
-
-// One blob, from where an earlier try ended; a broken partial is begun again once.
-proto::awaitable<Status> fetch_blob(Update& update, ota::BlobRef blob) {
-  App& app = update.app;
-  Device& device = app.device;
-  for (bool again = false;; again = true) {
-    auto begin = [&device, &blob] { return device.blobs.begin(blob); };
-    auto begun = co_await proto::run_blocking(device.ports.disk_pool, std::move(begin));
-    if (!begun && begun.error().code == Code::already_exists) co_return Status();
-    if (!begun) co_return begun.error();
-    ota::Partial partial = std::move(*begun);
-    const bool resumed = partial.offset_bytes() > 0;
-    Status fetched;
-    if (partial.offset_bytes() < blob.size_bytes) {
-      ota::FetchRequest request;
-      request.path = kBlobsPath + blob.digest.hex();
-      request.offset_bytes = partial.offset_bytes();
-      request.expected_bytes = blob.size_bytes;
-      ota::Fetch& session = update.session();
-      auto work = [&session, &request, &partial] { return session.fetch(request, partial.file()); };
-      auto done = co_await proto::run_blocking(device.ports.fetch_pool, std::move(work));
-      if (done) {
-        update.fetched_bytes += done->received_bytes;
-      } else {
-        fetched = done.error();
-        // What came before the break is kept, and counts.
-        if (partial.refresh() && partial.offset_bytes() > request.offset_bytes) {
-          update.fetched_bytes += partial.offset_bytes() - request.offset_bytes;
-        }
-      }
-    }
-    if (fetched) {
-      auto finish = [&device, &partial]() -> Status {
-        TRY_VOID(partial.refresh());
-        return device.blobs.finish(std::move(partial));
-      };
-      fetched = co_await proto::run_blocking(device.ports.disk_pool, std::move(finish));
-    }
-    if (fetched) co_return Status();
-    if (fetched.error().code == Code::bad_digest && resumed && !again) continue;
-    if (fetched.error().code == Code::not_found) {
-      co_return fetched.error().with("blob " + blob.digest.hex().substr(0, 8));
-    }
-    CO_TRY_VOID(co_await update.wait_to_retry(fetched.error()));
-  }
-}
-
-}  // namespace
-
-proto::awaitable<Status> fetch_blobs(Update& update) {
-  if (update.missing.empty()) co_return Status();
-  CO_TRY_VOID(update.app.report(update.draft(fleet::v1::FETCHING)));
-  for (const ota::BlobRef& blob : update.missing) {
-    CO_TRY_VOID(update.still_wanted());
-    CO_TRY_VOID(co_await fetch_blob(update, blob));
-  }
-  co_return Status();
+  co_return check_room(update.manifest, need, free_bytes);
 }
 
 proto::awaitable<Status> stage(Update& update) {
@@ -291,7 +218,9 @@ proto::awaitable<Status> stage(Update& update) {
     return ota::Slots::stage(tx, app.name, record);
   };
   update.end_step();
-  co_return app.move(verb, update.draft(fleet::v1::STAGED));
+  ReportDraft draft = update.draft(fleet::v1::STAGED);
+  draft.detail = update.delta_note;
+  co_return app.move(verb, draft);
 }
 
 proto::awaitable<Status> arm(Update& update) {

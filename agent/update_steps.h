@@ -12,6 +12,19 @@
 
 namespace agent {
 
+/// A blob that is to be fetched.
+struct MissingBlob {
+  /// A delta that is cheaper, from a base that is here.
+  struct Delta {
+    ota::Sha256 base;
+    ota::BlobRef file;
+  };
+  ota::BlobRef blob;
+  std::optional<Delta> delta;
+  std::uint64_t begun_bytes = 0;  // that an earlier try left, of the blob or of the delta
+  std::uint64_t rest_bytes = 0;   // that the cheaper way still takes
+};
+
 /// One attempt at one wish.
 class Update {
  public:
@@ -26,8 +39,10 @@ class Update {
   VerifiedRelease verified;           // after admit
   fleet::v1::AppManifest manifest;    // after admit, or of the resumed trial
   Plan plan;
-  std::vector<ota::BlobRef> missing;  // after admit
+  std::vector<MissingBlob> missing;   // after admit
   std::uint64_t fetched_bytes = 0;
+  std::uint64_t spent_bytes = 0;      // of update.max_bytes, what was thrown away included
+  std::string delta_note;             // what became of deltas, for people; "" without any
   std::optional<HealthJudge> judge;
   fleet::v1::FlightRecord flight;     // of a trial that failed
   std::vector<fleet::v1::StepTime> steps;
@@ -59,6 +74,13 @@ class Update {
 
 /// What of the device counts for this app now. errors io
 proto::Result<DeviceFacts> device_facts(App& app);
+
+/// The world's fault, and maybe not for long.
+bool is_transient(proto::Code code);
+
+/// Which of the blobs are not here, each with the cheapest way to get it.
+proto::awaitable<std::vector<MissingBlob>> find_missing(Update& update,
+                                                        std::vector<ota::BlobRef> wanted);
 
 // Each gives the error that ends the attempt; see the list in update.cc.
 proto::awaitable<proto::Status> admit(Update& update);

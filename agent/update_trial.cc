@@ -205,6 +205,7 @@ ReportDraft healthy_draft(Update& update) {
   if (network && !trace.empty()) {
     draft.detail += " in " + std::to_string(trace.back().took_ms) + " ms";
   }
+  if (!update.delta_note.empty()) draft.detail += ", " + update.delta_note;
   return draft;
 }
 
