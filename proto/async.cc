@@ -18,7 +18,6 @@
 #include <csignal>
 #include <list>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "proto/log.h"
@@ -136,7 +135,7 @@ struct Notifier::Waiters {
     Sleeper sleeper;
     bool notified = false;
   };
-  std::set<Waiter*> waiting;
+  std::list<Waiter*> waiting;  // who came first is woken first
 };
 
 Notifier::Notifier(Clock& clock) : clock_(clock), waiters_(std::make_unique<Waiters>()) {}
@@ -156,10 +155,11 @@ awaitable<bool> Notifier::wait(Deadline deadline) {
   struct Enrolled {
     Waiters& waiters;
     Waiters::Waiter waiter;
+    std::list<Waiters::Waiter*>::iterator place;
     Enrolled(Waiters& w, const asio::any_io_executor& e) : waiters(w), waiter{Sleeper(e)} {
-      waiters.waiting.insert(&waiter);
+      place = waiters.waiting.insert(waiters.waiting.end(), &waiter);
     }
-    ~Enrolled() { waiters.waiting.erase(&waiter); }
+    ~Enrolled() { waiters.waiting.erase(place); }
     Enrolled(const Enrolled&) = delete;
     Enrolled& operator=(const Enrolled&) = delete;
   };
