@@ -6,10 +6,13 @@
 #include <atomic>
 #include <cstdio>
 
+#include "proto/log_writer.h"
+
 namespace proto {
 namespace {
 
 std::atomic<LogLevel> lowest_level{LogLevel::info};
+std::atomic<void (*)(std::string_view)> line_writer{nullptr};
 
 const char* word(LogLevel level) {
   switch (level) {
@@ -66,12 +69,16 @@ void append_time(std::string& line) {
 }  // namespace
 
 void set_log_level(LogLevel level) { lowest_level = level; }
+void set_log_writer(void (*write_line)(std::string_view)) { line_writer = write_line; }
 
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < lowest_level) return;
   std::string line;
-  append_time(line);
-  line += ' ';
+  const auto writer = line_writer.load();
+  if (writer == nullptr) {
+    append_time(line);
+    line += ' ';
+  }
   line += word(level);
   line += ' ';
   line += event;
@@ -81,6 +88,7 @@ void log(LogLevel level, std::string_view event, std::initializer_list<LogField>
     line += '=';
     append_value(line, field.value);
   }
+  if (writer != nullptr) return writer(line);
   line += '\n';
   // A line that cannot be written is lost: logging never stops the work.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
