@@ -17,22 +17,6 @@ constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kRenewMs = 60000;
 constexpr std::int64_t kLinksEndMs = 5000;
 
-awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock) {
-  while (true) {
-    co_await proto::sleep_ms(clock, kTickMs);
-    const Status ticked = fleet.tick();
-    if (!ticked) proto::log_error("rollouts.not_ticked", {{"why", ticked.error().what}});
-  }
-}
-
-awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock) {
-  while (true) {
-    const Status renewed = metadata.renew();
-    if (!renewed) proto::log_error("metadata.not_renewed", {{"why", renewed.error().what}});
-    co_await proto::sleep_ms(clock, kRenewMs);
-  }
-}
-
 awaitable<void> run_until_signal(proto::TaskGroup& tasks, Sessions& sessions,
                                  proto::Clock& clock) {
   const int signal = co_await proto::wait_for_stop_signal();
@@ -76,6 +60,22 @@ Endpoint endpoint_of(const ServeOptions& options, const DataDir& data) {
 }
 
 }  // namespace
+
+awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock) {
+  while (true) {
+    co_await proto::sleep_ms(clock, kTickMs);
+    const Status ticked = fleet.tick();
+    if (!ticked) proto::log_error("rollouts.not_ticked", {{"why", ticked.error().what}});
+  }
+}
+
+awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock) {
+  while (true) {
+    const Status renewed = metadata.renew();
+    if (!renewed) proto::log_error("metadata.not_renewed", {{"why", renewed.error().what}});
+    co_await proto::sleep_ms(clock, kRenewMs);
+  }
+}
 
 Status serve(const ServeOptions& options) {
   TRY(const DataDir data, open_data_dir(options.data_dir));

@@ -3,9 +3,13 @@
 
 #include <string>
 
+#include "proto/async.h"
 #include "proto/result.h"
 
 namespace controller {
+
+class Fleet;
+class Metadata;
 
 struct ServeOptions {
   std::string data_dir;
@@ -17,5 +21,10 @@ struct ServeOptions {
 /// Returns after SIGINT or SIGTERM. An inherited socket (LISTEN_FDS) is the operators' listener.
 /// errors as open_data_dir, Store::open, HttpServer::listen
 proto::Status serve(const ServeOptions& options);
+
+/// What a controller does by itself, for as long as it runs: deadlines every second, and metadata
+/// renewed in time. For serve() and whoever runs the parts without listeners.
+proto::awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock);
+proto::awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock);
 
 }  // namespace controller

@@ -1,7 +1,7 @@
 #include "tests/unit/agent/fakes.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -21,16 +21,21 @@ using proto::Status;
 proto::Clock::TimerId SimClock::call_at(std::int64_t at_ms, std::function<void()> wake) {
   const TimerId id = next_++;
   timers_[{at_ms, id}] = std::move(wake);
+  times_[id] = at_ms;
   return id;
 }
 
 void SimClock::cancel(TimerId timer) {
-  std::erase_if(timers_, [timer](const auto& one) { return one.first.second == timer; });
+  const auto found = times_.find(timer);
+  if (found == times_.end()) return;
+  timers_.erase({found->second, timer});
+  times_.erase(found);
 }
 
 bool SimClock::advance(std::int64_t limit_ms) {
   if (timers_.empty() || timers_.begin()->first.first > limit_ms) return false;
   auto node = timers_.extract(timers_.begin());
+  times_.erase(node.key().second);
   now_ms_ = std::max(now_ms_, node.key().first);
   boost::asio::post(loop_, std::move(node.mapped()));
   return true;
@@ -166,8 +171,13 @@ Result<agent::ConsoleChunk> FakeLauncher::read_console(const std::string& id,
 }
 
 Result<agent::Fd> FakeLauncher::open_events() {
-  // Readable never: the tests run on what the loops look at by themselves.
-  return agent::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  // Nothing is ever said: the tests run on what the loops look at by themselves.
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return Error{Code::launcher, "no socket", ""};
+  }
+  events_ = agent::Fd(ends[0]);
+  return agent::Fd(ends[1]);
 }
 
 bool FakeLauncher::answers(agent::Ipv4 address) {
@@ -207,6 +217,7 @@ class FakeMonitor final : public monitors::Monitor {
     request.tag = launch.tag;
     request.memory_max_mib = 64;
     request.ports_down = launch.ports_down;
+    request.files.push_back(std::move(launch.kernel));
     for (const monitors::GuestInterface& one : launch.config.interfaces) {
       agent::InterfaceRequest interface;
       interface.mac = one.mac;
@@ -300,23 +311,15 @@ Result<std::uint64_t> FullDisk::free_bytes() {
 
 // --- device
 
-class TestDevice::FakeProber final : public agent::Prober {
- public:
-  FakeProber(SimClock& clock, FakeLauncher& launcher) : clock_(clock), launcher_(launcher) {}
-  proto::awaitable<agent::ProbeResult> probe(fleet::v1::Health, agent::Ipv4 guest,
-                                             proto::Deadline deadline) override {
-    agent::ProbeResult result;
-    result.passed = launcher_.answers(guest);
-    if (!result.passed) co_await proto::sleep_until(clock_, deadline);
-    result.took_ms = 1;
-    result.text = result.passed ? "answered" : "no answer in time";
-    co_return result;
-  }
-
- private:
-  SimClock& clock_;
-  FakeLauncher& launcher_;
-};
+proto::awaitable<agent::ProbeResult> FakeProber::probe(fleet::v1::Health, agent::Ipv4 guest,
+                                                       proto::Deadline deadline) {
+  agent::ProbeResult result;
+  result.passed = launcher_.answers(guest);
+  if (!result.passed) co_await proto::sleep_until(clock_, deadline);
+  result.took_ms = 1;
+  result.text = result.passed ? "answered" : "no answer in time";
+  co_return result;
+}
 
 class TestDevice::FakeLink final : public agent::LinkPort {
  public:
@@ -328,14 +331,6 @@ class TestDevice::FakeLink final : public agent::LinkPort {
 
  private:
   std::unique_ptr<proto::Channel>& next_;
-};
-
-class TestDevice::FakeCredentials final : public agent::Credentials {
- public:
-  std::int64_t valid_from_ms() const override { return 0; }
-  std::int64_t valid_until_ms() const override { return 0; }
-  Result<std::string> make_request() override { return Error{Code::internal, "none", ""}; }
-  Status install(const std::string&) override { return Error{Code::internal, "none", ""}; }
 };
 
 TestDevice::TestDevice(Repository& repository) : repository_(repository) {

@@ -36,6 +36,7 @@ class SimClock final : public proto::Clock {
   std::int64_t now_ms_ = 1000;
   TimerId next_ = 1;
   std::map<std::pair<std::int64_t, TimerId>, std::function<void()>> timers_;
+  std::map<TimerId, std::int64_t> times_;
 };
 
 /// How the guests of one release behave.
@@ -56,7 +57,7 @@ struct Guests {
 
 class FakeLauncher final : public agent::Launcher {
  public:
-  FakeLauncher(SimClock& clock, Guests& guests, std::map<std::uint64_t, Script>& scripts)
+  FakeLauncher(proto::Clock& clock, Guests& guests, std::map<std::uint64_t, Script>& scripts)
       : clock_(clock), guests_(guests), scripts_(scripts) {}
 
   proto::Result<agent::LauncherInfo> info() override;
@@ -71,6 +72,9 @@ class FakeLauncher final : public agent::Launcher {
                                                   std::uint64_t offset) override;
   proto::Result<std::string> read_report(const std::string&) override { return std::string(); }
   proto::Result<agent::Fd> open_events() override;
+
+  /// As the end of the launcher's process: whoever waits for events learns it.
+  void hang_up() { events_ = agent::Fd(); }
 
   /// Whether that address answers now.
   bool answers(agent::Ipv4 address);
@@ -87,20 +91,21 @@ class FakeLauncher final : public agent::Launcher {
   void age();
   void changed();
 
-  SimClock& clock_;
+  proto::Clock& clock_;
   Guests& guests_;
   std::map<std::uint64_t, Script>& scripts_;
+  agent::Fd events_;  // our end of the newest open_events()
 };
 
 class FakeMachine final : public agent::Machine {
  public:
-  explicit FakeMachine(SimClock& clock) : clock_(clock) {}
+  explicit FakeMachine(proto::Clock& clock) : clock_(clock) {}
   fleet::v1::Arch arch() const override;
   ota::BootTime boot_time() override {
-    return {boot_id, static_cast<std::uint64_t>(clock_.now_ms())};
+    return {boot_id, static_cast<std::uint64_t>(clock_.now_ms() - booted_ms)};
   }
   std::uint64_t boottime_ms() override { return static_cast<std::uint64_t>(clock_.now_ms()); }
-  bool clock_synchronised() override { return true; }
+  bool clock_synchronised() override { return synchronised; }
   proto::Result<std::uint64_t> memory_free_bytes() override { return memory_free; }
   proto::Result<std::vector<agent::HostSocket>> host_sockets() override { return sockets; }
   fleet::v1::Inventory inventory() override { return {}; }
@@ -110,12 +115,39 @@ class FakeMachine final : public agent::Machine {
   proto::Result<std::vector<agent::MonitorChoice>> probe_monitors() override;
 
   std::string boot_id = "boot-1";
+  std::int64_t booted_ms = 0;  // of the clock: when that boot began
+  bool synchronised = true;
   std::uint64_t memory_free = 512 * proto::kMiB;
   std::vector<agent::HostSocket> sockets;
   bool monitor_usable = true;
 
  private:
-  SimClock& clock_;
+  proto::Clock& clock_;
+};
+
+/// Asks the launcher's guests; one that does not answer is waited for until the deadline.
+class FakeProber final : public agent::Prober {
+ public:
+  FakeProber(proto::Clock& clock, FakeLauncher& launcher) : clock_(clock), launcher_(launcher) {}
+  proto::awaitable<agent::ProbeResult> probe(fleet::v1::Health health, agent::Ipv4 guest,
+                                             proto::Deadline deadline) override;
+
+ private:
+  proto::Clock& clock_;
+  FakeLauncher& launcher_;
+};
+
+/// A certificate that is not looked at.
+class FakeCredentials final : public agent::Credentials {
+ public:
+  std::int64_t valid_from_ms() const override { return 0; }
+  std::int64_t valid_until_ms() const override { return 0; }
+  proto::Result<std::string> make_request() override {
+    return proto::Error{proto::Code::internal, "none", ""};
+  }
+  proto::Status install(const std::string&) override {
+    return proto::Error{proto::Code::internal, "none", ""};
+  }
 };
 
 /// A disk that can be full.
@@ -190,9 +222,7 @@ class TestDevice {
   std::unique_ptr<proto::Channel> next_link;  // what the next try to connect gets
 
  private:
-  class FakeProber;
   class FakeLink;
-  class FakeCredentials;
   void wire_up(Repository& repository);
 
   Repository& repository_;

@@ -19,14 +19,19 @@ ota::BlobRef ref_of(const std::string& bytes) { return {ota::sha256(bytes), byte
 
 }  // namespace
 
-World::World() {
+void Headquarters::found() {
   const std::string path = directory / "controller";
-  const Status made = init_data_dir(path, {"fleet.example.net"}, clock.wall_ms());
+  const Status made = init_data_dir(path, {"fleet.example.net"}, time.wall_ms());
   EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().what);
-  restart();
+  start();
 }
 
-void World::restart() {
+void Headquarters::restart() {
+  stop();
+  start();
+}
+
+void Headquarters::stop() {
   pushes.reset();
   enrolment.reset();
   metadata.reset();
@@ -34,25 +39,28 @@ void World::restart() {
   events.reset();
   blobs.reset();
   store.reset();
+}
+
+void Headquarters::start() {
   auto opened = open_data_dir(directory / "controller");
   FLEET_ASSERT(opened.has_value());
   data.emplace(std::move(*opened));
-  auto opened_store = Store::open(data->database_path());
+  auto opened_store = Store::open(database.empty() ? data->database_path() : database);
   FLEET_ASSERT(opened_store.has_value());
   store = std::move(*opened_store);
-  blobs = std::make_unique<ota::Blobs>(*data->disk);
+  blobs = std::make_unique<ota::Blobs>(blob_disk != nullptr ? *blob_disk : *data->disk);
   FLEET_ASSERT(blobs->prepare().has_value());
-  events = std::make_unique<Events>(*store, clock);
-  fleet = std::make_unique<Fleet>(*store, *events, clock);
-  metadata = std::make_unique<Metadata>(*store, *data, clock);
+  events = std::make_unique<Events>(*store, time);
+  fleet = std::make_unique<Fleet>(*store, *events, time);
+  metadata = std::make_unique<Metadata>(*store, *data, time);
   enrolment = std::make_unique<Enrolment>(*store, *fleet, *data,
-                                          Endpoint{"192.0.2.1:8444", data->host_name}, clock);
+                                          Endpoint{"192.0.2.1:8444", data->host_name}, time);
   pushes = std::make_unique<Pushes>(*store, *fleet, *metadata, *blobs);
   FLEET_ASSERT(fleet->recover().has_value());
 }
 
-void World::set_up_trust() {
-  const std::int64_t now_s = clock.wall_ms() / 1000;
+void Headquarters::set_up_trust() {
+  const std::int64_t now_s = time.wall_ms() / 1000;
   ota::RootPlan plan;
   plan.root_keys = {root_key.public_key()};
   plan.targets_keys = {targets_key.public_key()};
@@ -76,28 +84,34 @@ void World::set_up_trust() {
   EXPECT_TRUE(targets_taken.has_value()) << (targets_taken ? "" : targets_taken.error().what);
 }
 
-v1::PushRequest World::next_push(const std::string& selector, const std::string& image) {
+v1::PushRequest Headquarters::next_push(const std::string& selector, const std::string& image) {
   const auto file = proto::parse_manifest(kManifest, "manifest.yml", ".");
   EXPECT_TRUE(file.has_value()) << (file ? "" : file.error().what);
   v1::AppManifest manifest = file->applications.front().manifest;
-  const auto highest = ota::highest_release(role ? &*role : nullptr, "dns");
-  FLEET_ASSERT(highest.has_value());
-  const std::int64_t number = *highest + 1;
-  manifest.set_release(static_cast<std::uint64_t>(number));
   manifest.mutable_update()->MergeFrom(next_update);
   v1::Image* entry = manifest.add_images();
   entry->set_arch(v1::X86_64);
   entry->set_platform(v1::VIRTIO);
   entry->set_format(v1::UNIFLEET);
-  entry->mutable_kernel()->set_sha256(ota::sha256(image).hex());
-  entry->mutable_kernel()->set_size_bytes(image.size());
+  return next_push(selector, image, std::move(manifest));
+}
+
+v1::PushRequest Headquarters::next_push(const std::string& selector, const std::string& image,
+                                        v1::AppManifest manifest) {
+  const auto highest = ota::highest_release(role ? &*role : nullptr, "dns");
+  FLEET_ASSERT(highest.has_value());
+  const std::int64_t number = *highest + 1;
+  manifest.set_release(static_cast<std::uint64_t>(number));
+  v1::Blob* kernel = manifest.mutable_images(0)->mutable_kernel();
+  kernel->set_sha256(ota::sha256(image).hex());
+  kernel->set_size_bytes(image.size());
   const std::string bytes = manifest.SerializeAsString();
   FLEET_ASSERT(blobs->put(ref_of(image), std::as_bytes(std::span(image))).has_value());
   FLEET_ASSERT(blobs->put(ref_of(bytes), std::as_bytes(std::span(bytes))).has_value());
 
   const ota::ListedRelease added{number, ref_of(bytes), {ref_of(image)}, false};
   auto next = ota::next_app_role(role ? &*role : nullptr, "dns", added, {},
-                                 clock.wall_ms() / 1000);
+                                 time.wall_ms() / 1000);
   EXPECT_TRUE(next.has_value()) << (next ? "" : next.error().what);
   const ota::SigningKey* const keys[] = {&app_key};
   v1::PushRequest request;
@@ -110,11 +124,11 @@ v1::PushRequest World::next_push(const std::string& selector, const std::string&
   return request;
 }
 
-Result<rollout::Rollout> World::push(const v1::PushRequest& request, const std::string& key) {
+Result<rollout::Rollout> Headquarters::push(const v1::PushRequest& request, const std::string& key) {
   return pushes->accept_push(request, "ana", key, request.SerializeAsString(), nearest);
 }
 
-Result<rollout::Rollout> World::order(v1::OrderKind kind, const std::string& selector) {
+Result<rollout::Rollout> Headquarters::order(v1::OrderKind kind, const std::string& selector) {
   v1::OrderRequest request;
   request.set_app("dns");
   request.set_selector(selector);
@@ -122,7 +136,7 @@ Result<rollout::Rollout> World::order(v1::OrderKind kind, const std::string& sel
   return pushes->accept_order(request, "ana", nearest);
 }
 
-v1::EnrollToken World::token(std::uint32_t uses, const std::string& group) {
+v1::EnrollToken Headquarters::token(std::uint32_t uses, const std::string& group) {
   v1::EnrollTokenRequest request;
   request.set_group(group);
   request.set_uses(uses);
@@ -131,7 +145,7 @@ v1::EnrollToken World::token(std::uint32_t uses, const std::string& group) {
   return made ? *made : v1::EnrollToken();
 }
 
-std::string World::enroll(const std::string& name, const std::string& group) {
+std::string Headquarters::enroll(const std::string& name, const std::string& group) {
   const auto key = proto::PrivateKey::generate();
   v1::EnrollRequest request;
   request.set_token(token(1, group).bootstrap().token());
@@ -142,34 +156,34 @@ std::string World::enroll(const std::string& name, const std::string& group) {
   return reply ? reply->device_id() : "";
 }
 
-std::string World::id_of(const std::string& name) {
+std::string Headquarters::id_of(const std::string& name) {
   const auto row = store->device_by_name(name);
   EXPECT_TRUE(row.has_value() && row->has_value()) << name;
   return (*row)->id;
 }
 
-void World::online(const std::string& name) {
+void Headquarters::online(const std::string& name) {
   const std::string id = id_of(name);
   EXPECT_TRUE(fleet->came_online(id, name).has_value());
   EXPECT_TRUE(fleet->desired_sent(id).has_value());
 }
 
-void World::offline(const std::string& name) {
+void Headquarters::offline(const std::string& name) {
   EXPECT_TRUE(fleet->went_offline(id_of(name), name).has_value());
 }
 
-std::optional<v1::DesiredApp> World::wish(const std::string& name) {
+std::optional<v1::DesiredApp> Headquarters::wish(const std::string& name) {
   const auto found = store->desired_app(id_of(name), "dns");
   EXPECT_TRUE(found.has_value());
   return *found;
 }
 
-std::int64_t World::generation(const std::string& name) {
+std::int64_t Headquarters::generation(const std::string& name) {
   const auto row = store->device_by_name(name);
   return (*row)->generation;
 }
 
-Status World::report(const std::string& name, v1::DeviceState state, std::uint64_t live) {
+Status Headquarters::report(const std::string& name, v1::DeviceState state, std::uint64_t live) {
   const std::string id = id_of(name);
   // As a session does: what changed was sent before the device can answer it.
   TRY_VOID(fleet->desired_sent(id));
@@ -187,13 +201,13 @@ Status World::report(const std::string& name, v1::DeviceState state, std::uint64
   return fleet->take_reports(reports);
 }
 
-rollout::Rollout World::rollout(std::int64_t number) {
+rollout::Rollout Headquarters::rollout(std::int64_t number) {
   const auto found = store->rollout(number);
   FLEET_ASSERT(found.has_value() && found->has_value());
   return **found;
 }
 
-v1::DeviceState World::state(std::int64_t number, const std::string& name) {
+v1::DeviceState Headquarters::state(std::int64_t number, const std::string& name) {
   const auto found = store->rollout_device(number, id_of(name));
   FLEET_ASSERT(found.has_value() && found->has_value());
   return (*found)->row.state();

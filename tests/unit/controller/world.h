@@ -1,5 +1,5 @@
-// A controller without network: all its parts on a directory of its own, with a clock that moves
-// when a test says so, and an operator who holds the signing keys.
+// A controller without network: all its parts on a directory of its own, and an operator who holds
+// the signing keys. In a World its clock moves when a test says so.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,8 +22,14 @@
 
 namespace controller {
 
-struct World {
-  World();
+/// The parts and the operator, on a clock of somebody else.
+struct Headquarters {
+  /// `clock` outlives it and is not asked here, so that a derived one may own it.
+  explicit Headquarters(proto::Clock& clock) : time(clock) {}
+  /// Makes the data directory and starts.
+  void found();
+  void start();
+  void stop();
   /// Closes everything and opens it again, as after kill -9.
   void restart();
 
@@ -31,7 +37,10 @@ struct World {
   void set_up_trust();
   /// Uploads image and manifest of the next release of dns, signs its role, and gives the request.
   v1::PushRequest next_push(const std::string& selector, const std::string& image = "image");
-  v1::UpdatePolicy next_update;  // what the next push's manifest says of windows
+  v1::UpdatePolicy next_update;  // what its manifest says of windows
+  /// The same of that manifest, which names one image.
+  v1::PushRequest next_push(const std::string& selector, const std::string& image,
+                            v1::AppManifest manifest);
   Result<rollout::Rollout> push(const v1::PushRequest& request, const std::string& key = "");
   Result<rollout::Rollout> order(v1::OrderKind kind, const std::string& selector);
 
@@ -51,7 +60,9 @@ struct World {
   v1::DeviceState state(std::int64_t number, const std::string& name);
 
   TempDir directory;
-  proto_test::ManualClock clock;
+  proto::Clock& time;
+  std::string database;              // "": the file in `directory`
+  ota::Disk* blob_disk = nullptr;    // null: `directory`
   ota::SigningKey root_key = ota::SigningKey::generate();
   ota::SigningKey targets_key = ota::SigningKey::generate();
   ota::SigningKey app_key = ota::SigningKey::generate();
@@ -67,6 +78,14 @@ struct World {
   std::unique_ptr<Metadata> metadata;
   std::unique_ptr<Enrolment> enrolment;
   std::unique_ptr<Pushes> pushes;
+};
+
+struct OwnClock {
+  proto_test::ManualClock clock;
+};
+
+struct World : OwnClock, Headquarters {
+  World() : Headquarters(clock) { found(); }
 };
 
 }  // namespace controller
