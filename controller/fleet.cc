@@ -1,5 +1,6 @@
 #include "controller/fleet.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -12,6 +13,7 @@ namespace controller {
 namespace {
 
 constexpr std::int64_t kRolloutsLookedAt = 500;
+constexpr std::uint64_t kMaxGeneration = std::uint64_t{1} << 53;  // what JSON can carry
 
 // What a report says of an app is its newest fact, before the next telemetry.
 void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
@@ -86,10 +88,27 @@ Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& k
   return events_.add(std::move(event));
 }
 
-// Each change raises the generation: a device acts on a higher one only.
+// Each change raises the generation: a device acts on a higher one only. It is at least the time, so
+// that a controller that was restored from a backup gives no number twice (as ota's online versions).
 Status Fleet::changed(const std::string& device_id) {
   dirty_.insert(device_id);
-  TRY([[maybe_unused]] const std::int64_t generation, store_.next_generation(device_id));
+  TRY([[maybe_unused]] const std::int64_t generation,
+      store_.next_generation(device_id, clock_.wall_ms()));
+  return {};
+}
+
+Status Fleet::catch_up(const std::string& device_id, std::uint64_t applied) {
+  TRY(const auto row, store_.device(device_id));
+  if (!row || applied <= static_cast<std::uint64_t>(row->generation)) return {};
+  if (applied >= kMaxGeneration) {
+    return Error{proto::Code::bad_argument, row->name + " claims an impossible generation", ""};
+  }
+  proto::log_warning("device.ahead", {{"device", row->name},
+                                      {"generation", applied},
+                                      {"ours", row->generation}});
+  TRY([[maybe_unused]] const std::int64_t generation,
+      store_.next_generation(device_id, std::max(static_cast<std::int64_t>(applied) + 1,
+                                                 clock_.wall_ms())));
   return {};
 }
 
@@ -293,11 +312,14 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
   desired.set_attempt(device.attempt);
   desired.set_rollout(rollout.id());
   desired.set_deadline_ms(static_cast<std::uint64_t>(rollout.device_deadline_ms));
-  // Its own count would begin again with the row; rollout numbers only rise, also over a delete.
+  // A count of its own would begin again with the row, and numbers with an old backup: time goes on.
+  const std::int64_t restarts = before ? before->restart_count() : 0;
   if (rollout.kind == v1::KIND_RESTART) {
-    desired.set_restart_count(static_cast<std::uint32_t>(rollout.number));
-  } else if (before) {
-    desired.set_restart_count(before->restart_count());
+    const std::int64_t next = std::max(
+        {restarts + 1, rollout.number, clock_.wall_ms() / 1000});
+    desired.set_restart_count(static_cast<std::uint32_t>(next));
+  } else {
+    desired.set_restart_count(static_cast<std::uint32_t>(restarts));
   }
   TRY_VOID(want(id, std::move(desired)));
   rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());

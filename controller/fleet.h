@@ -42,6 +42,10 @@ class Fleet {
 
   bool is_online(const std::string& device_id) const { return online_.count(device_id) == 1; }
   std::size_t online_count() const { return online_.size(); }
+  /// The device says which generation it obeys. One above ours is of a controller that this one's
+  /// backup does not know: then ours rises above it, or the device would never hear us again.
+  /// errors bad_argument (no generation that there can be)
+  Status catch_up(const std::string& device_id, std::uint64_t applied);
   Status came_online(const std::string& device_id, const std::string& name);
   Status went_offline(const std::string& device_id, const std::string& name);
 

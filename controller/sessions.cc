@@ -98,6 +98,7 @@ Status Sessions::greet(Session& session, const v1::Hello& hello) {
       hello.inventory().addresses_size() > 0 ? hello.inventory().addresses(0).substr(0, 64) : "";
   TRY_VOID(store_.set_hello(session.id, hello.agent_version(), address,
                             static_cast<std::int64_t>(hello.generation_applied())));
+  TRY_VOID(fleet_.catch_up(session.id, hello.generation_applied()));
   session.desired_due = true;
   return fleet_.came_online(session.id, session.name);
 }

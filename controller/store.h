@@ -153,8 +153,8 @@ class Store {
   Status add_group(std::string_view id, std::string_view group);
   Status set_label(std::string_view id, std::string_view name, std::string_view value);
   Status remove_label(std::string_view id, std::string_view name);
-  /// Raises the device's generation and gives it.
-  Result<std::int64_t> next_generation(std::string_view id);
+  /// Raises the device's generation and gives it: one more, and at least `least`.
+  Result<std::int64_t> next_generation(std::string_view id, std::int64_t least);
   Result<std::vector<v1::DesiredApp>> desired(std::string_view id);
   Result<std::optional<v1::DesiredApp>> desired_app(std::string_view id, std::string_view app);
   Status set_desired(std::string_view id, const v1::DesiredApp& desired);

@@ -290,11 +290,13 @@ Status Store::remove_label(std::string_view id, std::string_view name) {
   });
 }
 
-Result<std::int64_t> Store::next_generation(std::string_view id) {
+Result<std::int64_t> Store::next_generation(std::string_view id, std::int64_t least) {
   const std::string i(id);
+  const long long floor = least;
   return guard("raising a generation", [&]() -> std::int64_t {
     long long generation = 0;
-    session_->sql << "UPDATE devices SET generation = generation + 1 WHERE id = :i", use(i);
+    session_->sql << "UPDATE devices SET generation = MAX(generation + 1, :l) WHERE id = :i",
+        use(floor), use(i);
     session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
     return generation;
   });

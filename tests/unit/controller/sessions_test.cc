@@ -116,6 +116,26 @@ TEST_F(SessionsTest, HelloIsAnsweredByDesired) {
   EXPECT_EQ((*world.store->device(id))->facts.inventory().board(), "x86_64-generic");
 }
 
+// A controller that was restored from a backup is behind what it told its devices since.
+TEST_F(SessionsTest, ADeviceThatIsAheadIsCaughtUpWith) {
+  proto::Channel& device = connect();
+  Envelope envelope;
+  envelope.mutable_hello()->set_agent_version("0.1.0");
+  envelope.mutable_hello()->set_generation_applied(9'000'000'000'000);
+  send(device, std::move(envelope));
+  ASSERT_NE(last(Envelope::kDesired), nullptr);
+  EXPECT_EQ(last(Envelope::kDesired)->desired().generation(), 9'000'000'000'001u);
+}
+
+TEST_F(SessionsTest, ADeviceThatClaimsAnImpossibleGenerationIsNotGreeted) {
+  proto::Channel& device = connect();
+  Envelope envelope;
+  envelope.mutable_hello()->set_generation_applied(~std::uint64_t{0});
+  send(device, std::move(envelope));
+  EXPECT_EQ(last(Envelope::kDesired), nullptr);
+  EXPECT_FALSE(world.fleet->is_online(id));
+}
+
 TEST_F(SessionsTest, APushReachesADeviceThatIsThereAndItsReportsAreAcknowledged) {
   proto::Channel& device = connect();
   hello(device);
