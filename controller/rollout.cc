@@ -244,16 +244,17 @@ void on_reported(Step& result, const v1::Report& report, std::int64_t now_ms) {
   // a revert during the watch is not.
   if (has_ended(result.device.row.state()) && !has_ended(report.state())) return;
   const v1::DeviceState state = report.state();
-  const bool is_new = take_facts(result.device, report);
-  if (!is_new) return;
-  if (result.device.row.started_ms() == 0) {
-    result.device.row.set_started_ms(static_cast<std::uint64_t>(now_ms));
+  if (take_facts(result.device, report)) {
+    if (result.device.row.started_ms() == 0) {
+      result.device.row.set_started_ms(static_cast<std::uint64_t>(now_ms));
+    }
+    move(result, state, now_ms);
+    tell(result);
   }
-  move(result, state, now_ms);
-  tell(result);
   const bool good = is_success(result.rollout.kind, state);
   if (has_ended(state) && !good && state != v1::SUPERSEDED) {
-    // Without this the device would be offered the same release at its next Hello.
+    // Without this the device would be offered the same release at its next Hello. Also when the row
+    // failed by its deadline before: that left the wish to the device's own word.
     result.actions.emplace_back(KeepRunning{report.status().live_release()});
   }
 }

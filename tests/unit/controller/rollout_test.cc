@@ -282,6 +282,17 @@ TEST(Rollout, EachStateHasItsOwnDeadline) {
   EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
 }
 
+TEST(Rollout, AFailureThatIsToldAfterItsDeadlineStillEndsTheWish) {
+  Plan plan;
+  plan.offered("edge-1");
+  plan.now_ms += kDeadline;
+  plan.event("edge-1", DeadlinePassed{});
+  plan.say("edge-1", v1::FAILED);
+  ASSERT_NE(plan.action<KeepRunning>(), nullptr);
+  EXPECT_EQ(plan.action<KeepRunning>()->release, 1u);
+  EXPECT_EQ(plan.action<Ended>(), nullptr) << "the verdict stands";
+}
+
 TEST(Rollout, ADeviceThatGoesOfflineWhileBusyHasItsDeadlineStill) {
   Plan plan;
   plan.offered("edge-1");
