@@ -21,6 +21,7 @@ constexpr std::int64_t kConnectMs = 30'000;
 constexpr std::int64_t kFirstCapMs = 1000;
 constexpr std::int64_t kLongestCapMs = 60'000;
 constexpr std::int64_t kFollowMs = 200;      // how often a followed console is looked at
+constexpr std::int64_t kTakeAgainMs = 1000;
 constexpr std::int64_t kNudgeMs = 250;       // changes are gathered before a telemetry
 constexpr std::int64_t kRenewLookMs = 3'600'000;
 constexpr std::size_t kReportsAtOnce = 64;
@@ -37,7 +38,8 @@ std::int64_t backoff_ms(int failures, std::int64_t floor_ms,
   return std::max<std::int64_t>(floor_ms, 0) + jitter_ms;
 }
 
-Link::Link(Agent& agent, Device& device) : agent_(agent), device_(device) {
+Link::Link(Agent& agent, Device& device)
+    : agent_(agent), device_(device), untaken_came_(device.ports.clock) {
   device_.send_log = [this](fleet::v1::LogChunk chunk) {
     logs_.push_back(std::move(chunk));
     if (logs_.size() > kMaxQueuedLogs) logs_.pop_front();
@@ -82,6 +84,7 @@ bool Link::hang_up() {
 proto::awaitable<void> Link::speak(proto::Channel& channel) {
   sent_sequence_ = 0;
   follows_.clear();
+  untaken_.reset();
   Envelope first;
   *first.mutable_hello() = agent_.hello();
   const Status greeted = co_await channel.send(std::move(first));
@@ -94,6 +97,7 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
   tasks.spawn("link telemetry", telemetry_loop(channel));
   tasks.spawn("link renewal", renew_loop(channel));
   tasks.spawn("link flights", flight_loop(channel));
+  tasks.spawn("link wishes", take_loop(channel));
   while (!device_.stopping) {
     auto envelope = co_await channel.receive(Deadline::never());
     if (!envelope) {
@@ -112,11 +116,7 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
 
 void Link::hear(Envelope envelope) {
   switch (envelope.body_case()) {
-    case Envelope::kDesired: {
-      const Status taken = agent_.take(envelope.desired());
-      if (!taken) proto::log_error("desired.not_stored", {{"why", taken.error().what}});
-      break;
-    }
+    case Envelope::kDesired: take(std::move(*envelope.mutable_desired())); break;
     case Envelope::kAck: {
       const Status forgotten = device_.state.acknowledge(envelope.ack().sequence());
       if (!forgotten) proto::log_error("ack.not_stored", {{"why", forgotten.error().what}});
@@ -141,6 +141,28 @@ void Link::hear(Envelope envelope) {
           std::min<std::uint64_t>(envelope.goodbye().retry_after_ms(), 3'600'000));
       break;
     default: break;  // a body that is not known here is ignored (link.proto)
+  }
+}
+
+void Link::take(fleet::v1::Desired desired) {
+  untaken_.reset();  // an older one is no longer wanted
+  const Status taken = agent_.take(desired);
+  if (taken) return;
+  proto::log_error("desired.not_stored", {{"why", taken.error().what}});
+  if (taken.error().code == Code::too_large) return;  // it will not fit later either
+  untaken_ = std::move(desired);
+  untaken_came_.notify();
+}
+
+// A disk that was full when the controller spoke: what it said is stored as soon as that is possible.
+proto::awaitable<void> Link::take_loop(proto::Channel& channel) {
+  while (channel.is_open() && !device_.stopping) {
+    if (!untaken_) {
+      co_await untaken_came_.wait(Deadline::never());
+      continue;
+    }
+    co_await proto::sleep_ms(device_.ports.clock, kTakeAgainMs);
+    if (untaken_) take(*std::exchange(untaken_, std::nullopt));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/device.h"
@@ -53,11 +54,13 @@ class Link {
   proto::awaitable<void> telemetry_loop(proto::Channel& channel);
   proto::awaitable<void> renew_loop(proto::Channel& channel);
   proto::awaitable<void> flight_loop(proto::Channel& channel);
+  proto::awaitable<void> take_loop(proto::Channel& channel);
   proto::awaitable<proto::Status> send_reports(proto::Channel& channel);
   proto::awaitable<proto::Status> send_console(proto::Channel& channel, std::string app);
   proto::awaitable<proto::Status> send_guest_console(proto::Channel& channel, std::string app,
                                                      std::string instance, std::uint64_t release);
   void hear(fleet::v1::Envelope envelope);
+  void take(fleet::v1::Desired desired);
   void take_certificate(const fleet::v1::Renewed& answer);
   void follow(const fleet::v1::LogSubscribe& wish);
 
@@ -66,6 +69,8 @@ class Link {
   proto::Channel* channel_ = nullptr;  // while speaking
   std::uint64_t sent_sequence_ = 0;   // on this connection
   bool flight_sent_ = false;          // and not acknowledged
+  std::optional<fleet::v1::Desired> untaken_;  // it could not be stored; the controller says it once
+  proto::Notifier untaken_came_;
   std::int64_t retry_floor_ms_ = 0;   // the controller's, from Goodbye
   std::deque<fleet::v1::LogChunk> logs_;
   std::map<std::string, Follow> follows_;

@@ -91,6 +91,23 @@ TEST_F(LinkTest, HelloIsFirstAndSaysWhatIsHeld) {
   EXPECT_GT(hello.timestamp_version(), 0u);
 }
 
+TEST_F(LinkTest, AWishThatCouldNotBeStoredIsTakenOnceThereIsRoom) {
+  device.install(1, "a1");
+  Controller& controller = connect();
+  ASSERT_TRUE(device.state->database().execute("PRAGMA max_page_count=1").has_value());
+  Envelope envelope;
+  envelope.mutable_desired()->set_generation(9);
+  auto& wish = *envelope.mutable_desired()->add_apps();
+  wish = TestDevice::wish("dns", 1, "a9");
+  wish.set_rollout(std::string(50'000, 'r'));  // more than the pages that there are
+  say(controller, std::move(envelope));
+  device.run_for(5000);
+  EXPECT_EQ(device.agent->generation(), 1u) << "there is no room for it";
+  ASSERT_TRUE(device.state->database().execute("PRAGMA max_page_count=100000").has_value());
+  device.run_for(5000);
+  EXPECT_EQ(device.agent->generation(), 9u);
+}
+
 TEST_F(LinkTest, ReportsComeAgainOnEachConnectionUntilTheyAreAcknowledged) {
   device.install(1, "a1");
   Controller& first = connect();
