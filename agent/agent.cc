@@ -19,6 +19,7 @@ using proto::Status;
 
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMarkTimeMs = 60'000;
+constexpr std::int64_t kTidyMs = 60'000;
 constexpr std::array kFeatures = {"beside", "swap", "stop-start"};
 
 }  // namespace
@@ -222,6 +223,19 @@ proto::awaitable<void> Agent::sync_volumes() {
   }
 }
 
+// An update collects what it leaves; a revert, an order to go back and a kill do not.
+proto::awaitable<void> Agent::tidy_store() {
+  while (!device_.stopping) {
+    co_await stopped_.wait(Deadline::after(device_.ports.clock, kTidyMs));
+    if (device_.stopping || !device_.store_untidy) continue;
+    device_.store_untidy = false;
+    const Status collected = co_await device_.collect_blobs();
+    if (collected) continue;
+    device_.store_untidy = true;
+    proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
+  }
+}
+
 proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
   const Status prepared = device_.blobs.prepare();
   if (!prepared) proto::log_error("store.not_ready", {{"why", prepared.error().what}});
@@ -243,6 +257,7 @@ proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
     link_tasks_.spawn("link", link_.run());
     tasks_.spawn("time", mark_time());
     tasks_.spawn("volumes", sync_volumes());
+    tasks_.spawn("store", tidy_store());
     on_ready();
   }
   while (!device_.stopping) co_await stopped_.wait(Deadline::never());

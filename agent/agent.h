@@ -46,6 +46,7 @@ class Agent {
   proto::awaitable<void> watch_launcher();
   proto::awaitable<void> mark_time();
   proto::awaitable<void> sync_volumes();
+  proto::awaitable<void> tidy_store();
   void guest_changed(const std::string& id);
   proto::Status recover();
   App& app(const std::string& name);

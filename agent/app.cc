@@ -146,6 +146,7 @@ Status App::move(const Verb& verb, const ReportDraft& draft) {
   TRY_VOID(transaction.commit());
   slots = std::move(after);
   row = std::move(next);
+  device.store_untidy = true;
   last_sequence_ = sequence;
   proto::log_info("app.reported", {{"app", name},
                                    {"release", draft.release},

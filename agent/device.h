@@ -43,6 +43,7 @@ class Device {
   bool ready = false;                      // launcher and monitors are known: guests may start
   bool stopping = false;
   bool link_up = false;
+  bool store_untidy = true;                // blobs may lie there that no record names any more
   proto::Notifier outbox_changed;          // the link waits on it
   proto::Notifier flights_changed;         // and on it, with flight records
   /// Console bytes of an ended trial, for the controller; set by the link.

@@ -152,6 +152,17 @@ TEST_F(SuperviseTest, GoingBackInsideTheWindowLosesNothing) {
   EXPECT_EQ(running(), 1u);
 }
 
+TEST_F(SuperviseTest, WhatWasLeftByGoingBackGivesItsRoomBack) {
+  device.install(1, "a1");
+  device.install(2, "a2");
+  const auto blobs = [this] { return device.disk->list("blobs")->size(); };
+  EXPECT_EQ(blobs(), 4u) << "two images, two manifests";
+  go_back(1, "b1");
+  EXPECT_EQ(verdict("b1").state(), fleet::v1::HEALTHY);
+  device.run_for(120'000);
+  EXPECT_EQ(blobs(), 2u);
+}
+
 TEST_F(SuperviseTest, GoingBackOutsideTheWindowIsHeldAndChangesNothing) {
   device.install(1, "a1");
   auto manifest = make_manifest("dns", 2);
