@@ -2,7 +2,7 @@
 # Builds what is shipped and the unit tests with sanitizers, and passes the tests: house style, units,
 # and the whole with real programs, TLS, namespaces and guests. `--all` adds the long run: the cross
 # build for ARM64 and its run, the thread sanitizer, every fuzz target for a minute. Needs root.
-#   tests/run.sh [--all] [--only tidy|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
+#   tests/run.sh [--all] [--only tidy|sim|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,11 +45,12 @@ suite() {  # suite PRESET CTEST-ARGS...
 }
 
 part install deploy/install-deps.sh
-if [[ -z $only || $only == tidy || $only == e2e || $only == faults ]]; then
+if [[ -z $only || $only == tidy || $only == sim || $only == e2e || $only == faults ]]; then
   part build build release
   ((failed)) && { echo "0 passed, 1 failed"; exit 1; }
 fi
-if wanted tidy; then part tidy suite release -LE e2e; fi
+if wanted tidy; then part tidy suite release -LE 'e2e|sim'; fi
+if wanted sim; then part sim suite release -L sim --parallel "$jobs"; fi
 # These have real time in them, and hosts stand still for a second now and then: once more then.
 if wanted e2e; then part e2e suite release -L e2e --repeat until-pass:2; fi
 if [[ $only == faults ]]; then part faults suite release -L faults; fi
@@ -67,6 +68,7 @@ if long tsan; then
   part tsan-build build tsan --target unit_proto unit_ota unit_agent unit_controller unit_launcher
   part tsan suite tsan -LE e2e -E '^Tidy|^fuzz|NOT_BUILT' --parallel "$jobs"
 fi
+if long sim; then part sim-long tests/sim/long.sh; fi
 if long fuzz; then part fuzz tests/fuzz/run.sh 60; fi
 
 echo

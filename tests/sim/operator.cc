@@ -1,0 +1,135 @@
+#include "tests/sim/operator.h"
+
+#include "tests/sim/world.h"
+
+namespace sim {
+
+namespace {
+
+constexpr std::uint64_t kSmallestImage = 200;
+constexpr std::uint64_t kLargestImage = 40'000;
+
+}  // namespace
+
+void Operator::tell(const std::string& what) { world_.trace.tell("operator", what); }
+
+Operator::Prepared Operator::prepare(const std::string& selector) {
+  Random& random = world_.random;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  std::string image(kSmallestImage + random.below(kLargestImage), '\0');
+  for (char& byte : image) byte = static_cast<char>(random.next());
+  fleet::v1::AppManifest manifest = tests::make_manifest(kApp, 1);
+  manifest.mutable_update()->set_watch_ms(random.chance(500) ? 30'000 : 300'000);
+  manifest.mutable_update()->set_tries(static_cast<std::uint32_t>(random.between(1, 3)));
+  if (random.chance(300)) {
+    manifest.mutable_update()->set_handover(fleet::v1::STOP_START);
+  }
+  return {hq.next_push(selector, image, std::move(manifest)), ota::sha256(image)};
+}
+
+std::int64_t Operator::send(const Prepared& prepared, const tests::Script& script,
+                            const std::string& key) {
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const std::uint64_t release = prepared.request.release();
+  world_.scripts.try_emplace(release, script);
+  world_.rules.signed_release(release, prepared.image);
+  const auto begun = hq.push(prepared.request, key);
+  tell("pushes " + std::to_string(release) + " to " + prepared.request.selector() + ": " +
+       (begun ? begun->id() : begun.error().what));
+  return begun ? begun->number : 0;
+}
+
+std::int64_t Operator::push(const std::string& selector, const tests::Script& script) {
+  if (!world_.controller.running()) return 0;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  auto before = hq.role;
+  const Prepared prepared = prepare(selector);
+  const std::string key = "key-" + std::to_string(++pushes_);
+  const std::int64_t number = send(prepared, script, key);
+  if (number == 0) {
+    hq.role = std::move(before);
+    return 0;
+  }
+  const bool again = world_.random.chance(200);  // its answer was lost
+  if (again && send(prepared, script, key) != number) {
+    world_.rules.fail(nullptr, "a push that came twice is not the same rollout");
+  }
+  return number;
+}
+
+void Operator::push_twice(const std::string& selector) {
+  if (!world_.controller.running()) return;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const auto before = hq.role;
+  const Prepared one = prepare(selector);
+  const auto after_one = hq.role;
+  hq.role = before;
+  const Prepared other = prepare(selector);
+  hq.role = before;
+  if (send(one, {}, "") == 0) return;
+  hq.role = after_one;
+  const auto refused = hq.push(other.request);
+  if (refused) world_.rules.fail(nullptr, "one number was pushed twice, with two contents");
+  tell("pushes " + std::to_string(other.request.release()) + " at the same time: " +
+       (refused ? refused->id() : refused.error().what));
+}
+
+void Operator::order(fleet::v1::OrderKind kind, const std::string& selector) {
+  if (!world_.controller.running()) return;
+  const auto begun = world_.controller.headquarters.order(kind, selector);
+  tell(fleet::v1::OrderKind_Name(kind) + " on " + selector + ": " +
+       (begun ? begun->id() : begun.error().what));
+}
+
+void Operator::abort_newest() {
+  if (!world_.controller.running()) return;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const auto running = hq.store->running_rollouts();
+  if (!running || running->empty()) return;
+  const auto ended = hq.fleet->abort(running->back().number, "ana");
+  tell("aborts " + running->back().id() + ": " +
+       (ended ? ended->verdict : ended.error().what));
+}
+
+std::string Operator::any_selector() {
+  Random& random = world_.random;
+  if (random.chance(600)) return "all";
+  return world_.devices[random.below(world_.devices.size())]->name;
+}
+
+tests::Script Operator::any_script(bool bad_releases) {
+  Random& random = world_.random;
+  tests::Script script;
+  script.answers_after_ms = random.between(5, 3000);
+  if (!bad_releases || random.chance(500)) return script;
+  switch (random.below(6)) {
+    case 0: script.answers_after_ms = -1; break;                       // silent from the start
+    case 1: script.answers_after_ms = random.between(8000, 15'000); break;  // slow, maybe too slow
+    case 2: script.exits_after_ms = random.between(0, 3000); break;    // crashes on its trial
+    case 3: script.exits_after_ms = random.between(3000, 60'000); break;
+    case 4: script.stops_answering_ms = random.between(4000, 20'000); break;
+    case 5: script.stops_answering_ms = random.between(20'000, 400'000); break;
+  }
+  script.exit_status = static_cast<int>(random.below(3));
+  return script;
+}
+
+void Operator::act(bool bad_releases) {
+  if (pushes_ == 0) {
+    push("all", {});
+    return;
+  }
+  switch (world_.random.below(12)) {
+    case 0: return order(fleet::v1::ORDER_STOP, any_selector());
+    case 1: return order(fleet::v1::ORDER_START, any_selector());
+    case 2: return order(fleet::v1::ORDER_RESTART, any_selector());
+    case 3:
+    case 4: return order(fleet::v1::ORDER_REVERT, any_selector());
+    case 5: return order(fleet::v1::ORDER_DELETE, any_selector());
+    case 6: return abort_newest();
+    case 7: return push_twice(any_selector());
+    default: push(any_selector(), any_script(bad_releases));
+  }
+}
+
+}  // namespace sim

@@ -1,0 +1,45 @@
+// Operator: signs releases, pushes them and gives orders, as people with fleetctl do: sometimes two
+// at once, sometimes the same twice, and not always with a release that works.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "controller/rollout.h"
+#include "proto/result.h"
+#include "tests/unit/agent/fakes.h"
+
+namespace sim {
+
+class World;
+
+class Operator {
+ public:
+  explicit Operator(World& world) : world_(world) {}
+
+  /// Pushes the next release, whose guests behave so. out: the rollout's number; 0: refused
+  std::int64_t push(const std::string& selector, const tests::Script& script);
+  /// Two of them sign the same next number; only one can have it.
+  void push_twice(const std::string& selector);
+  void order(fleet::v1::OrderKind kind, const std::string& selector);
+  void abort_newest();
+  /// Any of these, by chance.
+  void act(bool bad_releases);
+
+ private:
+  struct Prepared {
+    fleet::v1::PushRequest request;
+    ota::Sha256 image;
+  };
+  Prepared prepare(const std::string& selector);
+  std::int64_t send(const Prepared& prepared, const tests::Script& script,
+                    const std::string& key);
+  std::string any_selector();
+  tests::Script any_script(bool bad_releases);
+  void tell(const std::string& what);
+
+  World& world_;
+  int pushes_ = 0;
+};
+
+}  // namespace sim

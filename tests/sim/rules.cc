@@ -1,0 +1,253 @@
+#include "tests/sim/rules.h"
+
+#include <algorithm>
+
+#include "tests/sim/world.h"
+
+namespace sim {
+
+using fleet::v1::Envelope;
+
+namespace {
+
+constexpr std::int64_t kCrowdedMs = 120'000;
+
+std::size_t running_guests(const Device& device) {
+  return static_cast<std::size_t>(
+      std::count_if(device.guests.instances.begin(), device.guests.instances.end(),
+                    [](const agent::Instance& one) {
+                      return one.state == agent::InstanceState::running;
+                    }));
+}
+
+// What cannot be read is told by others.
+template <typename T>
+T or_none(const proto::Result<T>& result) {
+  return result ? *result : T();
+}
+
+std::string blob_path(const ota::BlobRef& blob) { return "blobs/" + blob.digest.hex(); }
+
+}  // namespace
+
+void Rules::fail(const Device* device, const std::string& what) {
+  const std::string line = (device == nullptr ? "" : device->name + ": ") + what;
+  world_.trace.tell("RULE", line);
+  if (broken_.empty()) broken_ = line;
+}
+
+void Rules::signed_release(std::uint64_t release, const ota::Sha256& image) {
+  signed_[release] = image;
+}
+
+void Rules::after_event() {
+  if (touched_.empty()) return;
+  std::set<Device*> now;
+  now.swap(touched_);
+  for (Device* device : now) look(*device);
+}
+
+// --- what a device keeps
+
+void Rules::look(Device& device) {
+  Process* process = device.process();
+  if (process == nullptr) return;
+  Known& known = known_[&device];
+  const auto desired = process->state().desired();
+  if (!desired) return;
+  const std::uint64_t generation = desired->generation();
+  if (generation < known.generation) {
+    fail(&device, "its generation fell from " + std::to_string(known.generation) + " to " +
+                      std::to_string(generation));
+  }
+  known.generation = generation;
+  const auto slots = ota::Slots::read(process->state().database(), kApp);
+  if (!slots) return;
+  if (slots->highest_confirmed < known.highest) {
+    fail(&device, "its highest confirmed release fell from " + std::to_string(known.highest) +
+                      " to " + std::to_string(slots->highest_confirmed));
+  }
+  if (slots->highest_confirmed > known.highest) known.one_back = known.live;
+  known.highest = slots->highest_confirmed;
+  const ota::SlotRecord* live = slots->live_slot();
+  known.live = live == nullptr ? 0 : live->release.release;
+  if (live == nullptr) return;
+  if (live->state != ota::SlotState::good) fail(&device, "its live slot is not good");
+  if (known.live != known.highest && known.live != known.one_back) {
+    fail(&device, "release " + std::to_string(known.live) + " is live, confirmed was " +
+                      std::to_string(known.highest) + " after " + std::to_string(known.one_back));
+  }
+  check_bytes(device, live->release);
+}
+
+void Rules::check_bytes(Device& device, const ota::ReleaseRecord& record) {
+  Known& known = known_[&device];
+  for (const ota::BlobRef& blob : record.blobs) {
+    const SimDisk::File file = device.disk.find(blob_path(blob));
+    if (file == nullptr || file->written.size() != blob.size_bytes) {
+      fail(&device, "blob " + blob.digest.hex() + " of its live slot is not there");
+      return;
+    }
+    if (known.live_attempt == record.attempt) continue;  // hashed before
+    const auto bytes = file->written.all();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (ota::sha256(text) != blob.digest) {
+      fail(&device, "blob " + blob.digest.hex() + " of its live slot has other bytes");
+    }
+    if (file->synced.all() != bytes) {
+      fail(&device, "blob " + blob.digest.hex() + " of its live slot is not synced");
+    }
+  }
+  known.live_attempt = record.attempt;
+}
+
+void Rules::started(Device& device, const agent::GuestTag& tag, const ota::Sha256& kernel) {
+  look(device);
+  Known& known = known_[&device];
+  const std::string release = "release " + std::to_string(tag.release);
+  const auto found = signed_.find(tag.release);
+  if (found == signed_.end()) return fail(&device, release + " runs and nobody signed it");
+  if (found->second != kernel) return fail(&device, release + " runs with another image");
+  const bool allowed = tag.release >= known.highest || tag.release == known.one_back;
+  if (!allowed) {
+    fail(&device, release + " runs, older than one step behind " + std::to_string(known.highest));
+  }
+}
+
+void Rules::open_failed(Device& device, const proto::Error& error) {
+  const bool for_a_while = error.code == proto::Code::no_space || device.disk.full;
+  if (!for_a_while) fail(&device, "agent.db does not open: " + error.what);
+}
+
+// --- what goes over the wire
+
+void Rules::device_said(Device& device, const Envelope& envelope) {
+  if (!envelope.has_report()) return;
+  const fleet::v1::Report& report = envelope.report();
+  const std::string what = report.attempt() + " " + fleet::v1::DeviceState_Name(report.state());
+  Known& known = known_[&device];
+  const auto [before, is_new] = known.reports.emplace(report.sequence(), what);
+  if (!is_new && before->second != what) {
+    fail(&device, "sequence " + std::to_string(report.sequence()) + " was \"" + before->second +
+                      "\" and is \"" + what + "\" now");
+  }
+}
+
+void Rules::controller_said(Device& device, const Envelope& envelope) {
+  if (!envelope.has_ack() || !world_.controller.running()) return;
+  const auto row = world_.controller.headquarters.store->device(device.id);
+  const std::uint64_t sequence = envelope.ack().sequence();
+  const bool kept = row && *row && std::cmp_greater_equal((*row)->report_sequence, sequence);
+  if (!kept) {
+    fail(&device, "report " + std::to_string(sequence) + " is acknowledged and not stored");
+  }
+  Known& known = known_[&device];
+  known.acknowledged = std::max(known.acknowledged, sequence);
+}
+
+void Rules::controller_started() {
+  for (const auto& device : world_.devices) {
+    const auto row = world_.controller.headquarters.store->device(device->id);
+    const std::uint64_t acknowledged = known_[device.get()].acknowledged;
+    const bool kept = row && *row && std::cmp_greater_equal((*row)->report_sequence, acknowledged);
+    if (!kept) {
+      fail(device.get(), "report " + std::to_string(acknowledged) +
+                             " was acknowledged and is lost");
+    }
+  }
+}
+
+void Rules::controller_restored() {
+  for (auto& [device, known] : known_) known.acknowledged = 0;
+}
+
+void Rules::sweep() {
+  for (const auto& device : world_.devices) {
+    Known& known = known_[device.get()];
+    Process* process = device->process();
+    const bool crowded = process != nullptr && !device->launcher_away &&
+                         running_guests(*device) > 1;
+    if (!crowded) {
+      known.crowded_since_ms = -1;
+      continue;
+    }
+    const std::int64_t now_ms = world_.clock.now_ms();
+    const auto slots = ota::Slots::read(process->state().database(), kApp);
+    if (known.crowded_since_ms < 0 || !slots || slots->trial()) known.crowded_since_ms = now_ms;
+    if (now_ms - known.crowded_since_ms > kCrowdedMs) {
+      fail(device.get(), "more than one guest runs for minutes, and none is on trial");
+    }
+  }
+}
+
+// --- at rest
+
+std::vector<std::string> Rules::unrest() {
+  std::vector<std::string> out;
+  if (!world_.controller.running()) return {"the controller does not run"};
+  const auto running = world_.controller.headquarters.store->running_rollouts();
+  for (const auto& rollout : or_none(running)) {
+    out.push_back(rollout.id() + " has not ended");
+  }
+  for (const auto& device : world_.devices) find_unrest(*device, out);
+  return out;
+}
+
+void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
+  const auto say = [&](const std::string& what) { out.push_back(device.name + ": " + what); };
+  Process* process = device.process();
+  if (process == nullptr) return say("its agent does not run");
+  controller::Headquarters& hq = world_.controller.headquarters;
+  if (!hq.fleet->is_online(device.id)) return say("it is offline");
+  const auto row = hq.store->device(device.id);
+  const auto wanted = hq.store->desired_app(device.id, kApp);
+  const auto slots = ota::Slots::read(process->state().database(), kApp);
+  const auto outbox = process->state().outbox(0, 1);
+  if (!row || !*row || !wanted || !slots || !outbox) return say("its records cannot be read");
+  if (!outbox->empty()) say("a report waits");
+  const auto generation = static_cast<std::uint64_t>((*row)->generation);
+  if (process->agent().generation() != generation) {
+    say("generation " + std::to_string(process->agent().generation()) + " there, " +
+        std::to_string(generation) + " here");
+  }
+  const std::uint64_t live = slots->live ? slots->live_slot()->release.release : 0;
+  std::uint64_t told = 0;
+  for (const auto& app : (*row)->facts.apps()) {
+    if (app.app() == kApp) told = app.live_release();
+  }
+  if (told != live) {
+    say("release " + std::to_string(live) + " is live, the controller believes " +
+        std::to_string(told));
+  }
+  const bool stopped = *wanted && (*wanted)->run() == fleet::v1::STOP;
+  const bool removed = *wanted && (*wanted)->run() == fleet::v1::REMOVE;
+  if (removed && live != 0) say("it was to be removed, and is there");
+  if (*wanted && !stopped && !removed && (*wanted)->release() != live) {
+    say("release " + std::to_string((*wanted)->release()) + " is wanted, " +
+        std::to_string(live) + " is live");
+  }
+  const bool runs = live != 0 && !stopped && !removed;
+  const std::size_t guests = running_guests(device);
+  if (guests != (runs ? 1u : 0u)) say(std::to_string(guests) + " guests run");
+  find_leaks(device, *slots, out);
+}
+
+void Rules::find_leaks(Device& device, const ota::AppSlots& slots,
+                       std::vector<std::string>& out) {
+  const auto say = [&](const std::string& what) { out.push_back(device.name + ": " + what); };
+  if (slots.trial()) say("a trial is on");
+  if (slots.candidate) say("a candidate is left");
+  if (device.guests.instances.size() > 1) say("ended guests are not forgotten");
+  const auto pinned = ota::Slots::pinned_blobs(device.process()->state().database());
+  std::set<std::string> names;
+  for (const ota::BlobRef& blob : or_none(pinned)) names.insert(blob.digest.hex());
+  const auto blobs = device.disk.list("blobs");
+  for (const ota::DiskEntry& entry : or_none(blobs)) {
+    if (names.erase(entry.name) == 0) say("blob " + entry.name + " is pinned by nothing");
+  }
+  for (const std::string& name : names) say("blob " + name + " is pinned and not there");
+  const auto partials = device.disk.list("partial");
+  for (const ota::DiskEntry& entry : or_none(partials)) say("partial " + entry.name);
+}
+
+}  // namespace sim
