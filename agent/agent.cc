@@ -27,6 +27,7 @@ constexpr std::array kFeatures = {"beside", "swap", "stop-start"};
 Agent::Agent(Ports& ports, State& state, std::int64_t build_time_s)
     : device_(ports, state, build_time_s),
       link_(*this, device_),
+      news_(device_),
       stopped_(ports.clock),
       app_tasks_(ports.loop),
       link_tasks_(ports.loop),
@@ -46,6 +47,12 @@ App& Agent::app(const std::string& name) {
 App* Agent::find(const std::string& name) {
   const auto found = apps_.find(name);
   return found == apps_.end() ? nullptr : found->second.get();
+}
+
+std::vector<std::string> Agent::app_names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, one] : apps_) out.push_back(name);
+  return out;
 }
 
 std::vector<fleet::v1::AppStatus> Agent::apps() const {
@@ -70,6 +77,7 @@ Status Agent::take(const fleet::v1::Desired& desired) {
     return proto::Error{Code::too_large, "a Desired with more than 64 apps", ""};
   }
   TRY(const bool newer, device_.state.store_desired(desired));
+  news_.tell(newer ? desired.metadata_news() : news_.told());
   if (!newer) return {};
   generation_ = desired.generation();
   proto::log_info("desired.stored", {{"generation", generation_}, {"apps", desired.apps_size()}});
@@ -241,11 +249,13 @@ proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
   if (!prepared) proto::log_error("store.not_ready", {{"why", prepared.error().what}});
   const Status recovered = recover();
   if (!recovered) proto::log_error("slots.not_recovered", {{"why", recovered.error().what}});
-  device_.metadata = device_.trust.stored();
+  const Status remembered = device_.remember();
+  if (!remembered) proto::log_error("state.unreadable", {{"why", remembered.error().what}});
   auto desired = device_.state.desired();
   if (!desired) proto::log_error("state.unreadable", {{"why", desired.error().what}});
   if (desired) {
     generation_ = desired->generation();
+    news_.tell(desired->metadata_news());
     for (const fleet::v1::DesiredApp& wish : desired->apps()) {
       app(wish.app()).set_wish(wish, generation_);
     }
@@ -256,6 +266,7 @@ proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
     tasks_.spawn("launcher events", watch_launcher());
     link_tasks_.spawn("link", link_.run());
     tasks_.spawn("time", mark_time());
+    tasks_.spawn("news", news_.run([this] { return app_names(); }));
     tasks_.spawn("volumes", sync_volumes());
     tasks_.spawn("store", tidy_store());
     on_ready();
@@ -274,6 +285,7 @@ proto::awaitable<void> Agent::run(std::function<void()> on_ready) {
 
 void Agent::stop() {
   device_.stopping = true;
+  news_.stop();
   for (const auto& [name, one] : apps_) {
     if (one->fetch != nullptr) one->fetch->cancel();
   }

@@ -12,6 +12,7 @@
 #include "agent/app.h"
 #include "agent/device.h"
 #include "agent/link.h"
+#include "agent/news.h"
 
 namespace agent {
 
@@ -37,6 +38,7 @@ class Agent {
 
   fleet::v1::Hello hello();
   std::vector<fleet::v1::AppStatus> apps() const;
+  std::vector<std::string> app_names() const;
   App* find(const std::string& app);
   Device& device() { return device_; }
   std::uint64_t generation() const { return generation_; }
@@ -54,6 +56,7 @@ class Agent {
 
   Device device_;
   Link link_;
+  News news_;
   std::map<std::string, std::unique_ptr<App>> apps_;
   std::uint64_t generation_ = 0;
   bool begun_ = false;

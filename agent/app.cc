@@ -27,10 +27,11 @@ fleet::v1::SlotState to_wire(ota::SlotState state) {
   return fleet::v1::SLOT_STATE_UNSPECIFIED;
 }
 
-void fill_slot(const ota::SlotRecord& slot, fleet::v1::SlotStatus* out) {
+void fill_slot(const App& app, const ota::SlotRecord& slot, fleet::v1::SlotStatus* out) {
   out->set_state(to_wire(slot.state));
   if (slot.state == ota::SlotState::empty) return;
   out->set_release(slot.release.release);
+  out->set_yanked(app.device.is_yanked(app.name, slot.release.release));
   if (slot.why == Code::unset) return;
   out->mutable_why()->set_code(static_cast<fleet::v1::Code>(slot.why));
   out->mutable_why()->set_text(slot.why_text);
@@ -201,8 +202,8 @@ fleet::v1::AppStatus App::status() const {
 fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceState state) const {
   fleet::v1::AppStatus out;
   out.set_app(name);
-  fill_slot(of.a, out.mutable_a());
-  fill_slot(of.b, out.mutable_b());
+  fill_slot(*this, of.a, out.mutable_a());
+  fill_slot(*this, of.b, out.mutable_b());
   if (of.live) {
     out.set_live_slot(ota::name_of(*of.live));
     out.set_live_release(of.slot(*of.live).release.release);

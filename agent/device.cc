@@ -33,7 +33,11 @@ std::int64_t Device::now_s() {
 
 Result<bool> Device::learn(const MetadataFacts& facts) {
   if (facts.root_version > 0) metadata.root_version = facts.root_version;
-  if (facts.timestamp_version > 0) metadata.timestamp_version = facts.timestamp_version;
+  if (facts.timestamp_version > 0) {
+    metadata.timestamp_version = facts.timestamp_version;
+    metadata.timestamp_expires_s = facts.timestamp_expires_s;
+  }
+  TRY_VOID(learn_yanks(facts.yanked));
   if (facts.timestamp_keys.empty()) return false;
   TRY(const State::TimeFloor old, state.time_floor());
   // The floor of a timestamp key that was rotated may be a lie: it is not kept (DESIGN 4).
@@ -45,10 +49,48 @@ Result<bool> Device::learn(const MetadataFacts& facts) {
   return floor.unix_s < old.unix_s;
 }
 
+Status Device::learn_yanks(const Yanked& told) {
+  Yanked news;
+  for (const auto& [app, releases] : told) {
+    for (const std::uint64_t release : releases) {
+      if (!is_yanked(app, release)) news[app].insert(release);
+    }
+  }
+  if (news.empty()) return {};
+  TRY_VOID(state.add_yanked(news));
+  for (const auto& [app, releases] : news) {
+    for (const std::uint64_t release : releases) {
+      proto::log_warning("release.yanked", {{"app", app}, {"release", release}});
+    }
+    yanked_[app].insert(releases.begin(), releases.end());
+  }
+  outbox_changed.notify();  // what runs is marked for the controller, too
+  return {};
+}
+
+Status Device::remember() {
+  metadata = trust.stored();
+  TRY(yanked_, state.yanked());
+  return {};
+}
+
+bool Device::is_yanked(std::string_view app, std::uint64_t release) const {
+  const auto found = yanked_.find(app);
+  return found != yanked_.end() && found->second.count(release) == 1;
+}
+
 fleet::v1::Inventory Device::inventory() {
   fleet::v1::Inventory out = ports.machine.inventory();
   auto free = ports.disk.free_bytes();
   if (free) out.set_disk_free_bytes(*free);
+  fleet::v1::MetadataStatus& held = *out.mutable_metadata();
+  held.set_root_version(metadata.root_version);
+  held.set_timestamp_version(metadata.timestamp_version);
+  held.set_fresh_until_ms(static_cast<std::uint64_t>(metadata.timestamp_expires_s) * 1000);
+  if (metadata_why) {
+    held.mutable_why()->set_code(static_cast<fleet::v1::Code>(metadata_why->code));
+    held.mutable_why()->set_text(metadata_why->what);
+  }
   for (const MonitorChoice& choice : monitors) {
     fleet::v1::MonitorEvidence* one = out.add_monitors();
     one->set_name(choice.label);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/admit.h"
@@ -39,7 +40,8 @@ class Device {
   LauncherInfo launcher;
   std::unique_ptr<Network> network;        // after the launcher answered
   std::vector<MonitorChoice> monitors;     // after the probe, best first
-  MetadataFacts metadata;
+  MetadataFacts metadata;                  // versions and dates of what is stored
+  std::optional<proto::Error> metadata_why;  // the last look at the metadata brought nothing
   bool ready = false;                      // launcher and monitors are known: guests may start
   bool stopping = false;
   bool link_up = false;
@@ -51,9 +53,14 @@ class Device {
 
   /// Unix seconds by DESIGN 4.
   std::int64_t now_s();
-  /// Takes what a refresh taught: versions and the time floor, which is stored. True when the floor
-  /// went down, so that what expired by the old one may be asked again. errors no_space | io
+  /// Takes what a refresh taught: versions, yanks and the time floor, which are stored. True when
+  /// the floor went down, so that what expired by the old one may be asked again.
+  /// errors no_space | io
   proto::Result<bool> learn(const MetadataFacts& facts);
+  /// Reads what earlier looks taught, after a start. errors io
+  proto::Status remember();
+  /// Whether this device knows the release as yanked.
+  bool is_yanked(std::string_view app, std::uint64_t release) const;
   fleet::v1::Inventory inventory();
 
   /// Brings the launcher's published ports to what `network` says, and flushes flows of old ones.
@@ -79,7 +86,10 @@ class Device {
   proto::awaitable<proto::Status> make_room();
 
  private:
+  proto::Status learn_yanks(const Yanked& told);
+
   std::int64_t build_time_s_;
+  Yanked yanked_;
   std::vector<PublishedPort> published_;
   std::map<std::string, std::optional<std::vector<ota::BlobRef>>> held_;
   int turns_ = 0;

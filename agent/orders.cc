@@ -1,6 +1,5 @@
 // What the operator's orders mean here: stop, start, restart, remove, go back (agent/supervise).
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -137,8 +136,9 @@ proto::awaitable<void> fall_back(App& app) {
   order.app = app.name;
   order.from_release = from != nullptr ? from->release.release : 0;
   order.window_ms = app.manifest ? app.manifest->update().fallback_window_ms() : 0;
-  const std::set<std::uint64_t> yanked = app.device.trust.yanked(app.name);
-  order.is_yanked = [&yanked](std::uint64_t release) { return yanked.count(release) == 1; };
+  order.is_yanked = [&app](std::uint64_t release) {
+    return app.device.is_yanked(app.name, release);
+  };
   const ota::SlotRecord& other = app.slots.slot(app.slots.spare());
   Status moved;
   if (other.state != ota::SlotState::good || other.release.release != app.wish.fall_back()) {

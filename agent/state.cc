@@ -30,7 +30,13 @@ CREATE TABLE agent_apps (
   state INTEGER NOT NULL,
   why BLOB NOT NULL) WITHOUT ROWID;
 )sql";
-constexpr std::array kSteps = {kFirst};
+constexpr std::string_view kSecond = R"sql(
+CREATE TABLE yanked (
+  app TEXT NOT NULL,
+  release INTEGER NOT NULL,
+  PRIMARY KEY (app, release)) WITHOUT ROWID;
+)sql";
+constexpr std::array kSteps = {kFirst, kSecond};
 constexpr ota::Schema kStateSchema{"agent", kSteps};
 
 std::span<const std::byte> as_bytes(const std::string& text) {
@@ -194,10 +200,47 @@ Result<State::TimeFloor> State::time_floor() {
 }
 
 Status State::store_time_floor(const TimeFloor& floor) {
-  const std::string text = std::to_string(floor.unix_s) + " " + floor.keys;
-  Statement put(*database_, "INSERT OR REPLACE INTO agent_values (key, value) VALUES (?, ?)",
-                "time_floor", as_bytes(text));
+  return put_value("time_floor", std::to_string(floor.unix_s) + " " + floor.keys);
+}
+
+Status State::put_value(std::string_view key, const std::string& value) {
+  Statement put(*database_, "INSERT OR REPLACE INTO agent_values (key, value) VALUES (?, ?)", key,
+                as_bytes(value));
   return put.run();
 }
+
+Result<Yanked> State::yanked() {
+  Yanked all;
+  Statement rows(*database_, "SELECT app, release FROM yanked");
+  while (true) {
+    TRY(const bool found, rows.step());
+    if (!found) break;
+    all[rows.text(0)].insert(rows.unsigned_integer(1));
+  }
+  return all;
+}
+
+Status State::add_yanked(const Yanked& more) {
+  Transaction transaction(*database_);
+  for (const auto& [app, releases] : more) {
+    for (const std::uint64_t release : releases) {
+      Statement put(transaction, "INSERT OR IGNORE INTO yanked (app, release) VALUES (?, ?)", app,
+                    release);
+      TRY_VOID(put.run());
+    }
+  }
+  return transaction.commit();
+}
+
+Result<std::uint64_t> State::news() {
+  TRY(const auto stored, value("news"));
+  std::uint64_t news = 0;
+  if (!stored) return news;
+  const auto [end, error] = std::from_chars(stored->data(), stored->data() + stored->size(), news);
+  if (error != std::errc() || *end != '\0') return damaged("the news that were followed");
+  return news;
+}
+
+Status State::store_news(std::uint64_t news) { return put_value("news", std::to_string(news)); }
 
 }  // namespace agent

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +26,9 @@ struct AppRow {
   fleet::v1::DeviceState state = fleet::v1::WAITING;  // as last reported
   fleet::v1::Reason why;                  // of that state
 };
+
+/// Releases by app.
+using Yanked = std::map<std::string, std::set<std::uint64_t>, std::less<>>;
 
 /// What tells one wish of the controller from another: its attempt, above all. An attempt that
 /// failed here comes back with the release that runs on, and is no new wish.
@@ -67,7 +73,17 @@ class State {
   proto::Result<TimeFloor> time_floor();
   proto::Status store_time_floor(const TimeFloor& floor);
 
+  /// Releases that this device knows as yanked, by app. For ever: a role that no longer says so, or
+  /// no longer lists them, changes nothing.
+  proto::Result<Yanked> yanked();
+  proto::Status add_yanked(const Yanked& more);
+
+  /// The `metadata_news` of the last Desired that was followed; 0 when none was.
+  proto::Result<std::uint64_t> news();
+  proto::Status store_news(std::uint64_t news);
+
  private:
+  proto::Status put_value(std::string_view key, const std::string& value);
   explicit State(std::unique_ptr<ota::Database> database) : database_(std::move(database)) {}
   proto::Result<std::optional<std::string>> value(std::string_view key);
   proto::Status trim_outbox(ota::Transaction& transaction);

@@ -14,6 +14,7 @@
 
 #include "agent/fault.h"
 #include "agent/flight_log.h"
+#include "ota/metadata.h"
 #include "proto/document.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -40,6 +41,8 @@ std::string app_line(const fleet::v1::AppStatus& app) {
   std::string out = "  " + app.app();
   if (app.live_release() > 0) {
     out += " " + std::to_string(app.live_release()) + "  slot " + app.live_slot();
+    const fleet::v1::SlotStatus& live = app.live_slot() == "A" ? app.a() : app.b();
+    if (live.yanked()) out += "  yanked";
   }
   out += "  " + proto::word_of(app.state());
   const fleet::v1::InstanceStatus& guest = app.instance();
@@ -67,6 +70,18 @@ Status add_flights(State& state, fleet::v1::Device& out) {
   TRY(auto newest, FlightLog::newest(state.database()));
   if (newest) *out.mutable_newest_flight() = std::move(*newest);
   return {};
+}
+
+// What signed metadata it holds, and why it takes nothing new.
+std::string trust_line(const fleet::v1::MetadataStatus& held) {
+  if (held.root_version() == 0) return "";
+  std::string out = "trust     root " + std::to_string(held.root_version());
+  if (held.timestamp_version() != 0) {
+    out += ", timestamp " + std::to_string(held.timestamp_version()) + " good until " +
+           ota::format_time(static_cast<std::int64_t>(held.fresh_until_ms() / 1000));
+  }
+  if (held.has_why()) out += "; the last look brought nothing: " + held.why().text();
+  return out + "\n";
 }
 
 std::string flights_line(const fleet::v1::Device& device) {
@@ -196,6 +211,7 @@ std::string describe(const fleet::v1::Device& device, bool running) {
     out += "memory    " + proto::format_size_bytes(inventory.memory_free_bytes()) + " free of " +
            proto::format_size_bytes(inventory.memory_total_bytes()) + "\n";
     out += "disk      " + proto::format_size_bytes(inventory.disk_free_bytes()) + " free\n";
+    out += trust_line(inventory.metadata());
     int place = 0;  // an image runs on the first that takes it
     for (const fleet::v1::MonitorEvidence& one : inventory.monitors()) {
       out += "monitor   " + (one.usable() ? std::to_string(++place) + "." : std::string("no")) +

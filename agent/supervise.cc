@@ -21,6 +21,21 @@ constexpr std::int64_t kLeastLookMs = 10;
 constexpr std::int64_t kStartRetryMs = 1000;
 constexpr std::int64_t kLeavingLookMs = 50;
 
+// Under watch a fault takes the release back, but never to one that was yanked: then it is
+// restarted, as after the watch.
+bool may_take_back(const App& app) {
+  if (!app.slots.under_watch) return false;
+  const ota::SlotRecord& other = app.slots.slot(app.slots.spare());
+  const bool yanked = other.state == ota::SlotState::good &&
+                      app.device.is_yanked(app.name, other.release.release);
+  if (yanked) {
+    proto::log_warning("revert.not_done", {{"app", app.name},
+                                           {"release", other.release.release},
+                                           {"why", "the release in the other slot was yanked"}});
+  }
+  return !yanked;
+}
+
 // The live slot under watch failed: the other good one takes over.
 void revert_live(App& app, const fleet::v1::FlightRecord& flight) {
   const fleet::v1::Reason& why = flight.why();
@@ -67,7 +82,7 @@ void on_live_end(App& app) {
                                      {"instance", app.live->id},
                                      {"code", proto::name_of(static_cast<Code>(why.code()))},
                                      {"why", why.text()}});
-  if (decision.kind == RestartDecision::Kind::crash_loop && app.slots.under_watch) {
+  if (decision.kind == RestartDecision::Kind::crash_loop && may_take_back(app)) {
     flight.mutable_why()->set_code(fleet::v1::CODE_CRASH_LOOP);
     flight.mutable_why()->set_text("crash loop: " + why.text());
     revert_live(app, flight);
@@ -166,7 +181,7 @@ proto::awaitable<void> judge_live(App& app, Verdict verdict) {
   proto::log_warning("guest.unhealthy", {{"app", app.name},
                                          {"release", app.live->release},
                                          {"why", what}});
-  if (app.slots.under_watch) {
+  if (may_take_back(app)) {
     revert_live(app, flight);
     app.tend_leaving();
     co_return;

@@ -37,8 +37,20 @@ void note(const ota::Updater& updater, MetadataFacts& facts) {
   if (trusted.timestamp() != nullptr) {
     facts.timestamp_version =
         static_cast<std::uint64_t>(trusted.timestamp()->value.header.version);
+    facts.timestamp_expires_s = trusted.timestamp()->value.header.expires;
   }
   facts.issued_floor_s = updater.issued_floor();
+}
+
+// What the app's role says of yanks. errors not_signed (nothing is published for it) | those of TUF
+Status note_yanks(ota::Updater& updater, std::string_view app, MetadataFacts& facts) {
+  TRY(const auto* role, updater.load_role(ota::app_role_name(app)));
+  TRY(const auto listed, ota::releases_of(role->value, app));
+  for (const ota::ListedRelease& one : listed) {
+    if (!one.yanked) continue;
+    facts.yanked[std::string(app)].insert(static_cast<std::uint64_t>(one.number));
+  }
+  return {};
 }
 
 Status check_listed(ota::Updater& updater, std::string_view app, const ota::BlobRef& blob) {
@@ -81,6 +93,11 @@ std::int64_t trusted_now(const TimeFacts& facts) {
   if (facts.wall_s < facts.floor_s) return facts.floor_s;
   const bool before_root_ends = facts.root_expires_s == 0 || facts.wall_s < facts.root_expires_s;
   return before_root_ends || facts.synchronised ? facts.wall_s : facts.floor_s;
+}
+
+bool is_transient(Code code) {
+  return code == Code::unreachable || code == Code::timeout || code == Code::closed ||
+         code == Code::unavailable;
 }
 
 Result<ota::BlobRef> to_ref(const fleet::v1::Blob& blob) {
@@ -150,15 +167,11 @@ Result<VerifiedRelease> Trust::find_release(ota::Fetch& fetch, std::string_view 
   if (!refreshed) return refreshed.error();
   facts.refreshed = true;
 
+  TRY_VOID(note_yanks(updater, app, facts));
   const std::string path = ota::manifest_path(app, static_cast<std::int64_t>(release));
   TRY(const ota::FoundTarget found, updater.find_target(path));
   VerifiedRelease verified;
   TRY(verified.manifest_ref, manifest_ref(found.file, path));
-  TRY(const auto* role, updater.load_role(found.role));
-  TRY(const auto listed, ota::releases_of(role->value, app));
-  for (const ota::ListedRelease& one : listed) {
-    if (std::cmp_equal(one.number, release)) verified.yanked = one.yanked;
-  }
 
   TRY(const auto bytes,
       ota::fetch_to_memory(fetch, kBlobsPath + verified.manifest_ref.digest.hex(),
@@ -183,19 +196,20 @@ Result<VerifiedRelease> Trust::find_release(ota::Fetch& fetch, std::string_view 
   return verified;
 }
 
-std::set<std::uint64_t> Trust::yanked(std::string_view app) {
-  std::set<std::uint64_t> out;
-  NoSource source;
+Status Trust::look(ota::Fetch& fetch, const std::vector<std::string>& apps, std::int64_t now_s,
+                   MetadataFacts& facts) {
+  ota::RemoteMetadata source(fetch, kMetadataPath);
   ota::Updater updater(source, store_);
-  if (!updater.load_stored()) return out;
-  auto role = updater.load_role(ota::app_role_name(app));
-  if (!role) return out;
-  auto listed = ota::releases_of((*role)->value, app);
-  if (!listed) return out;
-  for (const ota::ListedRelease& one : *listed) {
-    if (one.yanked) out.insert(static_cast<std::uint64_t>(one.number));
+  const Status refreshed = updater.refresh(now_s);
+  note(updater, facts);
+  if (!refreshed) return refreshed;
+  facts.refreshed = true;
+  Status first;
+  for (const std::string& app : apps) {
+    const Status read = note_yanks(updater, app, facts);
+    if (!read && read.error().code != Code::not_signed && first) first = read;
   }
-  return out;
+  return first;
 }
 
 }  // namespace agent

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/state.h"
 #include "fleet/v1/app.pb.h"
 #include "ota/blobs.h"
 #include "ota/disk.h"
@@ -41,7 +41,6 @@ struct VerifiedRelease {
   fleet::v1::AppManifest manifest;
   std::string manifest_bytes;     // as they were signed
   ota::BlobRef manifest_ref;
-  bool yanked = false;
   std::uint64_t fetched_bytes = 0;
 };
 
@@ -50,7 +49,9 @@ struct MetadataFacts {
   std::uint64_t root_version = 0;
   std::uint64_t timestamp_version = 0;
   std::int64_t issued_floor_s = 0;
+  std::int64_t timestamp_expires_s = 0;  // 0: there is none
   std::string timestamp_keys;     // of the newest root; "" when no root was verified
+  Yanked yanked;                  // what the app roles that were read call so
   bool refreshed = false;
 };
 
@@ -76,13 +77,19 @@ class Trust {
   proto::Result<VerifiedRelease> find_release(ota::Fetch& fetch, std::string_view app,
                                               std::uint64_t release, std::int64_t now_s,
                                               MetadataFacts& facts);
-  /// The releases of an app that the stored metadata calls yanked; empty if none is stored.
-  std::set<std::uint64_t> yanked(std::string_view app);
+  /// Only looks: refreshes the metadata and reads the roles of these apps, for what they say of
+  /// yanks. One that nothing is published for is passed over. Blocks as find_release does.
+  /// errors those of TUF, of the first role that cannot be read; the others were read
+  proto::Status look(ota::Fetch& fetch, const std::vector<std::string>& apps, std::int64_t now_s,
+                     MetadataFacts& facts);
 
  private:
   ota::Disk& disk_;
   ota::DirectoryMetadataStore store_;
 };
+
+/// Whether a fetch that failed so may go well later: the world's fault, and maybe not for long.
+bool is_transient(proto::Code code);
 
 /// Every blob of an image, in the order kernel, initrd, disk. errors bad_manifest (no digest)
 proto::Result<std::vector<ota::BlobRef>> image_blobs(const fleet::v1::Image& image);

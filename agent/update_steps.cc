@@ -60,7 +60,8 @@ Status check_refused(Update& update) {
     TRY_VOID(transaction.commit());
     refused = false;
   }
-  return check_number(app.slots, update.wish.release(), update.verified.yanked, refused);
+  const bool yanked = app.device.is_yanked(app.name, update.wish.release());
+  return check_number(app.slots, update.wish.release(), yanked, refused);
 }
 
 }  // namespace
@@ -164,7 +165,8 @@ ota::Fetch& Update::session() {
 proto::awaitable<Status> admit(Update& update) {
   App& app = update.app;
   CO_TRY_VOID(app.report(update.draft(fleet::v1::OFFERED)));
-  CO_TRY_VOID(check_number(app.slots, update.wish.release(), false, false));
+  const bool yanked = app.device.is_yanked(app.name, update.wish.release());
+  CO_TRY_VOID(check_number(app.slots, update.wish.release(), yanked, false));
   CO_TRY_VOID(co_await verify(update));
   CO_TRY_VOID(check_text(update.manifest));
   CO_TRY_VOID(check_refused(update));
@@ -231,6 +233,9 @@ proto::awaitable<Status> arm(Update& update) {
          co_await proto::run_blocking(app.device.ports.disk_pool, std::move(make)));
   app.log_made(made);
   CO_TRY_VOID(update.still_wanted());
+  // It may have been yanked while its bytes came.
+  const bool yanked = app.device.is_yanked(app.name, update.wish.release());
+  CO_TRY_VOID(check_number(app.slots, update.wish.release(), yanked, false));
   ota::Slots::ArmOptions options;
   options.tries =
       static_cast<int>(std::clamp<std::uint32_t>(update.manifest.update().tries(), 1, 10));

@@ -433,6 +433,15 @@ void TestDevice::want(const fleet::v1::DesiredApp& app) {
   EXPECT_TRUE(taken.has_value());
 }
 
+void TestDevice::tell_news(std::uint64_t news) {
+  agent->device().link_up = true;
+  fleet::v1::Desired desired;
+  desired.set_generation(++generation_);
+  desired.set_metadata_news(news);
+  const Status taken = agent->take(desired);
+  EXPECT_TRUE(taken.has_value());
+}
+
 std::vector<fleet::v1::Report> TestDevice::reports() {
   auto out = state->outbox(0, 1000);
   EXPECT_TRUE(out.has_value());

@@ -196,6 +196,9 @@ class TestDevice {
   void run_for(std::int64_t ms);
   /// Gives the agent a Desired of one app with the next generation.
   void want(const fleet::v1::DesiredApp& app);
+  /// Gives it a Desired that wants nothing and says that there are news in the metadata. The link
+  /// counts as up.
+  void tell_news(std::uint64_t news);
   static fleet::v1::DesiredApp wish(const std::string& app, std::uint64_t release,
                                     const std::string& attempt);
   /// All reports so far, as they are in the outbox.

@@ -84,9 +84,9 @@ Repository::Repository(std::int64_t now) : now_s(now) {
   plan.targets_keys = {targets_key_.public_key()};
   plan.snapshot_keys = {online_key_.public_key()};
   plan.timestamp_keys = {online_key_.public_key()};
-  const ota::Root root = must(ota::make_root(plan, now_s));
+  root_ = must(ota::make_root(plan, now_s));
   const ota::SigningKey* keys[] = {&root_key_};
-  root_json_ = ota::sign(root, keys);
+  root_json_ = ota::sign(root_, keys);
   put_metadata("root", 1, root_json_);
   targets_ = ota::make_targets(now_s);
   publish();
@@ -126,6 +126,18 @@ void Repository::yank(const std::string& app, std::int64_t release) {
   const std::int64_t numbers[] = {release};
   auto next = must(ota::edit_app_role(*role.role, app, numbers, now_s));
   role.role = std::make_unique<ota::Targets>(std::move(next));
+  publish();
+}
+
+void Repository::rotate_online_keys() {
+  ota::SigningKey next = ota::SigningKey::generate();
+  root_ = ota::next_root(root_, now_s);
+  for (const char* role : {ota::Snapshot::kType, ota::Timestamp::kType}) {
+    ASSERT_TRUE(ota::replace_key(root_, role, online_key_.keyid(), &next.public_key()));
+  }
+  online_key_ = std::move(next);
+  const ota::SigningKey* keys[] = {&root_key_};
+  put_metadata("root", root_.header.version, ota::sign(root_, keys));
   publish();
 }
 

@@ -25,6 +25,8 @@ class Repository {
   void add(fleet::v1::AppManifest manifest, const std::string& image);
   /// Marks releases as yanked and publishes.
   void yank(const std::string& app, std::int64_t release);
+  /// A next root with another key for snapshot and timestamp, and both signed by it.
+  void rotate_online_keys();
   /// Publishes new snapshot and timestamp as of `now_s`.
   void publish();
 
@@ -42,6 +44,7 @@ class Repository {
   ota::SigningKey root_key_ = ota::SigningKey::generate();
   ota::SigningKey targets_key_ = ota::SigningKey::generate();
   ota::SigningKey online_key_ = ota::SigningKey::generate();
+  ota::Root root_;
   ota::Targets targets_;
   std::map<std::string, AppRole> apps_;
   std::map<std::string, ota::MetaFile> described_;
