@@ -17,6 +17,7 @@
 #include "controller/flights.h"
 #include "controller/http.h"
 #include "controller/metadata.h"
+#include "controller/metrics.h"
 #include "controller/push.h"
 #include "controller/sessions.h"
 #include "controller/store.h"
@@ -39,6 +40,7 @@ struct Parts {
   proto::BlockingPool& hashing;  // whole blobs are hashed there
   proto::Clock& clock;
   std::int64_t started_ms;        // of this process, monotonic
+  Metrics& metrics;
   Deltas* deltas = nullptr;       // none: there are no deltas to fetch
 };
 

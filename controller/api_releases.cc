@@ -50,7 +50,7 @@ Result<v1::AppList> apps_of(Parts& parts) {
 Result<v1::ReleaseList> releases_of(Parts& parts, const std::string& app) {
   v1::ReleaseList list;
   TRY(const Running running, count_running(parts));
-  TRY(const auto listed, parts.metadata.listed(app));
+  TRY(const auto listed, listed_releases(parts.store, app));
   TRY(const auto releases, parts.store.releases(app));
   for (const ReleaseRow& row : releases) {
     v1::Release* release = list.add_releases();
@@ -115,16 +115,31 @@ awaitable<Response> get_metadata(Call call) {
 }
 
 awaitable<Response> get_online_keys(Call call) {
-  const auto keys = call.parts.metadata.online_keys();
-  if (!keys) co_return error_response(keys.error());
-  co_return answer(*keys);
+  co_return answer(call.parts.metadata.online_keys().to_api());
+}
+
+awaitable<Response> make_online_key(Call call) {
+  OnlineKeys& keys = call.parts.metadata.online_keys();
+  const Status made = keys.make_next(call.words[0]);
+  if (!made) co_return error_response(made.error());
+  co_return answer(keys.to_api(), 201);
 }
 
 awaitable<Response> upload_metadata(Call call) {
   const auto upload = proto::from_json<v1::MetadataUpload>(call.request.body);
   if (!upload) co_return error_response(upload.error());
-  const Status taken = call.parts.metadata.upload(*upload);
+  // Who may push may yank; keys are another matter.
+  const bool of_app = upload->role().starts_with("apps.");
+  if (!of_app && call.caller.role < Role::admin) {
+    co_return error_response(
+        Error{proto::Code::forbidden, upload->role() + " needs the role admin", upload->role()});
+  }
+  Fleet& fleet = call.parts.fleet;
+  const std::string by = call.caller.name;
+  const auto tell = [&fleet, &by](const News& news) { return fleet.announce(news, by); };
+  const Status taken = call.parts.metadata.upload(*upload, tell);
   if (!taken) co_return error_response(taken.error());
+  fleet.committed();
   co_return json_response("{}", 201);
 }
 

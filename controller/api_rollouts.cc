@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
@@ -103,6 +105,7 @@ awaitable<Response> push(Call call) {
   const auto begun = call.parts.pushes.accept_push(*request, call.caller.name,
                                                    call.request.idempotency_key,
                                                    call.request.body, nearest);
+  call.parts.metrics.count_push(begun.has_value());
   co_return begun_answer(call.parts, begun, std::move(nearest));
 }
 
@@ -190,7 +193,30 @@ awaitable<Response> show_status(Call call) {
   const auto running = call.parts.store.running_rollouts();
   if (!running) co_return error_response(running.error());
   for (const rollout::Rollout& rollout : *running) *status.add_running() = to_api(rollout);
+  auto expiries = call.parts.metadata.expiries();
+  if (!expiries) co_return error_response(expiries.error());
+  for (v1::RoleExpiry& role : *expiries) *status.add_expiries() = std::move(role);
   co_return answer(status);
+}
+
+awaitable<Response> show_metrics(Call call) {
+  const Parts& parts = call.parts;
+  FleetFigures now;
+  const auto subjects = parts.store.subjects();
+  if (!subjects) co_return error_response(subjects.error());
+  const auto running = parts.store.running_rollouts();
+  if (!running) co_return error_response(running.error());
+  auto expiries = parts.metadata.expiries();
+  if (!expiries) co_return error_response(expiries.error());
+  now.devices = subjects->size();
+  now.online = std::min(parts.fleet.online_count(), now.devices);
+  now.rollouts_running = running->size();
+  now.started_ms = parts.clock.wall_ms() - (parts.clock.now_ms() - parts.started_ms);
+  now.expiries = std::move(*expiries);
+  Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = parts.metrics.text(now);
+  co_return response;
 }
 
 awaitable<Response> whoami(Call call) {

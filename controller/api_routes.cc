@@ -6,6 +6,7 @@ std::vector<Route> operator_routes() {
   return {
       {"GET", "/v1/status", Role::viewer, show_status},
       {"GET", "/v1/whoami", Role::viewer, whoami},
+      {"GET", "/metrics", Role::viewer, show_metrics},
       {"GET", "/v1/devices", Role::viewer, list_devices},
       {"GET", "/v1/devices/{name}", Role::viewer, show_device},
       {"DELETE", "/v1/devices/{name}", Role::admin, remove_device},
@@ -17,8 +18,9 @@ std::vector<Route> operator_routes() {
       {"GET", "/v1/apps/{app}/flights", Role::viewer, list_flights},
       {"GET", "/v1/blobs/{sha256}", Role::viewer, get_blob},
       {"GET", "/v1/metadata/{file}", Role::viewer, get_metadata},
-      {"POST", "/v1/metadata", Role::admin, upload_metadata},
+      {"POST", "/v1/metadata", Role::deployer, upload_metadata},
       {"GET", "/v1/online-keys", Role::viewer, get_online_keys},
+      {"POST", "/v1/online-keys/{role}", Role::admin, make_online_key},
       {"POST", "/v1/pushes", Role::deployer, push},
       {"POST", "/v1/orders", Role::deployer, order},
       {"GET", "/v1/rollouts", Role::viewer, list_rollouts},

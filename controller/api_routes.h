@@ -48,6 +48,7 @@ awaitable<Response> list_releases(Call call);
 awaitable<Response> get_blob(Call call);
 awaitable<Response> get_metadata(Call call);
 awaitable<Response> get_online_keys(Call call);
+awaitable<Response> make_online_key(Call call);
 awaitable<Response> upload_metadata(Call call);
 
 // api_rollouts.cc
@@ -60,6 +61,7 @@ awaitable<Response> follow_events(Call call);
 awaitable<Response> list_logs(Call call);
 awaitable<Response> follow_logs(Call call);
 awaitable<Response> show_status(Call call);
+awaitable<Response> show_metrics(Call call);
 awaitable<Response> whoami(Call call);
 
 }  // namespace controller

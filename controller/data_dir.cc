@@ -48,8 +48,7 @@ Status make_identity(ota::Disk& disk, const std::vector<std::string>& names,
 }
 
 Status make_keys(ota::Disk& disk) {
-  TRY_VOID(write(disk, "snapshot.key", ota::SigningKey::generate().to_plain_file().view()));
-  TRY_VOID(write(disk, "timestamp.key", ota::SigningKey::generate().to_plain_file().view()));
+  TRY_VOID(OnlineKeys::make(disk));
   ota::Secret ticket(kTicketKeyBytes);
   ota::random_bytes(std::span(ticket.data(), ticket.size()));
   return write(disk, "ticket.key", ticket.view());
@@ -107,10 +106,7 @@ Result<DataDir> open_data_dir(const std::string& path) {
   TRY(std::string server_pem, read(**disk, "server.pem"));
   TRY(std::string server_key_pem, read(**disk, "server.key"));
   TRY(std::string ticket, read(**disk, "ticket.key"));
-  TRY(const std::string snapshot, read(**disk, "snapshot.key"));
-  TRY(const std::string timestamp, read(**disk, "timestamp.key"));
-  TRY(ota::SigningKey snapshot_key, ota::SigningKey::open(snapshot, ota::Secret()));
-  TRY(ota::SigningKey timestamp_key, ota::SigningKey::open(timestamp, ota::Secret()));
+  TRY(OnlineKeys online_keys, OnlineKeys::open(**disk));
   return DataDir{path,
                  std::move(*disk),
                  std::move(ca_pem),
@@ -119,8 +115,7 @@ Result<DataDir> open_data_dir(const std::string& path) {
                  std::move(server_key_pem),
                  {std::move(ticket)},
                  std::move(*host_name),
-                 std::move(snapshot_key),
-                 std::move(timestamp_key)};
+                 std::move(online_keys)};
 }
 
 }  // namespace controller

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "controller/online_keys.h"
 #include "ota/disk.h"
-#include "ota/keys.h"
 #include "proto/identity.h"
 
 namespace controller {
@@ -26,8 +26,7 @@ struct DataDir {
   std::string server_key_pem;
   std::vector<std::string> ticket_keys;
   std::string host_name;  // the first name of the server's certificate
-  ota::SigningKey snapshot_key;
-  ota::SigningKey timestamp_key;
+  OnlineKeys online_keys;
 
   std::string database_path() const { return path + "/controller.db"; }
 };

@@ -233,6 +233,8 @@ Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
   TRY(const auto row, store_.device(device_id));
   if (!row) return Error{proto::Code::not_found, "no such device: " + device_id, ""};
   desired.set_generation(static_cast<std::uint64_t>(row->generation));
+  TRY(const std::uint64_t news, newest_news(store_));
+  desired.set_metadata_news(news);
   TRY(auto apps, store_.desired(device_id));
   for (v1::DesiredApp& app : apps) *desired.add_apps() = std::move(app);
   TRY_VOID(mark_holds(device_id, desired));
@@ -410,6 +412,8 @@ Status Fleet::join(const Subject& device) {
     if (!selector.matches(device)) continue;
     if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
     if (!rollout::is_release(rollout.kind)) continue;
+    TRY(const bool yanked, is_yanked(store_, rollout.app, rollout.release));
+    if (yanked) continue;  // a device that joins gets the newest one that still stands
     settled.insert(rollout.app);
     TRY(const auto there, store_.rollout_device(rollout.number, device.id));
     if (there) continue;  // it had its turn

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "controller/events.h"
+#include "controller/metadata.h"
 #include "controller/rollout.h"
 #include "controller/store.h"
 #include "controller/windows.h"
@@ -75,9 +76,12 @@ class Fleet {
               const std::string& device);
   /// Events that belong to no rollout, in a transaction of their own.
   Status tell(std::span<const v1::Event> events);
+  /// Devices that the news concern get a Desired that says so. Inside the caller's transaction.
+  Status announce(const News& news, const std::string& by);
   /// Deadlines. Called every second.
   Status tick();
-  /// Tells followers and devices. After the commit of a transaction that called join or note.
+  /// Tells followers and devices. After the commit of a transaction that called join, note or
+  /// announce.
   void committed();
 
   /// The release of the app's newest rollout that succeeded; 0 if there is none.

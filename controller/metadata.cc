@@ -14,6 +14,22 @@ using proto::Code;
 
 constexpr std::int64_t kOnlineVersionsKept = 50;  // snapshots that a slow client may still ask for
 
+// Version and date of a role of any type, as it lies in our store.
+Result<ota::Header> header_of(const std::string& text) {
+  TRY(const ota::Json document, ota::parse_json(text));
+  const ota::Json* part = document.find("signed");
+  const ota::Json* version = part != nullptr ? part->find("version") : nullptr;
+  const ota::Json* expires = part != nullptr ? part->find("expires") : nullptr;
+  if (version == nullptr || expires == nullptr || !version->is_integer() ||
+      !expires->is_string()) {
+    return Error{Code::internal, "metadata without version or date is stored", ""};
+  }
+  ota::Header header;
+  header.version = version->as_integer();
+  TRY(header.expires, ota::parse_time(expires->as_string()));
+  return header;
+}
+
 // The first key that made a good signature, for people.
 std::string signer(const ota::Targets& targets, const std::string& role_name,
                    const ota::Signed<ota::Targets>& role) {
@@ -24,17 +40,25 @@ std::string signer(const ota::Targets& targets, const std::string& role_name,
   return role_name;
 }
 
-bool names_key(const ota::Root& root, const char* role, const ota::SigningKey& key) {
-  const auto found = root.roles.find(role);
-  if (found == root.roles.end() || found->second.threshold != 1) return false;
-  const auto& ids = found->second.keyids;
-  return std::find(ids.begin(), ids.end(), key.keyid()) != ids.end();
-}
-
 }  // namespace
 
-Metadata::Metadata(Store& store, const DataDir& data, proto::Clock& clock)
-    : store_(store), data_(data), clock_(clock) {}
+Metadata::Metadata(Store& store, OnlineKeys& keys, proto::Clock& clock)
+    : store_(store), keys_(keys), clock_(clock) {}
+
+Result<std::vector<ota::ListedRelease>> listed_releases(Store& store, std::string_view app) {
+  std::vector<ota::ListedRelease> none;
+  TRY(const auto text, store.metadata(ota::app_role_name(app)));
+  if (!text) return none;
+  TRY(const auto role, ota::parse_targets(*text));
+  return ota::releases_of(role.value, app);
+}
+
+Result<bool> is_yanked(Store& store, std::string_view app, std::uint64_t release) {
+  TRY(const auto listed, listed_releases(store, app));
+  return std::any_of(listed.begin(), listed.end(), [release](const ota::ListedRelease& each) {
+    return std::cmp_equal(each.number, release) && each.yanked;
+  });
+}
 
 Result<std::optional<ota::Signed<ota::Root>>> Metadata::root() {
   TRY(const auto text, store_.metadata("root"));
@@ -48,54 +72,6 @@ Result<std::optional<ota::Signed<ota::Targets>>> Metadata::targets(const std::st
   if (!text) return std::optional<ota::Signed<ota::Targets>>();
   TRY(auto parsed, ota::parse_targets(*text));
   return std::optional(std::move(parsed));
-}
-
-Status Metadata::upload(const v1::MetadataUpload& upload) {
-  const std::int64_t now = clock_.wall_ms() / 1000;
-  TRY(const auto current_root, root());
-  std::int64_t version = 0;
-  if (upload.role() == "root") {
-    const ota::Root* current = current_root ? &current_root->value : nullptr;
-    TRY(const auto accepted, ota::accept_root(current, upload.json(), now));
-    // A root with other online keys would make every snapshot of ours worthless.
-    if (!names_key(accepted.value, "snapshot", data_.snapshot_key) ||
-        !names_key(accepted.value, "timestamp", data_.timestamp_key)) {
-      return Error{Code::bad_argument,
-                   "this root does not name this controller's snapshot and timestamp keys with"
-                   " threshold 1; make it with those of GET /v1/online-keys", "root"};
-    }
-    // Else no device could follow until somebody signs targets.
-    TRY(const auto current_targets, targets("targets"));
-    if (current_targets) {
-      TRY_VOID(ota::verify_threshold(
-          current_targets->canonical, current_targets->signatures, accepted.value.keys,
-          accepted.value.roles.at("targets"),
-          "targets " + std::to_string(current_targets->value.header.version) +
-              " under this root (sign targets with its keys first)"));
-    }
-    version = accepted.value.header.version;
-  } else if (upload.role() == "targets") {
-    if (!current_root) {
-      return Error{Code::unavailable,
-                   "there is no root yet; upload that first (fleetctl keys init)", ""};
-    }
-    TRY(const auto current, targets("targets"));
-    TRY(const auto accepted,
-        ota::accept_targets(current_root->value, current ? &current->value : nullptr,
-                            upload.json(), now));
-    version = accepted.value.header.version;
-  } else {
-    return Error{Code::bad_argument,
-                 "role " + upload.role() + ": only root and targets are uploaded so; an app's role"
-                 " comes with a push", upload.role()};
-  }
-  Store::Transaction transaction(store_);
-  TRY_VOID(store_.add_metadata(upload.role(), version, upload.json()));
-  TRY(const auto have_targets, store_.metadata("targets"));
-  if (have_targets) TRY_VOID(publish(true));
-  TRY_VOID(transaction.commit());
-  proto::log_info("metadata.accepted", {{"role", upload.role()}, {"version", version}});
-  return {};
 }
 
 Result<Metadata::AppRole> Metadata::check_app_role(const std::string& app,
@@ -141,7 +117,8 @@ Status Metadata::publish(bool snapshot_too) {
       files[role + ".json"] = ota::describe(*text, parsed.value.header.version);
     }
     const ota::Snapshot snapshot = ota::make_snapshot(snapshot_version, std::move(files), now);
-    const std::array<const ota::SigningKey*, 1> keys{&data_.snapshot_key};
+    TRY(const ota::SigningKey* key, online_key(ota::Snapshot::kType));
+    const std::array<const ota::SigningKey*, 1> keys{key};
     snapshot_text = ota::sign(snapshot, keys);
     snapshot_version = snapshot.header.version;
     TRY_VOID(store_.add_metadata("snapshot", snapshot_version, *snapshot_text));
@@ -155,7 +132,8 @@ Status Metadata::publish(bool snapshot_too) {
   }
   const ota::Timestamp timestamp = ota::make_timestamp(
       timestamp_version, ota::describe(*snapshot_text, snapshot_version), now);
-  const std::array<const ota::SigningKey*, 1> keys{&data_.timestamp_key};
+  TRY(const ota::SigningKey* key, online_key(ota::Timestamp::kType));
+  const std::array<const ota::SigningKey*, 1> keys{key};
   TRY_VOID(store_.add_metadata("timestamp", timestamp.header.version, ota::sign(timestamp, keys)));
   return store_.trim_metadata("timestamp", 2);
 }
@@ -175,36 +153,53 @@ Result<std::optional<std::string>> Metadata::file(std::string_view name) {
   return store_.metadata(name);
 }
 
-Result<v1::OnlineKeys> Metadata::online_keys() {
-  v1::OnlineKeys keys;
-  keys.set_snapshot(ota::canonical_json(data_.snapshot_key.public_key().to_json()));
-  keys.set_timestamp(ota::canonical_json(data_.timestamp_key.public_key().to_json()));
-  return keys;
+// errors internal, which says how it is mended
+Result<const ota::SigningKey*> Metadata::online_key(const char* role) {
+  TRY(const auto current, root());
+  const ota::SigningKey* key = current ? keys_.named_by(current->value, role) : nullptr;
+  if (key != nullptr) return key;
+  return Error{Code::internal,
+               std::string("the newest root names no ") + role + " key that is here (an older data"
+                   " directory?); put a new one in: fleetctl keys rotate " + role, role};
 }
 
-Status Metadata::renew() {
+Result<std::vector<v1::RoleExpiry>> Metadata::expiries() {
+  std::vector<v1::RoleExpiry> all;
+  TRY(const auto roles, store_.metadata_roles());
+  for (const std::string& role : roles) {
+    TRY(const auto text, store_.metadata(role));
+    TRY(const ota::Header header, header_of(text.value_or("")));
+    v1::RoleExpiry& one = all.emplace_back();
+    one.set_role(role);
+    one.set_version(static_cast<std::uint64_t>(header.version));
+    one.set_expires_ms(static_cast<std::uint64_t>(header.expires) * 1000);
+    one.set_needs_care(ota::needs_care(role, header.expires, clock_.wall_ms() / 1000));
+  }
+  return all;
+}
+
+Result<bool> Metadata::renew() {
   const std::int64_t now = clock_.wall_ms() / 1000;
   TRY(const auto timestamp_text, store_.metadata("timestamp"));
   TRY(const auto snapshot_text, store_.metadata("snapshot"));
-  if (!timestamp_text || !snapshot_text) return {};
+  if (!timestamp_text || !snapshot_text) return false;
+  TRY(const auto current, root());
+  // A stop between the root's commit and this leaves the key in its successor's file, where it is
+  // as good.
+  const Status settled = current ? keys_.settle(current->value) : Status();
+  if (!settled) proto::log_error("key.not_switched", {{"why", settled.error().what}});
   TRY(const auto timestamp, ota::parse_timestamp(*timestamp_text));
   TRY(const auto snapshot, ota::parse_snapshot(*snapshot_text));
   const bool snapshot_due =
       ota::renew_due(snapshot.value.header.expires, ota::kSnapshotLifetime_s, now);
   const bool timestamp_due =
       ota::renew_due(timestamp.value.header.expires, ota::kTimestampLifetime_s, now);
-  if (!snapshot_due && !timestamp_due) return {};
+  if (!snapshot_due && !timestamp_due) return false;
   Store::Transaction transaction(store_);
   TRY_VOID(publish(snapshot_due));
   TRY_VOID(transaction.commit());
   proto::log_info("metadata.renewed", {{"snapshot", snapshot_due ? "yes" : "no"}});
-  return {};
-}
-
-Result<std::vector<ota::ListedRelease>> Metadata::listed(const std::string& app) {
-  TRY(const auto role, targets(ota::app_role_name(app)));
-  if (!role) return std::vector<ota::ListedRelease>();
-  return ota::releases_of(role->value, app);
+  return true;
 }
 
 }  // namespace controller

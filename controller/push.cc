@@ -1,5 +1,8 @@
 #include "controller/push.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -34,10 +37,23 @@ std::set<std::string> named_blobs(const v1::AppManifest& manifest) {
   return names;
 }
 
-// What the device's other slot holds, if it is good; 0 if not.
-std::uint64_t other_good(const v1::AppStatus& status) {
+// What the device's other slot held before what runs, good or not any more; 0 if nothing.
+std::uint64_t other_release(const v1::AppStatus& status) {
   const v1::SlotStatus& other = status.live_slot() == "A" ? status.b() : status.a();
-  return other.state() == v1::GOOD ? other.release() : 0;
+  return other.state() == v1::GOOD || other.state() == v1::BAD ? other.release() : 0;
+}
+
+// All of a release but its number, the same bytes for the same content.
+std::string content_of(v1::AppManifest manifest) {
+  manifest.clear_release();
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream out(&stream);
+    out.SetSerializationDeterministic(true);
+    manifest.SerializeToCodedStream(&out);
+  }
+  return bytes;
 }
 
 v1::RolloutKind kind_of(v1::OrderKind order) {
@@ -116,6 +132,25 @@ Status Pushes::check_blobs(const ota::ListedRelease& release, const v1::AppManif
   return {};
 }
 
+// Neither a release that is yanked already, nor the content of one under a new number.
+Status Pushes::check_not_yanked(const Metadata::AppRole& role, const v1::AppManifest& manifest) {
+  const auto refusal = [&manifest](std::int64_t number) {
+    return Error{Code::yanked,
+                 manifest.name() + " " + std::to_string(number) +
+                     " was yanked; its content is on no device's way any more: mend it and push",
+                 manifest.name()};
+  };
+  if (role.newest.yanked) return refusal(role.newest.number);
+  const std::string content = content_of(manifest);
+  TRY(const auto listed, ota::releases_of(role.role.value, manifest.name()));
+  for (const ota::ListedRelease& release : listed) {
+    if (!release.yanked) continue;
+    TRY(const auto row, store_.release(manifest.name(), release.number));
+    if (row && content_of(row->manifest) == content) return refusal(release.number);
+  }
+  return {};
+}
+
 Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
                                              const std::string& by, const std::string& key,
                                              const std::string& request_text,
@@ -145,6 +180,7 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
   }
   TRY(const v1::AppManifest manifest, read_manifest(request.app(), role));
   TRY_VOID(check_blobs(role.newest, manifest));
+  TRY_VOID(check_not_yanked(role, manifest));
 
   rollout::Rollout plan;
   plan.kind = v1::KIND_PUSH;
@@ -193,6 +229,11 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
       if (app.app() == request.app()) status = &app;
     }
     if (!desired && status == nullptr) continue;
+    if (request.release() != 0) {
+      const bool runs = status != nullptr && status->live_release() == request.release();
+      const bool leaves = desired && desired->release() > request.release();
+      if (!runs || leaves) continue;
+    }
     if (desired && desired->run() == v1::REMOVE) continue;
     Wish wish{device, desired.value_or(v1::DesiredApp())};
     if (!desired) wish.desired.set_release(status->live_release());
@@ -204,10 +245,10 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
         wish.desired.set_run(v1::RUN);  // begin() raises the count
         break;
       case v1::ORDER_REVERT: {
-        const std::uint64_t good = status == nullptr ? 0 : other_good(*status);
-        // Without a good slot that we know of the device is asked all the same, and says why not.
-        const std::uint64_t asked = good != 0 ? good : std::max<std::uint64_t>(
-                                                           wish.desired.release(), 2) - 1;
+        const std::uint64_t other = status == nullptr ? 0 : other_release(*status);
+        // Without another slot that we know of the device is asked all the same, and says why not.
+        const std::uint64_t asked =
+            other != 0 ? other : std::max<std::uint64_t>(wish.desired.release(), 2) - 1;
         wish.desired.set_release(asked);
         wish.desired.set_fall_back(asked);
         wish.desired.set_run(v1::RUN);
@@ -233,7 +274,11 @@ Result<rollout::Rollout> Pushes::accept_order(const v1::OrderRequest& request,
   if (wishes.empty()) {
     return Error{Code::not_found,
                  "none of the " + std::to_string(devices.size()) + " devices of " +
-                     request.selector() + " has app " + request.app() + "; see: fleetctl ps",
+                     request.selector() +
+                     (request.release() != 0 ? " runs " + request.app() + " " +
+                                                   std::to_string(request.release())
+                                             : " has app " + request.app()) +
+                     "; see: fleetctl ps",
                  request.app()};
   }
   rollout::Rollout plan;

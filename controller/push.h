@@ -19,7 +19,7 @@ class Pushes {
   ///        repeated request from another one with the same key
   /// errors conflict (another version or number was faster: refresh, sign again) | bad_signature |
   ///        bad_metadata | not_found (a blob is missing: upload it first) | bad_digest |
-  ///        bad_manifest | not_supported | bad_argument (selector)
+  ///        bad_manifest | not_supported | bad_argument (selector) | yanked (this content was)
   /// after  survives power loss: release, metadata and rollout are there, all or none
   Result<rollout::Rollout> accept_push(const v1::PushRequest& request, const std::string& by,
                                        const std::string& key, const std::string& request_text,
@@ -36,6 +36,7 @@ class Pushes {
 
  private:
   Result<v1::AppManifest> read_manifest(const std::string& app, const Metadata::AppRole& role);
+  Status check_not_yanked(const Metadata::AppRole& role, const v1::AppManifest& manifest);
   Status check_blobs(const ota::ListedRelease& release, const v1::AppManifest& manifest);
   Result<std::vector<Wish>> wishes_of(const v1::OrderRequest& request,
                                       const std::vector<Subject>& devices);

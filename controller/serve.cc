@@ -69,16 +69,17 @@ awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock) {
   }
 }
 
-awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock) {
+awaitable<void> renew_loop(Metadata& metadata, Metrics& metrics, proto::Clock& clock) {
   while (true) {
-    const Status renewed = metadata.renew();
+    const Result<bool> renewed = metadata.renew();
     if (!renewed) proto::log_error("metadata.not_renewed", {{"why", renewed.error().what}});
+    if (!renewed || *renewed) metrics.count_renewal(renewed.has_value());
     co_await proto::sleep_ms(clock, kRenewMs);
   }
 }
 
 Status serve(const ServeOptions& options) {
-  TRY(const DataDir data, open_data_dir(options.data_dir));
+  TRY(DataDir data, open_data_dir(options.data_dir));
   TRY(const auto store, Store::open(data.database_path()));
   TRY(const auto console_disk, ota::RealDisk::open(options.data_dir + "/consoles"));
   TRY_VOID(data.disk->make_directory("flights"));
@@ -107,15 +108,17 @@ Status serve(const ServeOptions& options) {
     return !device || (*device && !(*device)->revoked);
   };
   TRY_VOID(flights.open(is_member));
-  Metadata metadata(*store, data, clock);
+  Metadata metadata(*store, data.online_keys, clock);
   Enrolment enrolment(*store, fleet, data, endpoint_of(options, data), clock);
   Sessions sessions(loop, clock, *store, fleet, consoles, flights, enrolment);
   Deltas deltas(*store, blobs, *delta_disk, delta_pool, clock);
   TRY_VOID(deltas.open());
   sessions.deltas = &deltas;
   Pushes pushes(*store, fleet, metadata, blobs);
-  const Parts parts{*store,   events, fleet,  consoles, flights, metadata,      enrolment,
-                    sessions, pushes, blobs,  hashing,  clock,   clock.now_ms(), &deltas};
+  Metrics metrics;
+  const Parts parts{*store,   events, fleet,  consoles, flights, metadata,       enrolment,
+                    sessions, pushes, blobs,  hashing,  clock,   clock.now_ms(), metrics,
+                    &deltas};
   OperatorApi operator_api(parts);
   DeviceApi device_api(parts);
 
@@ -132,7 +135,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("deltas", deltas.make_queued());
   tasks.spawn("consoles", sessions.tend_consoles());
   tasks.spawn("rollouts", tick_loop(fleet, clock));
-  tasks.spawn("renewal", renew_loop(metadata, clock));
+  tasks.spawn("renewal", renew_loop(metadata, metrics, clock));
   signals.spawn("signals", run_until_signal(tasks, sessions, clock));
   proto::log_info("controller.started", {{"operators", operator_server->local_address()},
                                          {"devices", device_server->local_address()},

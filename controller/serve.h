@@ -10,6 +10,7 @@ namespace controller {
 
 class Fleet;
 class Metadata;
+class Metrics;
 
 struct ServeOptions {
   std::string data_dir;
@@ -25,6 +26,6 @@ proto::Status serve(const ServeOptions& options);
 /// What a controller does by itself, for as long as it runs: deadlines every second, and metadata
 /// renewed in time. For serve() and whoever runs the parts without listeners.
 proto::awaitable<void> tick_loop(Fleet& fleet, proto::Clock& clock);
-proto::awaitable<void> renew_loop(Metadata& metadata, proto::Clock& clock);
+proto::awaitable<void> renew_loop(Metadata& metadata, Metrics& metrics, proto::Clock& clock);
 
 }  // namespace controller

@@ -9,6 +9,7 @@ build=(
   libsqlite3-dev libsodium-dev libgtest-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev
   libseccomp-dev libnftables-dev libnetfilter-conntrack-dev libmnl-dev libsoci-dev
   nlohmann-json3-dev libzstd-dev libhowardhinnant-date-dev tzdata libsystemd-dev libbenchmark-dev
+  prometheus-cpp-dev
   dpkg-dev                      # unpacks lwIP's source package for the images
 )
 run=(

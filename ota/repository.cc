@@ -59,6 +59,22 @@ bool renew_due(std::int64_t expires, std::int64_t lifetime_s, std::int64_t now) 
   return now >= expires - lifetime_s / 2;
 }
 
+bool is_online_role(std::string_view role) {
+  return role == Snapshot::kType || role == Timestamp::kType;
+}
+
+std::int64_t lifetime_s(std::string_view role) {
+  if (role == Root::kType) return kRootLifetime_s;
+  if (role == Snapshot::kType) return kSnapshotLifetime_s;
+  if (role == Timestamp::kType) return kTimestampLifetime_s;
+  return kTargetsLifetime_s;
+}
+
+bool needs_care(std::string_view role, std::int64_t expires, std::int64_t now) {
+  const std::int64_t all = lifetime_s(role);
+  return renew_due(expires, is_online_role(role) ? all / 2 : all, now);
+}
+
 Result<Root> make_root(const RootPlan& plan, std::int64_t now) {
   Root root;
   root.header.expires = now + kRootLifetime_s;

@@ -25,6 +25,13 @@ inline constexpr std::int64_t kTimestampLifetime_s = kDay_s;
 
 /// True when half of the lifetime is over.
 bool renew_due(std::int64_t expires, std::int64_t lifetime_s, std::int64_t now);
+/// "snapshot" and "timestamp": the controller renews them by itself.
+bool is_online_role(std::string_view role);
+/// How long a signature of that role lasts: "root", "targets", "apps.dns", ...
+std::int64_t lifetime_s(std::string_view role);
+/// Whether somebody should act: half of the time of a role that people sign is over, or three
+/// quarters of one that should have renewed itself.
+bool needs_care(std::string_view role, std::int64_t expires, std::int64_t now);
 
 /// The keys of a first root.
 struct RootPlan {
@@ -110,7 +117,8 @@ std::string sign(const T& value, std::span<const SigningKey* const> keys) {
 Result<Signed<Root>> accept_root(const Root* current, std::string_view bytes, std::int64_t now);
 Result<Signed<Targets>> accept_targets(const Root& root, const Targets* current,
                                        std::string_view bytes, std::int64_t now);
-/// errors also not_signed (no such delegation) | rollback (a number that was used before)
+/// errors also not_signed (no such delegation) | rollback (a number that was used before, or one
+///   that was yanked and is so no more)
 Result<Signed<Targets>> accept_app_role(const Targets& targets, std::string_view app,
                                         const Targets* current, std::string_view bytes,
                                         std::int64_t now);

@@ -40,6 +40,12 @@ Status check_numbers(const Targets* current, const Targets& offered, std::string
       return each.number == release.number;
     });
     const bool unchanged = same != known.end() && same->manifest == release.manifest;
+    if (unchanged && same->yanked && !release.yanked) {
+      return Error{Code::rollback,
+                   "release " + std::to_string(release.number) + " of " + std::string(app) +
+                       " was yanked, and that is for ever; push what it should have been",
+                   std::string(app)};
+    }
     if (release.number > highest || unchanged) continue;
     return Error{Code::rollback,
                  "release " + std::to_string(release.number) + " of " + std::string(app) +

@@ -59,6 +59,14 @@ Status Updater::refresh(std::int64_t now) {
   return load_all();
 }
 
+Status Updater::refresh_root(std::int64_t now) {
+  ready_ = false;
+  offline_ = false;
+  trusted_.reset();
+  TRY_VOID(load_root(now));
+  return load_newer_roots();
+}
+
 Status Updater::load_stored() {
   ready_ = false;
   offline_ = true;
@@ -226,6 +234,11 @@ Result<const Signed<Targets>*> Updater::load_role(std::string_view role) {
 const TrustedSet& Updater::trusted() const {
   FLEET_ASSERT(ready());
   return *trusted_;
+}
+
+const Signed<Root>& Updater::root() const {
+  FLEET_ASSERT(trusted_.has_value());
+  return trusted_->root();
 }
 
 std::string Updater::timestamp_keys() const {

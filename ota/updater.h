@@ -94,6 +94,11 @@ class Updater {
   /// after  on error nothing older or unverified is trusted, and the store can always be used again
   Status refresh(std::int64_t now);
 
+  /// Root and its newer versions alone: enough to sign the next root while timestamp or snapshot
+  /// cannot be believed, because their keys were stolen. A root that expired is taken too.
+  /// errors as refresh(). after: root(), and nothing else
+  Status refresh_root(std::int64_t now);
+
   /// Trusts what is stored, without one request and however old it is: for arming, restarting and
   /// showing verified things offline. Signatures, digests and versions are checked, dates are not.
   /// errors as refresh(); not_found if something is not stored
@@ -111,6 +116,8 @@ class Updater {
 
   /// What is trusted. Only after a refresh() or load_stored() that succeeded.
   const TrustedSet& trusted() const;
+  /// The newest root that was verified, also where what follows it could not be.
+  const Signed<Root>& root() const;
   bool ready() const { return trusted_.has_value() && ready_; }
   /// Names the timestamp keys of the newest root verified so far, also when the refresh failed
   /// after it; "" before that. Store it with the clock floor: where it differs, the floor starts

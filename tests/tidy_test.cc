@@ -156,6 +156,7 @@ const std::vector<Fence>& fences() {
       {std::regex("^yaml-cpp"), {"proto/yaml"}},
       {std::regex("^date/"), {"controller/windows"}},
       {std::regex("^zstd"), {"ota/delta"}},
+      {std::regex("^prometheus/"), {"controller/metrics"}},
   };
   return all;
 }

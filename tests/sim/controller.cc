@@ -65,7 +65,7 @@ void Controller::start() {
   tasks_->spawn("flights", sessions->store_flights());
   tasks_->spawn("consoles", sessions->tend_consoles());
   tasks_->spawn("rollouts", controller::tick_loop(*hq.fleet, world_.clock));
-  tasks_->spawn("renewal", controller::renew_loop(*hq.metadata, world_.clock));
+  tasks_->spawn("renewal", controller::renew_loop(*hq.metadata, metrics_, world_.clock));
   running_ = true;
   world_.rules.controller_started();
 }

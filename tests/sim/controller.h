@@ -71,6 +71,7 @@ class Controller {
   proto::BlockingPool flight_pool_{"flights", proto::BlockingPool::Mode::in_line};
   std::unique_ptr<controller::Consoles> consoles_;
   std::unique_ptr<controller::Flights> flights_;
+  controller::Metrics metrics_;
   std::unique_ptr<proto::TaskGroup> tasks_;
   bool running_ = false;
   bool dying_ = false;

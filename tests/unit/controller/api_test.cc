@@ -39,6 +39,29 @@ TEST_F(ApiTest, HealthAndTheDashboardNeedNoToken) {
   EXPECT_EQ(ask("GET", "/index.htm", "").status, 401);
 }
 
+TEST_F(ApiTest, MetricsAreAViewersAndInPrometheusFormat) {
+  world.set_up_trust();
+  EXPECT_EQ(ask("GET", "/metrics", "").status, 401);
+  ask("POST", "/v1/pushes", "deployer", "{}");
+  const Response scraped = ask("GET", "/metrics", "viewer");
+  EXPECT_EQ(scraped.status, 200);
+  EXPECT_EQ(scraped.content_type, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_NE(scraped.body.find("fleet_pushes_total{result=\"refused\"} 1\n"), std::string::npos);
+  EXPECT_NE(scraped.body.find("_expiry_timestamp_seconds{role=\"root\"}"), std::string::npos);
+}
+
+TEST_F(ApiTest, ADeployerMayYankAndNoMore) {
+  world.set_up_trust();
+  EXPECT_EQ(ask("POST", "/v1/metadata", "viewer", R"({"role": "apps.dns"})").status, 403);
+  EXPECT_EQ(ask("POST", "/v1/metadata", "deployer", R"({"role": "root"})").status, 403);
+  EXPECT_EQ(ask("POST", "/v1/metadata", "deployer", R"({"role": "targets"})").status, 403);
+  EXPECT_EQ(ask("POST", "/v1/metadata", "deployer", R"({"role": "apps.dns"})").status, 400)
+      << "nothing was published";
+  EXPECT_EQ(ask("POST", "/v1/online-keys/timestamp", "deployer").status, 403);
+  EXPECT_EQ(ask("POST", "/v1/online-keys/timestamp", "admin").status, 201);
+  EXPECT_EQ(ask("POST", "/v1/online-keys/targets", "admin").status, 400);
+}
+
 // The page of foreign text: whatever gets into it, the browser runs and fetches nothing else.
 TEST_F(ApiTest, TheDashboardsPolicyAllowsOnlyItsOwnFiles) {
   for (const char* path : {"/", "/rollouts/r-1", "/app.js", "/style.css", "/icon.svg"}) {

@@ -43,7 +43,7 @@ ApiWorld::ApiWorld() {
                                         *consoles, *flights, *world.enrolment);
   const Parts parts{*world.store,     *world.events, *world.fleet, *consoles, *flights,
                     *world.metadata,  *world.enrolment, *sessions, *world.pushes,
-                    *world.blobs,     hashing,       world.clock,  0};
+                    *world.blobs,     hashing,       world.clock,  0, metrics};
   operators = std::make_unique<OperatorApi>(parts);
   devices = std::make_unique<DeviceApi>(parts);
   for (const char* role : {"viewer", "deployer", "admin"}) {

@@ -36,6 +36,7 @@ struct ApiWorld {
   std::unique_ptr<ota::RealDisk> flight_disk;
   std::unique_ptr<Flights> flights;
   std::unique_ptr<Sessions> sessions;
+  Metrics metrics;
   std::unique_ptr<OperatorApi> operators;
   std::unique_ptr<DeviceApi> devices;
 };

@@ -147,13 +147,13 @@ TEST(Trust, ARootWithOtherOnlineKeysIsRefused) {
   plan.root_keys = {world.root_key.public_key()};
   plan.targets_keys = {world.targets_key.public_key()};
   plan.snapshot_keys = {other.public_key()};
-  plan.timestamp_keys = {world.data->timestamp_key.public_key()};
+  plan.timestamp_keys = {World::key_of(world.data->online_keys.to_api().timestamp())};
   const auto root = ota::make_root(plan, world.clock.wall_ms() / 1000);
   const ota::SigningKey* const keys[] = {&world.root_key};
   v1::MetadataUpload upload;
   upload.set_role("root");
   upload.set_json(ota::sign(*root, keys));
-  const Status taken = world.metadata->upload(upload);
+  const Status taken = world.upload(upload);
   ASSERT_FALSE(taken.has_value());
   EXPECT_EQ(taken.error().code, Code::bad_argument);
   EXPECT_NE(taken.error().what.find("/v1/online-keys"), std::string::npos);
@@ -167,14 +167,14 @@ TEST(Trust, AnotherFirstRootIsNotTakenOverTheFirst) {
   ota::RootPlan plan;
   plan.root_keys = {world.root_key.public_key()};
   plan.targets_keys = {world.targets_key.public_key()};
-  plan.snapshot_keys = {world.data->snapshot_key.public_key()};
-  plan.timestamp_keys = {world.data->timestamp_key.public_key()};
+  plan.snapshot_keys = {World::key_of(world.data->online_keys.to_api().snapshot())};
+  plan.timestamp_keys = {World::key_of(world.data->online_keys.to_api().timestamp())};
   const auto root = ota::make_root(plan, world.clock.wall_ms() / 1000);
   const ota::SigningKey* const keys[] = {&world.root_key};
   v1::MetadataUpload upload;
   upload.set_role("root");
   upload.set_json(ota::sign(*root, keys));
-  EXPECT_FALSE(world.metadata->upload(upload).has_value());
+  EXPECT_FALSE(world.upload(upload).has_value());
   EXPECT_EQ(**world.store->metadata("root"), ours);
 }
 

@@ -52,11 +52,26 @@ void Headquarters::start() {
   FLEET_ASSERT(blobs->prepare().has_value());
   events = std::make_unique<Events>(*store, time);
   fleet = std::make_unique<Fleet>(*store, *events, time);
-  metadata = std::make_unique<Metadata>(*store, *data, time);
+  metadata = std::make_unique<Metadata>(*store, data->online_keys, time);
   enrolment = std::make_unique<Enrolment>(*store, *fleet, *data,
                                           Endpoint{"192.0.2.1:8444", data->host_name}, time);
   pushes = std::make_unique<Pushes>(*store, *fleet, *metadata, *blobs);
   FLEET_ASSERT(fleet->recover().has_value());
+}
+
+Status Headquarters::upload(const v1::MetadataUpload& upload) {
+  const auto tell = [this](const News& news) { return fleet->announce(news, "ana"); };
+  TRY_VOID(metadata->upload(upload, tell));
+  fleet->committed();
+  return {};
+}
+
+ota::PublicKey Headquarters::key_of(const std::string& json) {
+  const auto parsed = ota::parse_json(json);
+  FLEET_ASSERT(parsed.has_value());
+  const auto key = ota::PublicKey::from_json(*parsed);
+  FLEET_ASSERT(key.has_value());
+  return *key;
 }
 
 void Headquarters::set_up_trust() {
@@ -64,23 +79,24 @@ void Headquarters::set_up_trust() {
   ota::RootPlan plan;
   plan.root_keys = {root_key.public_key()};
   plan.targets_keys = {targets_key.public_key()};
-  plan.snapshot_keys = {data->snapshot_key.public_key()};
-  plan.timestamp_keys = {data->timestamp_key.public_key()};
-  const auto root = ota::make_root(plan, now_s);
-  FLEET_ASSERT(root.has_value());
+  plan.snapshot_keys = {key_of(data->online_keys.to_api().snapshot())};
+  plan.timestamp_keys = {key_of(data->online_keys.to_api().timestamp())};
+  const auto made = ota::make_root(plan, now_s);
+  FLEET_ASSERT(made.has_value());
+  root = *made;
   const ota::SigningKey* const root_keys[] = {&root_key};
   v1::MetadataUpload upload;
   upload.set_role("root");
-  upload.set_json(ota::sign(*root, root_keys));
-  const Status root_taken = metadata->upload(upload);
+  upload.set_json(ota::sign(root, root_keys));
+  const Status root_taken = this->upload(upload);
   EXPECT_TRUE(root_taken.has_value()) << (root_taken ? "" : root_taken.error().what);
 
-  ota::Targets targets = ota::make_targets(now_s);
+  targets = ota::make_targets(now_s);
   FLEET_ASSERT(ota::delegate_app(targets, "dns", app_key.public_key()).has_value());
   const ota::SigningKey* const targets_keys[] = {&targets_key};
   upload.set_role("targets");
   upload.set_json(ota::sign(targets, targets_keys));
-  const Status targets_taken = metadata->upload(upload);
+  const Status targets_taken = this->upload(upload);
   EXPECT_TRUE(targets_taken.has_value()) << (targets_taken ? "" : targets_taken.error().what);
 }
 

@@ -34,6 +34,10 @@ struct Headquarters {
   void restart();
 
   // The operator.
+  /// Sends roles that were signed, and tells devices of news.
+  Status upload(const v1::MetadataUpload& upload);
+  /// A key as GET /v1/online-keys says it.
+  static ota::PublicKey key_of(const std::string& json);
   void set_up_trust();
   /// Uploads image and manifest of the next release of dns, signs its role, and gives the request.
   v1::PushRequest next_push(const std::string& selector, const std::string& image = "image");
@@ -66,7 +70,9 @@ struct Headquarters {
   ota::SigningKey root_key = ota::SigningKey::generate();
   ota::SigningKey targets_key = ota::SigningKey::generate();
   ota::SigningKey app_key = ota::SigningKey::generate();
-  std::optional<ota::Targets> role;  // the newest that was signed
+  ota::Root root;                    // the newest of each that was signed
+  ota::Targets targets;
+  std::optional<ota::Targets> role;
   std::uint64_t sequence = 0;
   std::vector<std::string> nearest;  // of the last refused selector
 

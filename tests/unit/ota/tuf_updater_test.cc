@@ -235,6 +235,19 @@ TEST(Updater, AMissingFileIsNotFoundByName) {
   }
 }
 
+TEST(Updater, TheRootAloneIsTakenWhereNothingElseCanBeBelieved) {
+  Repository repository;
+  Client client(repository);
+  repository.files.erase(repository.served("timestamp"));
+  ASSERT_FALSE(client.refresh(repository).has_value());
+  client.source.requests.clear();
+  ASSERT_TRUE(client.updater.refresh_root(repository.root.header.expires + 1).has_value())
+      << "a root that expired can be followed by another";
+  EXPECT_EQ(client.updater.root().value.header.version, 1);
+  EXPECT_FALSE(client.updater.ready());
+  EXPECT_EQ(client.source.requests, names({"2.root.json"}));
+}
+
 TEST(Updater, TheFloorOfTheClockIsSignedAndBounded) {
   Repository repository;
   Client client(repository);
