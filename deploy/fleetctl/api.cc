@@ -151,6 +151,12 @@ proto::Result<fleet::v1::OnlineKeys> Api::online_keys() {
   return get<fleet::v1::OnlineKeys>("/v1/online-keys");
 }
 
+proto::Result<fleet::v1::OnlineKeys> Api::make_online_key(const std::string& role) {
+  const std::string path = "/v1/online-keys/" + url_encode(role);
+  TRY(const std::string body, call({.method = "POST", .path = path}));
+  return read<fleet::v1::OnlineKeys>(body, path);
+}
+
 proto::Status Api::upload_metadata(const fleet::v1::MetadataUpload& upload) {
   TRY(std::string json, proto::to_json(upload));
   TRY(const std::string ignored,

@@ -39,6 +39,8 @@ class Api {
   /// errors also not_found (404 or 403) | too_large
   proto::Result<std::string> metadata(std::string_view file, std::size_t max_bytes);
   proto::Result<fleet::v1::OnlineKeys> online_keys();
+  /// Makes a successor for the online key of that role, or gives the one that there is.
+  proto::Result<fleet::v1::OnlineKeys> make_online_key(const std::string& role);
   proto::Status upload_metadata(const fleet::v1::MetadataUpload& upload);
   proto::Result<fleet::v1::Rollout> push(const fleet::v1::PushRequest& request,
                                          const std::string& idempotency_key);

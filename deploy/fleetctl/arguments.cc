@@ -15,7 +15,7 @@ struct LaterWord {
   const char* first;
   const char* second;  // "" = the first word alone
 };
-constexpr std::array<LaterWord, 11> kLater = {{{"why", ""}, {"yank", ""}, {"config", ""},
+constexpr std::array<LaterWord, 10> kLater = {{{"why", ""}, {"config", ""},
                                                {"volumes", ""}, {"audit", ""}, {"token", ""},
                                                {"build", ""}, {"catalog", ""},
                                                {"rollout", "pause"},

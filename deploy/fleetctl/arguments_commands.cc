@@ -9,6 +9,7 @@
 #include "deploy/fleetctl/logs.h"
 #include "deploy/fleetctl/orders.h"
 #include "deploy/fleetctl/push.h"
+#include "deploy/fleetctl/yank.h"
 #include "proto/units.h"
 
 namespace fleetctl {
@@ -81,12 +82,16 @@ void add_out(CLI::App* command, KeysOptions& options) {
 void add_key_changes(CLI::App& keys, Chosen& chosen, KeysOptions& options,
                      const std::function<void(CLI::App*)>& add_passphrase) {
   CLI::App* rotate =
-      keys.add_subcommand("rotate", "New keys in the place of those on this machine");
-  rotate->add_option("ROLE", options.role, "root or targets")->required();
+      keys.add_subcommand("rotate", "New keys in the place of others; snapshot and timestamp are "
+                                    "the controller's, of root and targets those on this machine");
+  rotate->add_option("ROLE", options.roles, "root | targets | snapshot | timestamp | apps/NAME")
+      ->required();
   rotate->add_option("--second-copy", options.second_copy, "Folder for a second copy");
   add_passphrase(rotate);
   add_out(rotate, options);
-  example(rotate, "fleetctl keys rotate targets --second-copy /media/usb/unifleet-keys");
+  example(rotate, "fleetctl keys rotate targets --second-copy /media/usb/unifleet-keys\n"
+                  "  fleetctl keys rotate apps/dns --second-copy /media/usb/unifleet-keys\n"
+                  "  fleetctl keys rotate snapshot timestamp");
   runs(rotate, chosen, [&options](Program& program) { return keys_rotate(program, options); });
 
   CLI::App* revoke = keys.add_subcommand("revoke", "A root without one of the keys");
@@ -140,7 +145,7 @@ void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
   runs(list, chosen, [](Program& program) { return keys_list(program); });
 
   CLI::App* refresh =
-      keys->add_subcommand("refresh", "Sign root and targets again before they expire");
+      keys->add_subcommand("refresh", "Sign again what expires: root, targets, the apps of here");
   add_passphrase(refresh);
   add_out(refresh, options);
   example(refresh, "fleetctl keys refresh");
@@ -233,6 +238,19 @@ void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
                                "Passphrase in a file (FLEET_PASSPHRASE_FILE)");
   example(rollback_command, "fleetctl rollback dns --release 3 --to edge");
   runs(rollback_command, chosen, [&back](Program& program) { return rollback(program, back); });
+
+  auto& taken = keep_options<YankOptions>(keep);
+  CLI::App* yank_command =
+      app.add_subcommand("yank", "No device takes this release or goes back to it any more");
+  yank_command->add_option("APP", taken.app, "The app")->required();
+  yank_command->add_option("RELEASE", taken.release, "Its number")->required()
+      ->check(CLI::PositiveNumber);
+  yank_command->add_flag("--stop", taken.stop, "Also stop it where it runs");
+  add_follow(yank_command, taken.wait_ms, taken.detach, taken.require_all);
+  yank_command->add_option("--passphrase-file", taken.passphrase_file,
+                           "Passphrase in a file (FLEET_PASSPHRASE_FILE)");
+  example(yank_command, "fleetctl yank dns 3\n  fleetctl yank dns 3 --stop");
+  runs(yank_command, chosen, [&taken](Program& program) { return yank(program, taken); });
 }
 
 void add_order_commands(CLI::App& app, Chosen& chosen, Keep& keep) {

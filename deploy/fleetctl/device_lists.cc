@@ -40,6 +40,16 @@ std::string state_of(const AppStatus& app) {
   return app.live_release() != 0 ? "healthy" : "waiting";
 }
 
+bool is_yanked(const AppStatus& app) {
+  return app.live_slot() == "A" ? app.a().yanked() : app.live_slot() == "B" && app.b().yanked();
+}
+
+// "3", "3 yanked", "-"
+std::string release_of(const AppStatus& app) {
+  if (app.live_release() == 0) return "-";
+  return std::to_string(app.live_release()) + (is_yanked(app) ? " yanked" : "");
+}
+
 bool runs_well(const AppStatus& app) {
   return app.live_release() != 0 && !app.stopped() && app.instance().healthy();
 }
@@ -75,6 +85,7 @@ ota::Json instance_json(const Device& device, const AppStatus& app) {
   json.set("device", device.name());
   json.set("app", app.app());
   json.set("release", number(app.live_release()));
+  json.set("yanked", is_yanked(app));
   json.set("slot", app.live_slot());
   json.set("state", state_of(app));
   json.set("online", device.online());
@@ -110,8 +121,7 @@ std::vector<std::string> instance_cells(const Device& device, const AppStatus& a
   const auto& instance = app.instance();
   std::vector<std::string> cells = {
       visible(device.name()), visible(app.app()),
-      app.live_release() == 0 ? "-" : std::to_string(app.live_release()),
-      app.live_slot().empty() ? "-" : visible(app.live_slot())};
+      release_of(app), app.live_slot().empty() ? "-" : visible(app.live_slot())};
   const std::string monitor = instance.monitor().empty() ? "-" : visible(instance.monitor());
   if (!device.online()) {
     cells.insert(cells.end(), {"unknown", "-", "-", "-", "-", monitor,
@@ -131,6 +141,19 @@ std::vector<std::string> instance_cells(const Device& device, const AppStatus& a
   cells.push_back(runs ? monitor : "-");
   cells.push_back(ports.empty() ? "-" : join(ports, ","));
   return cells;
+}
+
+// "root 2; fresh for 21h", or why the device takes nothing new.
+std::string trust_text(const fleet::v1::Inventory& inventory, std::uint64_t now_ms) {
+  const fleet::v1::MetadataStatus& held = inventory.metadata();
+  std::string text = "root " + std::to_string(held.root_version());
+  if (held.fresh_until_ms() > now_ms) {
+    text += "; fresh for " + age_text(held.fresh_until_ms() - now_ms);
+  } else if (held.fresh_until_ms() != 0) {
+    text += "; what it holds expired " + since(held.fresh_until_ms(), now_ms) + " ago";
+  }
+  if (held.has_why()) text += "; the last look brought nothing: " + visible(held.why().text());
+  return text;
 }
 
 // Instance, address and the spare: "k3... ready 10.213.77.5 3.1 MiB".
@@ -248,17 +271,17 @@ std::vector<std::string> device_lines(const Device& device, std::uint64_t now_ms
     pairs.push_back(
         {"certificate", "good for " + age_text(device.certificate_until_ms() - now_ms)});
   }
+  if (inventory.has_metadata()) pairs.push_back({"trust", trust_text(inventory, now_ms)});
   for (const auto& monitor : inventory.monitors()) {
     pairs.push_back({"monitor", visible(monitor.name()) + (monitor.usable() ? ": " : " (no): ") +
                                     visible(monitor.evidence())});
   }
   for (const AppStatus& app : device.apps()) {
-    std::string text = visible(app.app()) + " " + std::to_string(app.live_release()) + ", " +
-                       state_of(app);
+    std::string text = visible(app.app()) + " " + release_of(app) + ", " + state_of(app);
     for (const auto& [name, slot] : {std::pair{"A", &app.a()}, std::pair{"B", &app.b()}}) {
       if (slot->state() == fleet::v1::SLOT_STATE_UNSPECIFIED || slot->release() == 0) continue;
       text += "; slot " + std::string(name) + ": " + std::to_string(slot->release()) + " " +
-              proto::word_of(slot->state());
+              proto::word_of(slot->state()) + (slot->yanked() ? ", yanked" : "");
       if (!slot->why().text().empty()) text += " (" + visible(slot->why().text()) + ")";
     }
     pairs.push_back({"app", text});

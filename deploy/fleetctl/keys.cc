@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "deploy/fleetctl/expiry.h"
+#include "deploy/fleetctl/keys_app.h"
 #include "deploy/fleetctl/keys_sign.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
@@ -15,12 +16,6 @@ namespace fleetctl {
 namespace {
 
 using proto::Code;
-
-proto::Result<ota::PublicKey> read_key(const std::string& json, const char* role) {
-  auto parsed = ota::parse_json(json);
-  if (!parsed) return parsed.error().with("the controller's " + std::string(role) + " key");
-  return ota::PublicKey::from_json(*parsed);
-}
 
 proto::Result<ota::SigningKey> make_key(Program& program, const KeyStore& keys,
                                         const std::string& role, const ota::Secret& passphrase,
@@ -46,13 +41,8 @@ proto::Result<ota::SigningKey> take_or_make(Program& program, const KeyStore& ke
   return make_key(program, keys, role, passphrase, second_copy);
 }
 
-struct Expiry {
-  std::string role;
-  std::int64_t expires = 0;
-};
-
-std::vector<Expiry> expiries(Trust& trust) {
-  std::vector<Expiry> all;
+std::vector<RoleExpiry> expiries(Trust& trust) {
+  std::vector<RoleExpiry> all;
   const ota::TrustedSet& trusted = trust.trusted();
   all.push_back({"root", trusted.root().value.header.expires});
   if (const auto* targets = trusted.targets()) {
@@ -99,8 +89,8 @@ proto::Result<ota::Root> first_root(const std::vector<ota::SigningKey>& root_key
                                     const ota::SigningKey& targets_key,
                                     const fleet::v1::OnlineKeys& online,
                                     const KeysOptions& options) {
-  TRY(const ota::PublicKey snapshot, read_key(online.snapshot(), "snapshot"));
-  TRY(const ota::PublicKey timestamp, read_key(online.timestamp(), "timestamp"));
+  TRY(const ota::PublicKey snapshot, read_online_key(online.snapshot(), "snapshot"));
+  TRY(const ota::PublicKey timestamp, read_online_key(online.timestamp(), "timestamp"));
   ota::RootPlan plan;
   for (const ota::SigningKey& key : root_keys) plan.root_keys.push_back(key.public_key());
   plan.root_threshold = options.root_threshold;
@@ -233,8 +223,9 @@ CommandResult keys_list(Program& program) {
   TRY_VOID(trust->refresh());
   Table table({"ROLE", "KEY", "EXPIRES", "HERE"});
   ota::Json rows = ota::Json::array();
-  for (const Expiry& expiry : expiries(*trust)) {
-    const bool online = expiry.role == "snapshot" || expiry.role == "timestamp";
+  const std::vector<RoleExpiry> roles = expiries(*trust);
+  for (const RoleExpiry& expiry : roles) {
+    const bool online = ota::is_online_role(expiry.role);
     for (const std::string& id : keyids_of(*trust, expiry.role)) {
       const auto stored = std::find_if(
           here.begin(), here.end(), [&id](const StoredKey& key) { return key.key.keyid() == id; });
@@ -243,14 +234,16 @@ CommandResult keys_list(Program& program) {
                  expiry.expires == 0 ? "not used yet" : time_left(expiry.expires, now_s()),
                  online ? "at the controller, renews itself" : place.empty() ? "no" : place});
       rows.push_back(ota::Json::object({{"role", expiry.role}, {"keyid", id},
-                                        {"expires", expiry.expires}, {"here", !place.empty()},
-                                        {"label", place}}));
+                                        {"expires", expiry.expires},
+                                        {"needs_care", needs_care(expiry, now_s())},
+                                        {"here", !place.empty()}, {"label", place}}));
     }
   }
   if (program.json) {
     program.terminal.line(ota::pretty_json(ota::Json::object({{"keys", rows}})));
   } else {
     program.terminal.lines(table.lines());
+    for (const std::string& note : expiry_notes(roles, now_s())) program.terminal.note(note);
   }
   return ExitCode::ok;
 }
@@ -260,32 +253,39 @@ CommandResult keys_refresh(Program& program, const KeysOptions& options) {
   Api& api = *connection.api;
   const KeyStore keys(connection.context.keys_folder());
   TRY(const auto trust, Trust::open(connection.context, api));
+  trust->take_expired();
   TRY_VOID(trust->refresh());
-  const ota::Root& root = trust->trusted().root().value;
-  const ota::Targets& targets = trust->trusted().targets()->value;
-  const bool root_due = ota::renew_due(root.header.expires, ota::kRootLifetime_s, now_s());
-  const bool targets_due = ota::renew_due(targets.header.expires, ota::kTargetsLifetime_s, now_s());
-  if (!root_due && !targets_due) {
+  std::vector<std::string> due;
+  for (const RoleExpiry& role : expiries(*trust)) {
+    if (!ota::is_online_role(role.role) && needs_care(role, now_s())) due.push_back(role.role);
+  }
+  if (due.empty()) {
     if (program.json) return keys_list(program);
-    program.terminal.line("Nothing to renew: root " + time_left(root.header.expires, now_s()) +
-                          ", targets " + time_left(targets.header.expires, now_s()) +
-                          ". App roles are renewed by each push.");
-    return ExitCode::ok;
+    program.terminal.line("Nothing to renew:");
+    return keys_list(program);
   }
   TRY(const ota::Secret passphrase,
       passphrase_for(passphrase_source(options.passphrase_file), "Passphrase of the keys:"));
-  if (targets_due) {
+  const auto is_due = [&due](const char* role) {
+    return std::find(due.begin(), due.end(), role) != due.end();
+  };
+  if (is_due(ota::Targets::kType)) {
     TRY(const StoredKey stored, keys.find("targets", keyids_of(*trust, "targets")));
     TRY(const ota::SigningKey key, open_key(stored, passphrase));
     const ota::SigningKey* const signers[] = {&key};
-    TRY_VOID(send_metadata(api, "targets", ota::sign(ota::next_targets(targets, now_s()),
-                                                     signers)));
+    const ota::Targets next = ota::next_targets(trust->trusted().targets()->value, now_s());
+    TRY_VOID(send_metadata(api, "targets", ota::sign(next, signers)));
+    TRY_VOID(trust->refresh());
   }
-  if (root_due) {
-    return deliver_root(program, connection, *trust, ota::next_root(root, now_s()), passphrase,
-                        options.out);
+  for (const std::string& role : due) {
+    if (role.starts_with("apps.")) {
+      TRY_VOID(renew_app_role(program, connection, *trust, role.substr(5), passphrase));
+    }
   }
-  TRY_VOID(trust->refresh());
+  if (is_due(ota::Root::kType)) {
+    return deliver_root(program, connection, *trust,
+                        ota::next_root(trust->root().value, now_s()), passphrase, options.out);
+  }
   return keys_list(program);
 }
 

@@ -11,7 +11,7 @@ namespace fleetctl {
 
 struct KeysOptions {
   std::string app;              // delegate
-  std::string role;             // rotate
+  std::vector<std::string> roles;  // rotate: "root", "timestamp", or one "apps/dns"
   std::string key_id;           // revoke: its first digits
   std::string passphrase_file;
   std::string second_copy;      // init, rotate: required
@@ -31,12 +31,15 @@ CommandResult keys_init(Program& program, const KeysOptions& options);
 /// A key for an app, and the line of the targets role that hands the app over to it.
 CommandResult keys_delegate(Program& program, const KeysOptions& options);
 CommandResult keys_list(Program& program);
-/// Signs again, with a new date, what has used up half of its time. App roles are renewed by
-/// pushes.
+/// Signs again, with a new date, what has used up half of its time: root, targets, and the roles of
+/// apps whose keys are here.
 CommandResult keys_refresh(Program& program, const KeysOptions& options);
-/// New keys in the place of those of root or targets that are on this machine.
+/// New keys in the place of others: those of root and targets that are on this machine; snapshot's
+/// and timestamp's, which the controller makes; or an app's, of which nothing is needed here.
+/// errors bad_argument (another role; an app beside others) | not_supported
 CommandResult keys_rotate(Program& program, const KeysOptions& options);
 /// A root without one key; the keys that stay must be enough for the role.
+/// errors not_found (no such key) | bad_argument (it must be rotated: the command is named)
 CommandResult keys_revoke(Program& program, const KeysOptions& options);
 /// Adds the signatures of keys to a root in a file, after showing what it changes. Needs no network
 /// unless it is to be published too.

@@ -19,6 +19,9 @@ proto::Status check_second_copy(const std::string& command, const KeysOptions& o
 /// Sends signed root or targets. errors as Metadata::upload at the controller
 proto::Status send_metadata(Api& api, const std::string& role, const std::string& json);
 
+/// A key of the controller, as its API says it. errors bad_argument | bad_metadata
+proto::Result<ota::PublicKey> read_online_key(const std::string& json, const std::string& role);
+
 /// Which keys may sign a role today.
 std::vector<std::string> keyids_of(const Trust& trust, const std::string& role);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "deploy/fleetctl/expiry.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
 #include "proto/document.h"
@@ -148,14 +149,25 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
              (running ? ": " : " ago: ") + counts_text(rollout)});
   }
   if (input.rollouts.rollouts_size() == 0) pairs.push_back({"ROLLOUTS", "none yet"});
+  std::vector<RoleExpiry> roles;
+  for (const auto& role : input.server.expiries()) {
+    roles.push_back({role.role(), static_cast<std::int64_t>(role.expires_ms() / 1000)});
+  }
+  const auto now_s = static_cast<std::int64_t>(now_ms / 1000);
+  if (!roles.empty()) pairs.push_back({"KEYS", keys_line(roles, now_s)});
   const std::vector<std::string> body = aligned(pairs, "");
   lines.insert(lines.end(), body.begin(), body.end());
 
   std::vector<std::pair<std::string, std::string>> attention;
+  for (const std::string& note : expiry_notes(roles, now_s)) attention.push_back({"keys", note});
   for (const auto& device : input.devices.devices()) {
     const std::string name = visible(device.name());
     if (!device.online() && !device.revoked()) {
       attention.push_back({name, "offline for " + age_text(since(device.seen_ms(), now_ms))});
+    }
+    const auto& held = device.inventory().metadata();
+    if (device.online() && held.has_why()) {
+      attention.push_back({name, "takes nothing new: " + visible(held.why().text())});
     }
     for (const auto& app : device.apps()) {
       const bool bad = app.state() == fleet::v1::FAILED || app.state() == fleet::v1::HELD;

@@ -43,12 +43,14 @@ CommandResult give_order(Program& program, const OrderOptions& options) {
   request.set_app(options.app);
   request.set_selector(options.selector);
   request.set_kind(options.kind);
+  request.set_release(options.release);
   TRY(const fleet::v1::Rollout rollout, api.order(request));
   if (!program.json) {
-    program.terminal.line(std::string(doing_word(options.kind)) + " " + options.app + " on " +
-                          options.selector + " (" +
-                          count_text(static_cast<std::uint64_t>(devices.devices_size()), "device") +
-                          ")...");
+    const std::string what =
+        options.app + (options.release != 0 ? " " + std::to_string(options.release) : "");
+    const std::uint64_t count = rollout.counts().devices();
+    program.terminal.line(std::string(doing_word(options.kind)) + " " + what + " on " +
+                          options.selector + " (" + count_text(count, "device") + ")...");
     program.terminal.line("Rollout " + visible(rollout.id()) + "  " + connection.context.url +
                           "/rollouts/" + visible(rollout.id()));
   }

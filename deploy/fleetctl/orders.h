@@ -13,6 +13,7 @@ struct OrderOptions {
   std::string app;
   std::string selector;
   fleet::v1::OrderKind kind = fleet::v1::ORDER_UNSPECIFIED;
+  std::uint64_t release = 0;  // != 0: only devices that run this one
   std::uint64_t wait_ms = 30 * 60 * 1000;
   bool detach = false;
   bool require_all = false;

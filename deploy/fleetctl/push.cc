@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "deploy/fleetctl/app_signer.h"
 #include "deploy/fleetctl/diff.h"
 #include "deploy/fleetctl/draft.h"
 #include "deploy/fleetctl/expiry.h"
@@ -27,12 +28,6 @@ using proto::Code;
 struct Newest {
   std::uint64_t number = 0;  // 0: no release yet
   AppManifest manifest;
-};
-
-/// The signer stays open between the first try and the one after a conflict.
-struct Signer {
-  StoredKey stored;
-  ota::SigningKey key;
 };
 
 // The selector of the app's last push, for a push without --to.
@@ -86,25 +81,11 @@ proto::Result<std::vector<std::int64_t>> releases_in_use(Api& api, const std::st
   return keep;
 }
 
-proto::Result<Signer> open_signer(Program& program, const Connection& connection, Trust& trust,
-                                  const AppManifest& manifest, const PushOptions& options) {
-  const KeyStore keys(connection.context.keys_folder());
-  const ota::DelegatedRole* line = trust.delegation(manifest.name());
-  FLEET_ASSERT(line != nullptr);  // app_role() was asked before
-  TRY(StoredKey stored, keys.find(line->name, line->keys.keyids));
-  const PassphraseSource source = passphrase_source(options.passphrase_file);
-  const std::string said = "Signing " + manifest.name() + " " +
-                           std::to_string(manifest.release()) + " with key " + describe(stored);
-  if (!source.file.empty() && !program.json) program.terminal.line(said);
-  TRY(const ota::Secret passphrase, passphrase_for(source, said + ". Passphrase:"));
-  TRY(ota::SigningKey key, open_key(stored, passphrase));
-  return Signer{std::move(stored), std::move(key)};
-}
-
 // The app role's next version, with this release in it.
 proto::Result<std::string> sign_role(const ota::Signed<ota::Targets>* role,
                                      const AppManifest& manifest, const std::string& bytes,
-                                     const std::vector<std::int64_t>& keep, const Signer& signer) {
+                                     const std::vector<std::int64_t>& keep,
+                                     const AppSigner& signer) {
   ota::ListedRelease release;
   release.number = static_cast<std::int64_t>(manifest.release());
   release.manifest = {ota::sha256(bytes), bytes.size()};
@@ -115,16 +96,15 @@ proto::Result<std::string> sign_role(const ota::Signed<ota::Targets>* role,
   TRY(const ota::Targets next,
       ota::next_app_role(role == nullptr ? nullptr : &role->value, manifest.name(), release, keep,
                          now_s()));
-  const ota::SigningKey* const signers[] = {&signer.key};
-  return ota::sign(next, signers);
+  return signer.sign(next);
 }
 
 void warn_of_expiry(Program& program, const Trust& trust) {
   const ota::TrustedSet& trusted = trust.trusted();
-  for (const std::string& note :
-       expiry_notes(trusted.root().value, trusted.targets()->value, now_s())) {
-    program.terminal.note(note);
-  }
+  const std::vector<RoleExpiry> roles = {
+      {ota::Root::kType, trusted.root().value.header.expires},
+      {ota::Targets::kType, trusted.targets()->value.header.expires}};
+  for (const std::string& note : expiry_notes(roles, now_s())) program.terminal.note(note);
 }
 
 // Numbers the release, signs, uploads, hands it over. A conflict means that somebody was faster:
@@ -135,7 +115,7 @@ proto::Result<Rollout> hand_over(Program& program, const Connection& connection,
   Api& api = *connection.api;
   AppManifest& manifest = draft.manifest;
   const std::string key = ota::random_id();
-  std::optional<Signer> signer;
+  std::optional<AppSigner> signer;  // stays open for the second try
   for (int attempt = 1;; ++attempt) {
     TRY(const auto* role, trust.app_role(manifest.name()));
     TRY(const std::int64_t highest,
@@ -144,7 +124,10 @@ proto::Result<Rollout> hand_over(Program& program, const Connection& connection,
     TRY_VOID(proto::check_manifest(manifest, proto::ManifestStage::complete));
     const std::string bytes = manifest_bytes(manifest);
     if (!signer) {
-      TRY(Signer opened, open_signer(program, connection, trust, manifest, options));
+      TRY(AppSigner opened,
+          open_app_signer(program, connection, trust, manifest.name(),
+                          manifest.name() + " " + std::to_string(manifest.release()),
+                          options.passphrase_file));
       signer.emplace(std::move(opened));
     }
     TRY(const auto keep, releases_in_use(api, manifest.name()));
@@ -166,7 +149,7 @@ proto::Result<Rollout> hand_over(Program& program, const Connection& connection,
       rollout = api.push(request, key + "-" + std::to_string(attempt));
     }
     if (rollout || rollout.error().code != Code::conflict || attempt == 2) return rollout;
-    program.terminal.note("somebody pushed " + manifest.name() + " meanwhile; signing again");
+    program.terminal.note("somebody signed for " + manifest.name() + " meanwhile; signing again");
     TRY_VOID(trust.refresh());
   }
 }
@@ -279,6 +262,12 @@ CommandResult rollback(Program& program, const RollbackOptions& options) {
   for (const ota::ListedRelease& release : listed) {
     numbers.push_back(std::to_string(release.number));
     if (release.number != static_cast<std::int64_t>(options.release)) continue;
+    if (release.yanked) {
+      return proto::Error{Code::yanked,
+                          options.push.app + " " + numbers.back() + " was yanked; nothing was "
+                          "signed\nsee the others:  fleetctl releases " + options.push.app,
+                          options.push.app};
+    }
     // The old content under a new number; its bytes are at the controller already.
     Draft draft;
     TRY(draft.manifest, fetch_manifest(api, release));

@@ -33,7 +33,7 @@ struct RollbackOptions {
   std::uint64_t release = 0;             // whose content is signed again
   PushOptions push;                      // app, selector and how to follow
 };
-/// errors also not_found (no such release)
+/// errors also not_found (no such release) | yanked (nothing is signed)
 CommandResult rollback(Program& program, const RollbackOptions& options);
 
 }  // namespace fleetctl

@@ -15,9 +15,12 @@ using proto::Code;
 proto::Error explained(const proto::Error& error, const std::string& host) {
   switch (error.code) {
     case Code::rollback:
-      return error.with(host + " serves older metadata than this machine has seen; nothing is "
-                        "signed on top of it (was the controller restored from a backup, or taken "
-                        "over?)");
+      return proto::Error{error.code,
+                          host + " serves older metadata than this machine has seen; nothing is "
+                          "signed on top of it: " + error.what + "\nwas the controller restored "
+                          "from a backup? restore a newer one. Was it taken over, or is there no "
+                          "newer one? then new online keys let everybody begin anew:\n"
+                          "fleetctl keys rotate snapshot timestamp", error.element};
     case Code::bad_signature:
     case Code::bad_digest:
     case Code::bad_metadata:
@@ -58,21 +61,29 @@ proto::Status Trust::bootstrap(std::string_view root_bytes) {
   return updater_->bootstrap(root_bytes);
 }
 
-proto::Status Trust::refresh() {
-  const std::string host = host_of(source_.base_url());
-  if (!has_root()) {
-    // Somebody else may have made the keys since the login.
-    auto first = source_.fetch("1.root.json", proto::kMaxRootBytes);
-    if (!first && first.error().code == Code::not_found) {
-      return proto::Error{Code::not_found,
-                          "this controller has no trust root yet\n"
-                          "make the signing keys:  fleetctl keys init --second-copy DIR", {}};
-    }
-    if (!first) return first.error();
-    TRY_VOID(updater_->bootstrap(*first));
+// Somebody else may have made the keys since the login.
+proto::Status Trust::take_first_root() {
+  if (has_root()) return {};
+  auto first = source_.fetch("1.root.json", proto::kMaxRootBytes);
+  if (!first && first.error().code == Code::not_found) {
+    return proto::Error{Code::not_found,
+                        "this controller has no trust root yet\n"
+                        "make the signing keys:  fleetctl keys init --second-copy DIR", {}};
   }
-  const proto::Status status = updater_->refresh(now_s());
-  return status ? status : proto::Status(explained(status.error(), host));
+  if (!first) return first.error();
+  return updater_->bootstrap(*first);
+}
+
+proto::Status Trust::refresh() {
+  TRY_VOID(take_first_root());
+  const proto::Status status = updater_->refresh(now_.value_or(now_s()));
+  return status ? status : proto::Status(explained(status.error(), host_of(source_.base_url())));
+}
+
+proto::Status Trust::refresh_root() {
+  TRY_VOID(take_first_root());
+  const proto::Status status = updater_->refresh_root(now_s());
+  return status ? status : proto::Status(explained(status.error(), host_of(source_.base_url())));
 }
 
 const ota::DelegatedRole* Trust::delegation(std::string_view app) const {

@@ -2,7 +2,9 @@
 // new versions on top of it. It never signs on top of something older than it saw.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,8 +45,16 @@ class Trust {
   /// errors as Updater::refresh, with what they mean and what to do
   proto::Status refresh();
 
+  /// From now on what expired is taken too, if all else is right: only to be signed again.
+  void take_expired() { now_ = ota::kNoDates; }
+  /// Root alone: for new keys in the place of stolen ones, when the rest cannot be believed.
+  /// errors as refresh()
+  proto::Status refresh_root();
+
   /// Only after refresh().
   const ota::TrustedSet& trusted() const { return updater_->trusted(); }
+  /// After refresh() or refresh_root().
+  const ota::Signed<ota::Root>& root() const { return updater_->root(); }
   /// The app's role. out null: delegated, and nothing pushed yet
   /// errors not_signed (not delegated; teaches `keys delegate`) | as refresh
   proto::Result<const ota::Signed<ota::Targets>*> app_role(std::string_view app);
@@ -56,11 +66,13 @@ class Trust {
 
  private:
   Trust(std::unique_ptr<ota::RealDisk> disk, Api& api);
+  proto::Status take_first_root();
 
   std::unique_ptr<ota::RealDisk> disk_;
   ota::DirectoryMetadataStore store_;
   ControllerMetadata source_;
   std::unique_ptr<ota::Updater> updater_;
+  std::optional<std::int64_t> now_;  // instead of the clock
 };
 
 /// Unix seconds now.

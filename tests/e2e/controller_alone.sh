@@ -26,8 +26,9 @@ expect() {  # expect STATUS PATTERN COMMAND...
   grep -qE -- "$text" <<<"$said" || die "$* did not say '$text': $said"
   ok "$* -> $want, $text"
 }
+# as_of: a faketime before it, for a test that sets the clock.
 serve() {
-  fleet-controller serve --data-dir "$work/controller" --operator-listen "127.0.0.1:$port" \
+  ${as_of:-} fleet-controller serve --data-dir "$work/controller" --operator-listen "127.0.0.1:$port" \
     --device-listen "127.0.0.1:$device_port" >>"$work/controller.log" 2>&1 &
   controller=$!
   for _ in {1..600}; do
@@ -36,4 +37,19 @@ serve() {
     sleep 0.05
   done
   die "the controller does not answer"
+}
+# dns_app: in a new folder $work/app, a manifest and the image that it names.
+dns_app() {
+  mkdir "$work/app" && cd "$work/app"
+  cat >manifest.yml <<'YAML'
+version: 1
+applications:
+- name: dns
+  images: {x86_64/virtio: dns.x86_64.virtio}
+  memory: 16M
+  args: ["--rrl=20"]
+  publish: ["53:53/udp"]
+  health: {type: dns, query: www.example.test A, deadline: 10s}
+YAML
+  cp "$build/images/dns/dns.x86_64.virtio" .
 }

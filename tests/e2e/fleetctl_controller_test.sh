@@ -47,18 +47,7 @@ expect 0 'sudo fleet-agent enroll' fleetctl enroll-token --group edge --label si
 [[ $(stat -c %a "$work/edge-1.boot") == 600 ]] || die "the one-time secret can be read"
 jq -e '.tuf_root | fromjson | .signed._type == "root"' "$work/edge-1.boot" >/dev/null || die "no root"
 
-mkdir "$work/app" && cd "$work/app"
-cat >manifest.yml <<'YAML'
-version: 1
-applications:
-- name: dns
-  images: {x86_64/virtio: dns.x86_64.virtio}
-  memory: 16M
-  args: ["--rrl=20"]
-  publish: ["53:53/udp"]
-  health: {type: dns, query: www.example.test A, deadline: 10s}
-YAML
-cp "$build/images/dns/dns.x86_64.virtio" .
+dns_app
 expect 0 'dns  1 image, 0 files: right' fleetctl manifest check manifest.yml
 expect 1 'matches none of 0 devices; nothing was signed or uploaded' fleetctl push dns --to edge --plan
 mkdir "$work/agent"

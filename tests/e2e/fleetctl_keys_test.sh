@@ -35,7 +35,8 @@ expect 0 'apps/dns is signed by this machine' fleetctl keys delegate dns
 
 # Rotation of targets: Ana alone is not enough for the new root; until it is there, all goes on.
 expect 1 'second-copy' fleetctl keys rotate targets
-expect 1 'only root and targets' fleetctl keys rotate timestamp --second-copy "$work/second"
+expect 1 'one of root, targets, snapshot, timestamp, apps/NAME' fleetctl keys rotate dns
+expect 1 'rotate it by itself' fleetctl keys rotate apps/dns targets --second-copy "$work/second"
 old=$(keys_here targets)
 expect 0 '1 of 2 signatures by the keys of root 1, 1 of 2 by those of root 2' \
   fleetctl keys rotate targets --second-copy "$work/second"
@@ -75,6 +76,8 @@ expect 1 'nothing is signed on top of another one' fleetctl keys sign "$work/ben
 # A root key is lost: a root without it, by the two others.
 lost=$(jq -r '.keyid[:8]' "$work/eva/root.key")
 expect 1 'is the id of 0 keys' fleetctl keys revoke 0123
+expect 1 'fleetctl keys rotate apps/dns' fleetctl keys revoke "$(keys_here apps.dns)"
+expect 1 'fleetctl keys rotate timestamp' fleetctl keys revoke "$(keys_here timestamp)"
 expect 1 'targets would have 0 of the 1 keys' fleetctl keys revoke "$(keys_here targets)"
 expect 0 '1 of 2 signatures by the keys of root 2' fleetctl keys revoke "$lost"
 (
@@ -92,9 +95,39 @@ expect 0 '1 of 2 signatures by the keys of root 3, 1 of 2 by those of root 4' \
 expect 0 'Root 4 of localhost is in force' \
   fleetctl keys sign next.json --key "$work/ben/root.key" --publish
 
+# The controller's keys: it makes new ones and switches when the root of two people arrives.
+timestamp=$(keys_here timestamp) snapshot=$(keys_here snapshot)
+expect 0 'made .*timestamp .at the controller' fleetctl keys rotate snapshot timestamp --out online.json
+[[ $(keys_here timestamp) == "$timestamp" && -e $work/controller/timestamp.next.key ]] || die "switched before the root"
+stop_controller
+serve
+expect 0 '1 of 2 signatures' fleetctl keys rotate snapshot timestamp --out online.json  # begun again: the same keys
+expect 0 'Root 5 of localhost is in force' \
+  fleetctl keys sign online.json --key "$work/ben/root.key" --publish
+[[ $(keys_here timestamp) != "$timestamp" && $(keys_here snapshot) != "$snapshot" ]] || die "the online keys are the old ones"
+[[ ! -e $work/controller/timestamp.next.key ]] || die "the successor did not take its place"
+stop_controller
+serve
+expect 0 'renews itself' fleetctl keys list
+
+# An app's key: nothing of the old one is needed.
+app=$(keys_here apps.dns)
+rm "$keys"/apps.dns--*.key
+expect 0 'the key before it signs nothing more' fleetctl keys rotate apps/dns --second-copy "$work/second"
+[[ $(keys_here apps.dns) != "$app" && $(ls "$keys"/apps.dns--*.key | wc -l) == 1 ]] || die "the app's key is the old one"
+
+# Who watches: status, and Prometheus with a token.
+expect 0 'KEYS +apps/dns|KEYS +root' fleetctl status
+fleetctl status --json | jq -e '[.expiries[] | select(.needs_care | not)] | length >= 4' >/dev/null || die "status --json"
+scrape() { curl -fsS --cacert "$work/ca.pem" "$@" "https://localhost:$port/metrics"; }
+scrape 2>/dev/null && die "metrics without a token"
+scrape -H "Authorization: Bearer $(<"$work/admin.token")" >"$work/metrics"
+grep -q '^fleet_metadata_expiry_timestamp_seconds{role="root"} 1[0-9.e+]*$' "$work/metrics" || die "no expiry of root: $(<"$work/metrics")"
+ok "status and metrics say when each role ends"
+
 # A client that knows only the first root follows all of it.
 mkdir "$work/mirror" "$work/client"
-for file in 1.root 2.root 3.root 4.root timestamp; do metadata "$file.json" >"$work/mirror/$file.json"; done
+for file in 1.root 2.root 3.root 4.root 5.root timestamp; do metadata "$file.json" >"$work/mirror/$file.json"; done
 for role in snapshot targets; do metadata "$role.json" >"$work/mirror/$(version_of "$role.json").$role.json"; done
 (cd "$work/mirror" && exec python3 -u -m http.server --bind 127.0.0.1 18458) >"$work/mirror.log" 2>&1 &
 mirror=$!
@@ -102,6 +135,6 @@ trap 'status=$?; trap - EXIT; kill "$mirror" 2>/dev/null || true; stop_controlle
 for _ in {1..600}; do curl -fs http://127.0.0.1:18458/timestamp.json >/dev/null && break; sleep 0.05; done
 tuf-client --metadata-dir "$work/client" init "$work/mirror/1.root.json"
 tuf-client --metadata-dir "$work/client" --metadata-url http://127.0.0.1:18458/ refresh
-[[ $(jq .signed.version "$work/client/root.json") == 4 ]] || die "the client is not at root 4"
-ok 'tuf-client followed root 1 to root 4'
+[[ $(jq .signed.version "$work/client/root.json") == 5 ]] || die "the client is not at root 5"
+ok 'tuf-client followed root 1 to root 5'
 echo "$passed passed, 0 failed"

@@ -72,7 +72,7 @@ TEST(Arguments, WrongUseIsTwoAndNamesThePlace) {
 }
 
 TEST(Arguments, LaterWordsSayThatTheyAreNotSupportedYet) {
-  for (const char* line : {"why edge-1 dns", "yank dns 3", "config set dns a=b", "audit", "build .",
+  for (const char* line : {"why edge-1 dns", "config set dns a=b", "audit", "build .",
                            "token list", "catalog", "rollout pause r-1", "--context audit why x"}) {
     const Parsed parsed = parse(line);
     EXPECT_EQ(parsed.code, ExitCode::error) << line;
@@ -83,13 +83,13 @@ TEST(Arguments, LaterWordsSayThatTheyAreNotSupportedYet) {
 
 TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
   const std::string help = parse("--help").to_stdout;
-  for (const char* word : {"why", "yank", "config", "volumes", "audit", "catalog"}) {
+  for (const char* word : {"why", "config", "volumes", "audit", "catalog"}) {
     EXPECT_FALSE(std::regex_search(help, std::regex(std::string("\n  ") + word + "\\b"))) << word;
   }
   for (const char* command :
        {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "keys rotate",
-        "keys revoke", "keys sign", "enroll-token", "push", "revert", "rollback", "stop", "start",
-        "restart", "delete", "apps", "releases", "devices", "device show", "device label",
+        "keys revoke", "keys sign", "enroll-token", "push", "revert", "rollback", "yank", "stop",
+        "start", "restart", "delete", "apps", "releases", "devices", "device show", "device label",
         "device remove", "ps", "status", "rollouts", "rollout show", "rollout abort", "logs",
         "inspect", "manifest", "manifest check", "completion"}) {
     const Parsed parsed = parse(std::string(command) + " --help");
@@ -104,7 +104,7 @@ TEST(Arguments, TheCompletionKnowsCommandsAndFlags) {
   EXPECT_NE(script.find("'push') words="), std::string::npos);
   EXPECT_NE(script.find("--require-all"), std::string::npos);
   EXPECT_NE(script.find("'keys delegate') words="), std::string::npos);
-  EXPECT_EQ(script.find("yank"), std::string::npos);
+  EXPECT_EQ(script.find("catalog"), std::string::npos);
 }
 
 TEST(ExitCodes, ErrorsHaveTheNumbersThatScriptsRelyOn) {

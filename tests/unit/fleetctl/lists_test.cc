@@ -54,6 +54,12 @@ fleet::v1::DeviceList two_devices() {
   return list;
 }
 
+bool says(const Lines& lines, const std::string& text) {
+  std::string all;
+  for (const std::string& line : lines) all += line + "\n";
+  return all.find(text) != std::string::npos;
+}
+
 TEST(Lists, DevicesReadLikeTheTranscript) {
   EXPECT_EQ(
       devices_table(two_devices(), kNow),
@@ -112,11 +118,6 @@ TEST(Lists, WidePsShowsTheWarmSpare) {
 }
 
 TEST(Lists, EmptyOnesTeachTheNextCommand) {
-  const auto says = [](const Lines& lines, const std::string& command) {
-    std::string all;
-    for (const std::string& line : lines) all += line + "\n";
-    return all.find(command) != std::string::npos;
-  };
   EXPECT_TRUE(says(devices_table({}, kNow), "fleetctl enroll-token"));
   EXPECT_TRUE(says(apps_table({}), "fleetctl push dns --to edge"));
   EXPECT_TRUE(says(rollouts_table({}, kNow), "fleetctl push"));
@@ -162,10 +163,42 @@ TEST(Lists, StatusIsOnePageAndNamesWhatNeedsYou) {
   auto& count = *app.add_running();
   count.set_release(4);
   count.set_devices(2);
+  auto& root = *server.add_expiries();
+  root.set_role("root");
+  root.set_expires_ms(kNow + 500ull * 24 * 3'600'000);
   EXPECT_EQ(status_lines({"fleet.example.net", server, who, two_devices(), apps, {}}, kNow),
             (Lines{"fleet.example.net   ana (deployer)   controller 0.1.0, up 41d",
                    "DEVICES   2   1 online   1 offline", "APPS      dns  4 on 2",
-                   "ROLLOUTS  none yet", "ATTENTION", "  edge-118  offline for 3h12m"}));
+                   "ROLLOUTS  none yet", "KEYS      root 500d", "ATTENTION",
+                   "  edge-118  offline for 3h12m"}));
+  root.set_expires_ms(kNow + 30ull * 24 * 3'600'000);
+  EXPECT_TRUE(says(status_lines({"h", server, who, {}, apps, {}}, kNow), "fleetctl keys refresh"));
+}
+
+TEST(Lists, AYankedReleaseIsMarkedWhereItRuns) {
+  fleet::v1::DeviceList list = two_devices();
+  auto& app = *list.mutable_devices(0)->mutable_apps(0);
+  app.set_live_slot("B");
+  app.mutable_a()->set_yanked(true);
+  EXPECT_FALSE(says(instances_table(list, kNow), "yanked")) << "only what runs is marked";
+  app.mutable_b()->set_yanked(true);
+  EXPECT_TRUE(says(instances_table(list, kNow), "4 yanked"));
+  EXPECT_NE(instances_json(list).find("\"yanked\": true"), std::string::npos);
+  EXPECT_TRUE(says(device_lines(list.devices(0), kNow), "dns 4 yanked, healthy"));
+}
+
+TEST(Lists, ADeviceSaysWhyItTakesNothingNew) {
+  fleet::v1::DeviceList list = two_devices();
+  auto& device = *list.mutable_devices(0);
+  auto& held = *device.mutable_inventory()->mutable_metadata();
+  held.set_root_version(2);
+  held.set_fresh_until_ms(kNow + 21ull * 3'600'000);
+  EXPECT_TRUE(says(device_lines(device, kNow), "root 2; fresh for 21h"));
+  held.set_fresh_until_ms(kNow - 3ull * 3'600'000);
+  held.mutable_why()->set_text("timestamp version 5 expired");
+  EXPECT_TRUE(says(device_lines(device, kNow), "expired 3h ago"));
+  const std::vector<std::string> lines = status_lines({"h", {}, {}, list, {}, {}}, kNow);
+  EXPECT_TRUE(says(lines, "takes nothing new: timestamp version 5 expired"));
 }
 
 TEST(Lists, AHostileDeviceNameStaysText) {
