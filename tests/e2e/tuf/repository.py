@@ -17,6 +17,7 @@ from tuf.api.metadata import (DelegatedRole, Delegations, Metadata, MetaFile, Ro
                               TargetFile, Targets, Timestamp)
 
 TOP = ("root", "timestamp", "snapshot", "targets")
+FIRST = {"root": 1, "timestamp": 1, "snapshot": 1, "targets": 1}
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 
 make_key = CryptoSigner.generate_ecdsa
