@@ -19,7 +19,7 @@ using proto::Status;
 
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMarkTimeMs = 60'000;
-constexpr std::int64_t kTidyMs = 60'000;
+constexpr std::int64_t kTidyMs = 10'000;
 constexpr std::array kFeatures = {"beside", "swap", "stop-start"};
 
 }  // namespace
@@ -231,11 +231,16 @@ proto::awaitable<void> Agent::sync_volumes() {
   }
 }
 
-// An update collects what it leaves; a revert, an order to go back and a kill do not.
+// An update collects what it leaves; a revert, an order to go back and a power cut do not. While a
+// wish is pursued, no record may name yet what its download goes on with.
 proto::awaitable<void> Agent::tidy_store() {
   while (!device_.stopping) {
     co_await stopped_.wait(Deadline::after(device_.ports.clock, kTidyMs));
-    if (device_.stopping || !device_.store_untidy) continue;
+    const bool quiet = std::all_of(apps_.begin(), apps_.end(), [](const auto& one) {
+      const App& app = *one.second;
+      return !app.busy && (app.wish.app().empty() || app.wish_done());
+    });
+    if (device_.stopping || !quiet || !device_.store_untidy) continue;
     device_.store_untidy = false;
     const Status collected = co_await device_.collect_blobs();
     if (collected) continue;

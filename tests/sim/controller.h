@@ -9,6 +9,7 @@
 
 #include "controller/console.h"
 #include "controller/flights.h"
+#include "controller/metrics.h"
 #include "controller/sessions.h"
 #include "tests/sim/database_files.h"
 #include "tests/sim/disk.h"

@@ -77,6 +77,9 @@ void check_end(TestDevice& world, bool good_release) {
     running += one.state == agent::InstanceState::running ? 1u : 0u;
   }
   EXPECT_EQ(running, 1u) << "nothing is left over";
+  const auto pinned = ota::Slots::pinned_blobs(world.state->database());
+  ASSERT_TRUE(pinned.has_value());
+  EXPECT_EQ(world.disk->list("blobs")->size(), pinned->size()) << "nor in the store";
   EXPECT_EQ(world.guests.instances.size(), 1u);
 }
 
