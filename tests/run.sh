@@ -49,11 +49,13 @@ if [[ -z $only || $only == tidy || $only == sim || $only == e2e || $only == faul
   part build build release
   ((failed)) && { echo "0 passed, 1 failed"; exit 1; }
 fi
-if wanted tidy; then part tidy suite release -LE 'e2e|sim'; fi
+if wanted tidy; then part tidy suite release -LE 'e2e|sim|faults'; fi
 if wanted sim; then part sim suite release -L sim --parallel "$jobs"; fi
+# With the tables of what was cut and how it ended.
+if [[ -z $only ]]; then part faults suite release -L faults -LE e2e -V; fi
 # These have real time in them, and hosts stand still for a second now and then: once more then.
 if wanted e2e; then part e2e suite release -L e2e --repeat until-pass:2; fi
-if [[ $only == faults ]]; then part faults suite release -L faults; fi
+if [[ $only == faults ]]; then part faults suite release -L faults -V; fi
 if wanted unit; then
   part unit-build build dev
   part unit suite dev -LE e2e -E '^Tidy' --parallel "$jobs"

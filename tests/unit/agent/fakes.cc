@@ -342,6 +342,17 @@ TestDevice::TestDevice(Repository& repository) : repository_(repository) {
   EXPECT_TRUE(rooted.has_value()) << rooted.error().what;
 }
 
+TestDevice::TestDevice(Repository& repository, const Remains& remains)
+    : guests(remains.guests), scripts(remains.scripts), repository_(repository),
+      generation_(remains.generation) {
+  std::string pattern = (fs::temp_directory_path() / "fleet-agent-XXXXXX").string();
+  directory = ::mkdtemp(pattern.data());
+  clock.call_at(remains.now_ms, [] {});
+  clock.advance(remains.now_ms);
+  machine.boot_id = remains.boot_id;
+  wire_up(repository);
+}
+
 TestDevice::TestDevice(const TestDevice& other, Repository& repository)
     : guests(other.guests), scripts(other.scripts), repository_(repository),
       generation_(other.generation_) {

@@ -180,10 +180,21 @@ class FullDisk final : public ota::Disk {
   ota::Disk& real_;
 };
 
+/// What a cut leaves beside the files.
+struct Remains {
+  Guests guests;
+  std::map<std::uint64_t, Script> scripts;
+  std::int64_t now_ms = 1000;
+  std::string boot_id = "boot-1";
+  std::uint64_t generation = 0;  // the last that want() gave
+};
+
 /// One device: a state directory, a launcher's world, and an agent that can be killed.
 class TestDevice {
  public:
   explicit TestDevice(Repository& repository);
+  /// With an empty directory, for the files that are left.
+  TestDevice(Repository& repository, const Remains& remains);
   /// A copy as a power cut or kill -9 leaves it: the directory and what the launcher holds.
   TestDevice(const TestDevice& other, Repository& repository);
   ~TestDevice();
@@ -207,6 +218,7 @@ class TestDevice {
   fleet::v1::Report last(const std::string& attempt);
   bool ended(const std::string& attempt);
   std::uint64_t live_release(const std::string& app);
+  std::uint64_t generation() const { return generation_; }
   /// Installs a release and waits until it is healthy.
   void install(std::uint64_t release, const std::string& attempt);
 
