@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/flight.h"
 #include "agent/guest_config.h"
 #include "agent/spare.h"
 #include "agent/supervise.h"
@@ -185,6 +186,21 @@ proto::awaitable<void> fall_back(App& app) {
   if (old) app.leave(std::move(*old), drain_ms);
 }
 
+// Its trial was on when the disk lost its bytes: after a start the slot is bad, and that is its
+// verdict. The same release may come again as another attempt.
+proto::awaitable<void> tell_fallen(App& app, ota::SlotRecord fallen) {
+  const bool back = app.slots.live.has_value();
+  ReportDraft draft =
+      app.draft(back ? fleet::v1::REVERTED : fleet::v1::FAILED, fallen.release.release);
+  const auto wall_ms = static_cast<std::uint64_t>(app.device.ports.clock.wall_ms());
+  draft.flight = flight_without_guest(app.wish, Error{fallen.why, fallen.why_text, app.name},
+                                      wall_ms);
+  draft.flight->set_outcome(back ? fleet::v1::FLIGHT_TRIAL_FAILED
+                                 : fleet::v1::FLIGHT_FIRST_FAILED);
+  draft.why = draft.flight->why();
+  co_await finish(app, std::move(draft));
+}
+
 // Whether what is live is what is wanted, values of variables included.
 bool is_live(const App& app) {
   const ota::SlotRecord* live = app.slots.live_slot();
@@ -234,6 +250,8 @@ proto::awaitable<void> run(App& app) {
     co_return co_await finish(app, std::move(draft));
   }
   if (!is_live(app)) {
+    const ota::SlotRecord* fallen = app.slots.fallen(app.wish.attempt());
+    if (fallen != nullptr) co_return co_await tell_fallen(app, *fallen);
     if (app.held()) co_return co_await wait_for_window(app);
     co_await run_update(app);
     // A newer wish may want the same bytes: then the update to it collects.

@@ -82,11 +82,6 @@ Result<DeviceFacts> device_facts(App& app) {
   return facts;
 }
 
-bool is_transient(Code code) {
-  return code == Code::unreachable || code == Code::timeout || code == Code::closed ||
-         code == Code::unavailable;
-}
-
 Update::Update(App& of)
     : app(of),
       wish(of.wish),

@@ -75,9 +75,6 @@ class Update {
 /// What of the device counts for this app now. errors io
 proto::Result<DeviceFacts> device_facts(App& app);
 
-/// The world's fault, and maybe not for long.
-bool is_transient(proto::Code code);
-
 /// Which of the blobs are not here, each with the cheapest way to get it.
 proto::awaitable<std::vector<MissingBlob>> find_missing(Update& update,
                                                         std::vector<ota::BlobRef> wanted);

@@ -128,6 +128,11 @@ std::optional<SlotName> AppSlots::trial() const {
   return std::nullopt;
 }
 
+const SlotRecord* AppSlots::fallen(std::string_view attempt) const {
+  const auto name = find_attempt(*this, attempt);
+  return name && slot(*name).state == SlotState::bad ? &slot(*name) : nullptr;
+}
+
 SlotName AppSlots::spare() const { return live ? other(*live) : SlotName::a; }
 
 Result<AppSlots> Slots::stage(Transaction& transaction, std::string_view app,

@@ -69,6 +69,8 @@ struct AppSlots {
   const SlotRecord* live_slot() const { return live ? &slot(*live) : nullptr; }
   /// The slot on trial, if one is.
   std::optional<SlotName> trial() const;
+  /// The bad slot that this attempt brought; null if there is none.
+  const SlotRecord* fallen(std::string_view attempt) const;
   /// The slot that a candidate would take: the one that is not live.
   SlotName spare() const;
 };

@@ -124,6 +124,35 @@ TEST_P(CrashTest, EveryCutEndsInTheOldOrTheNewReleaseWithATruthfulReport) {
   }
 }
 
+TEST(LostBytes, OfATrialAreItsVerdictAfterAStart) {
+  Repository repository(kNow);
+  TestDevice device(repository);
+  device.start();
+  device.run_for(100);
+  device.install(1, "a1");
+  repository.add(make_manifest("dns", 2), "image 2");
+  device.scripts[2].answers_after_ms = -1;
+  device.want(TestDevice::wish("dns", 2, "a2"));
+  const auto on_trial = [&] { return device.last("a2").state() == fleet::v1::TRIAL; };
+  ASSERT_TRUE(device.run_until(on_trial));
+  const auto slots = ota::Slots::read(device.state->database(), "dns");
+  ASSERT_TRUE(slots && slots->trial());
+  const ota::Sha256 image = slots->slot(*slots->trial()).release.blobs.front().digest;
+  device.stop();
+  ASSERT_TRUE(std::filesystem::remove(device.directory / "blobs" / image.hex()));
+  device.guests = {};
+  device.guests.boot_ms = 2;
+  device.machine.boot_id = "boot-2";
+
+  device.start();
+  ASSERT_TRUE(device.run_until([&] { return device.ended("a2"); }));
+  EXPECT_EQ(device.last("a2").state(), fleet::v1::REVERTED);
+  EXPECT_EQ(device.last("a2").why().code(), fleet::v1::CODE_BAD_DIGEST);
+  EXPECT_EQ(device.live_release("dns"), 1u);
+  EXPECT_TRUE(device.run_until([&] { return device.launcher.serves(); }, 10'000));
+  device.install(3, "a3");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     KillAndPowerCut, CrashTest, testing::Combine(testing::Bool(), testing::Bool()),
     [](const auto& param) {
