@@ -21,9 +21,9 @@ namespace controller {
 
 using proto::awaitable;
 
-/// How long a device's Desired waits for deltas that are being made for it: a core makes one between
-/// the largest images in 2 s, and one of the DNS image in 20 ms. Who has waited so long fetches
-/// whole images, so that a push is never slow for want of a saving.
+/// How long a device's Desired waits for deltas that are being made for it: a core makes one
+/// between the largest images in 2 s, and one of the DNS image in 20 ms. Who has waited so long
+/// fetches whole images, so that a push is never slow for want of a saving.
 inline constexpr std::int64_t kDeltaWaitMs = 3000;
 /// Deltas that wait to be made; what comes on top is not made until it is asked for again.
 inline constexpr std::size_t kDeltasQueued = 64;
@@ -88,7 +88,8 @@ class Deltas {
   std::map<Key, Made> made_;
   std::deque<Pair> queue_;     // the first is being made
   std::uint64_t total_bytes_ = 0;
-  std::map<std::pair<std::string, std::uint64_t>, ImageParts> parts_;  // of releases that were asked for
+  // Of releases that were asked for.
+  std::map<std::pair<std::string, std::uint64_t>, ImageParts> parts_;
   proto::Notifier queued_;
   proto::Notifier done_;
 };

@@ -1,6 +1,6 @@
-// Deltas between two images: bytes against the whole image and against Debian's `zstd --patch-from`,
-// time to make and to apply (by the real fleet-fetch, which an update has running already), memory of
-// fleet-fetch.
+// Deltas between two images: bytes against the whole image and against Debian's zstd
+// --patch-from, time to make and to apply (by the real fleet-fetch, which an update has running
+// already), memory of fleet-fetch.
 // delta_bench [OLD NEW [REPEATS]]; without images: the DNS appliance, and one whose program differs
 // in what it does with a question.
 #include <sys/mman.h>
@@ -109,7 +109,8 @@ Apply apply(const Bytes& base, const Bytes& delta, const Bytes& image) {
   watcher.join();
   out.own_mib = most;
   Bytes made(image.size());
-  if (!once_more || !again || !ota::read_at(output, 0, made) || made != image) fail("another image came out");
+  const bool good = once_more && again && ota::read_at(output, 0, made) && made == image;
+  if (!good) fail("another image came out");
   return out;
 }
 

@@ -178,6 +178,10 @@ class FakeFetch final : public ota::Fetch {
       --wire_.failures_left;
       return proto::Error{wire_.failure, "the wire is cut", ""};
     }
+    const std::string& lost = wire_.lost_part;
+    if (!lost.empty() && request.path.find(lost) != std::string::npos) {
+      return proto::Error{proto::Code::unreachable, request.path + " is lost", ""};
+    }
     const auto found = repository_.files.find(request.path);
     if (found == repository_.files.end()) {
       return proto::Error{proto::Code::not_found, request.path + ": 404", ""};

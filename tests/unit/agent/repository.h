@@ -59,6 +59,7 @@ struct Wire {
   std::uint64_t blob_bytes = 0;
   int failures_left = 0;
   proto::Code failure = proto::Code::unreachable;
+  std::string lost_part;              // requests with it in their path are unreachable; "": none
   std::uint64_t cut_blobs_after = 0;  // 0: never; else a blob request ends `closed` after so many
 };
 

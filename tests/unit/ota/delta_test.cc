@@ -1,4 +1,4 @@
-// delta: what is made is applied to the same bytes, and a hostile one takes neither memory nor room.
+// delta: what is made is told back whole, and a hostile one takes neither memory nor room.
 #include "ota/delta.h"
 
 #include <gtest/gtest.h>
