@@ -6,6 +6,7 @@
 #   LAB       prefix of the namespaces, default "fleet"     LAB_BIN   folder of the programs
 #   LAB_DIR   working folder (made by lab_up)               LAB_PORT  operator port on 127.0.0.1
 #   LAB_CONF  more lines for the launchers' conf           LAB_AGENT_ENV  NAME=VALUE... for agents
+#   LAB_CONTROLLER_ENV  the same for the controller
 
 LAB=${LAB:-fleet}
 LAB_PORT=${LAB_PORT:-8443}
@@ -72,7 +73,7 @@ lab_controller_init() {
 lab_controller_start() {
   systemd-socket-activate -l "127.0.0.1:$LAB_PORT" \
     ip netns exec "$LAB_NET" setpriv --reuid="$LAB_CONTROLLER_UID" \
-    --regid="$LAB_CONTROLLER_UID" --clear-groups \
+    --regid="$LAB_CONTROLLER_UID" --clear-groups env ${LAB_CONTROLLER_ENV:-} \
     fleet-controller serve --data-dir "$LAB_DIR/controller" --device-listen 192.0.2.1:8444 \
     </dev/null >>"$LAB_DIR/controller.log" 2>&1 &
   LAB_PIDS[controller]=$!

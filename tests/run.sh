@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds what is shipped and the unit tests with sanitizers, and passes the tests: house style, units,
 # and the whole with real programs, TLS, namespaces and guests. `--all` adds the long run: the cross
-# build for ARM64 and its run, the thread sanitizer, every fuzz target for a minute. Needs root.
+# build for ARM64 and its run, the thread sanitizer, every fuzz target for a minute, many seeds of the
+# simulator, every power cut of the real programs. Needs root.
 #   tests/run.sh [--all] [--only tidy|sim|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +13,7 @@ while (($#)); do
     --all) all=1 ;;
     --only) only="$2"; shift ;;
     --jobs) jobs="$2"; shift ;;
-    -h|--help) sed -n '2,5p' "$0" | sed 's/^# //'; exit 0 ;;
+    -h|--help) sed -n '2,6p' "$0" | sed 's/^# //'; exit 0 ;;
     *) echo "error: $1: not a flag of tests/run.sh; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -72,6 +73,7 @@ if long tsan; then
 fi
 if long sim; then part sim-long tests/sim/long.sh; fi
 if long fuzz; then part fuzz tests/fuzz/run.sh 60; fi
+if ((all)) && wanted faults; then part every-cut tests/faults/every_cut.sh; fi
 
 echo
 # The failures once more, where the end of a long log shows them.
