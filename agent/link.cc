@@ -85,6 +85,7 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
   sent_sequence_ = 0;
   follows_.clear();
   untaken_.reset();
+  unforgotten_.clear();
   Envelope first;
   *first.mutable_hello() = agent_.hello();
   const Status greeted = co_await channel.send(std::move(first));
@@ -117,11 +118,7 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
 void Link::hear(Envelope envelope) {
   switch (envelope.body_case()) {
     case Envelope::kDesired: take(std::move(*envelope.mutable_desired())); break;
-    case Envelope::kAck: {
-      const Status forgotten = device_.state.acknowledge(envelope.ack().sequence());
-      if (!forgotten) proto::log_error("ack.not_stored", {{"why", forgotten.error().what}});
-      break;
-    }
+    case Envelope::kAck: forget(envelope.ack().sequence()); break;
     case Envelope::kFlightAck: {
       const Status noted =
           FlightLog::acknowledge(device_.state.database(), envelope.flight_ack());
@@ -154,15 +151,25 @@ void Link::take(fleet::v1::Desired desired) {
   untaken_came_.notify();
 }
 
-// A disk that was full when the controller spoke: what it said is stored as soon as that is possible.
+void Link::forget(std::uint64_t sequence) {
+  const Status forgotten = device_.state.acknowledge(sequence);
+  if (forgotten) return;
+  proto::log_error("ack.not_stored", {{"why", forgotten.error().what}});
+  if (unforgotten_.size() >= kMaxOutbox) return;  // the rest comes again with the next connection
+  unforgotten_.insert(sequence);
+  untaken_came_.notify();
+}
+
+// A disk that was full when the controller spoke: what it said is stored once that is possible.
 proto::awaitable<void> Link::take_loop(proto::Channel& channel) {
   while (channel.is_open() && !device_.stopping) {
-    if (!untaken_) {
+    if (!untaken_ && unforgotten_.empty()) {
       co_await untaken_came_.wait(Deadline::never());
       continue;
     }
     co_await proto::sleep_ms(device_.ports.clock, kTakeAgainMs);
     if (untaken_) take(*std::exchange(untaken_, std::nullopt));
+    for (const std::uint64_t sequence : std::exchange(unforgotten_, {})) forget(sequence);
   }
 }
 

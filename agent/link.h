@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "agent/device.h"
@@ -61,6 +62,7 @@ class Link {
                                                      std::string instance, std::uint64_t release);
   void hear(fleet::v1::Envelope envelope);
   void take(fleet::v1::Desired desired);
+  void forget(std::uint64_t sequence);
   void take_certificate(const fleet::v1::Renewed& answer);
   void follow(const fleet::v1::LogSubscribe& wish);
 
@@ -69,7 +71,9 @@ class Link {
   proto::Channel* channel_ = nullptr;  // while speaking
   std::uint64_t sent_sequence_ = 0;   // on this connection
   bool flight_sent_ = false;          // and not acknowledged
-  std::optional<fleet::v1::Desired> untaken_;  // it could not be stored; the controller says it once
+  // What the controller said and could not be stored: it says it once on a connection.
+  std::optional<fleet::v1::Desired> untaken_;
+  std::set<std::uint64_t> unforgotten_;  // acknowledged sequences
   proto::Notifier untaken_came_;
   std::int64_t retry_floor_ms_ = 0;   // the controller's, from Goodbye
   std::deque<fleet::v1::LogChunk> logs_;

@@ -314,6 +314,8 @@ Status RealDisk::make_directory(std::string_view path) {
     return failed("making directory", path, errno);
   }
   TRY(Fd made, open_below(path, O_RDONLY | O_DIRECTORY));  // what was there must be a directory
+  // The names in it, too: one that a killed publish() left behind may not be durable yet.
+  if (::fsync(made.get()) != 0) return failed("syncing", path, errno);
   if (::fsync(parent.get()) != 0) return failed("syncing the directory of", path, errno);
   return {};
 }

@@ -91,21 +91,26 @@ TEST_F(LinkTest, HelloIsFirstAndSaysWhatIsHeld) {
   EXPECT_GT(hello.timestamp_version(), 0u);
 }
 
-TEST_F(LinkTest, AWishThatCouldNotBeStoredIsTakenOnceThereIsRoom) {
+TEST_F(LinkTest, WhatCouldNotBeStoredIsStoredOnceThatIsPossible) {
   device.install(1, "a1");
   Controller& controller = connect();
-  ASSERT_TRUE(device.state->database().execute("PRAGMA max_page_count=1").has_value());
-  Envelope envelope;
-  envelope.mutable_desired()->set_generation(9);
-  auto& wish = *envelope.mutable_desired()->add_apps();
-  wish = TestDevice::wish("dns", 1, "a9");
-  wish.set_rollout(std::string(50'000, 'r'));  // more than the pages that there are
-  say(controller, std::move(envelope));
+  device.run_for(1000);
+  ota::Database& database = device.state->database();
+  ASSERT_TRUE(database.execute("PRAGMA query_only=ON").has_value());
+  Envelope desired;
+  desired.mutable_desired()->set_generation(9);
+  *desired.mutable_desired()->add_apps() = TestDevice::wish("dns", 1, "a9");
+  say(controller, std::move(desired));
+  Envelope ack;
+  ack.mutable_ack()->set_sequence(5);
+  say(controller, std::move(ack));
   device.run_for(5000);
-  EXPECT_EQ(device.agent->generation(), 1u) << "there is no room for it";
-  ASSERT_TRUE(device.state->database().execute("PRAGMA max_page_count=100000").has_value());
+  EXPECT_EQ(device.agent->generation(), 1u);
+  EXPECT_EQ(device.last("a1").sequence(), 5u);
+  ASSERT_TRUE(database.execute("PRAGMA query_only=OFF").has_value());
   device.run_for(5000);
   EXPECT_EQ(device.agent->generation(), 9u);
+  EXPECT_EQ(device.last("a1").sequence(), 4u) << "the fifth was acknowledged";
 }
 
 TEST_F(LinkTest, ReportsComeAgainOnEachConnectionUntilTheyAreAcknowledged) {
