@@ -88,8 +88,9 @@ Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& k
   return events_.add(std::move(event));
 }
 
-// Each change raises the generation: a device acts on a higher one only. It is at least the time, so
-// that a controller that was restored from a backup gives no number twice (as ota's online versions).
+// Each change raises the generation: a device acts on a higher one only. It is at least the time,
+// so that a controller that was restored from a backup gives no number twice (as ota's online
+// versions).
 Status Fleet::changed(const std::string& device_id) {
   dirty_.insert(device_id);
   TRY([[maybe_unused]] const std::int64_t generation,
@@ -124,17 +125,16 @@ Status Fleet::want_no_more(const std::string& device_id, const std::string& app)
 
 // The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that
 // nobody tries the failed one again and no later report of it is taken for this rollout's.
-Status Fleet::keep_running(const rollout::Step& step, std::uint64_t release) {
-  const std::string& id = step.device.id;
-  TRY(auto desired, store_.desired_app(id, step.rollout.app));
-  if (!desired || desired->attempt() != step.device.attempt) return {};  // a newer wish stands
-  if (release == 0) return want_no_more(id, step.rollout.app);
+Status Fleet::keep_running(const EndedWish& wish, std::uint64_t release) {
+  TRY(auto desired, store_.desired_app(wish.device_id, wish.app));
+  if (!desired || desired->attempt() != wish.attempt) return {};  // a newer wish stands
+  if (release == 0) return want_no_more(wish.device_id, wish.app);
   desired->set_release(release);
   desired->set_fall_back(0);
   desired->set_attempt(ota::random_id());
   desired->clear_rollout();
   desired->set_deadline_ms(0);
-  return want(id, std::move(*desired));
+  return want(wish.device_id, std::move(*desired));
 }
 
 Status Fleet::take_back(const std::string& app, const rollout::Device& device) {
@@ -171,7 +171,8 @@ Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) 
     return {};
   }
   if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
-    return keep_running(step, keep->release);
+    return keep_running({step.device.id, step.rollout.app, step.device.attempt},
+                        keep->release);
   }
   if (std::holds_alternative<rollout::TakeBack>(action)) {
     return take_back(step.rollout.app, step.device);
@@ -262,7 +263,13 @@ Status Fleet::take_report(DeviceRow& row, const v1::Report& report) {
   TRY_VOID(store_.set_report_sequence(row.id, sequence,
                                       static_cast<std::int64_t>(report.generation())));
   TRY(const std::int64_t number, store_.rollout_of_attempt(row.id, report.attempt()));
-  if (number == 0) return {};  // of a wish that was no rollout's: the facts are all of it
+  if (number == 0) {
+    // Of a wish that was no rollout's: what was wanted before one that ended badly. It may fail.
+    const v1::DeviceState state = report.state();
+    const bool bad = state == v1::REVERTED || state == v1::FAILED || state == v1::HELD;
+    if (!bad) return {};
+    return keep_running({row.id, report.app(), report.attempt()}, report.status().live_release());
+  }
   return apply(number, row.id, rollout::Reported{report});
 }
 
@@ -314,7 +321,7 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
   desired.set_attempt(device.attempt);
   desired.set_rollout(rollout.id());
   desired.set_deadline_ms(static_cast<std::uint64_t>(rollout.device_deadline_ms));
-  // A count of its own would begin again with the row, and numbers with an old backup: time goes on.
+  // A count of its own would begin again with the row, numbers with an old backup; time goes on.
   const std::int64_t restarts = before ? before->restart_count() : 0;
   if (rollout.kind == v1::KIND_RESTART) {
     const std::int64_t next = std::max(

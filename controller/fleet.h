@@ -93,7 +93,12 @@ class Fleet {
   Status want(const std::string& device_id, v1::DesiredApp desired);
   Status want_no_more(const std::string& device_id, const std::string& app);
   Status changed(const std::string& device_id);
-  Status keep_running(const rollout::Step& step, std::uint64_t release);
+  struct EndedWish {
+    const std::string& device_id;
+    const std::string& app;
+    const std::string& attempt;
+  };
+  Status keep_running(const EndedWish& wish, std::uint64_t release);
   Status take_back(const std::string& app, const rollout::Device& device);
   Status close(const rollout::Rollout& rollout);
   Status take_report(DeviceRow& row, const v1::Report& report);

@@ -253,8 +253,8 @@ void on_reported(Step& result, const v1::Report& report, std::int64_t now_ms) {
   }
   const bool good = is_success(result.rollout.kind, state);
   if (has_ended(state) && !good && state != v1::SUPERSEDED) {
-    // Without this the device would be offered the same release at its next Hello. Also when the row
-    // failed by its deadline before: that left the wish to the device's own word.
+    // Without this the device would be offered the same release at its next Hello. Also when the
+    // row failed by its deadline before: that left the wish to the device's own word.
     result.actions.emplace_back(KeepRunning{report.status().live_release()});
   }
 }

@@ -209,11 +209,27 @@ TEST_F(FleetTest, EachRestartRaisesTheCountAlsoAfterAnotherPush) {
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(world.order(v1::ORDER_RESTART, "edge-1").has_value());
     EXPECT_GT(world.wish("edge-1")->restart_count(), last);
+    EXPECT_GE(world.wish("edge-1")->restart_count(), world.clock.wall_ms() / 1000)
+        << "above what a controller counted that an old backup forgot";
     last = world.wish("edge-1")->restart_count();
     ASSERT_TRUE(world.report("edge-1", v1::HEALTHY, world.wish("edge-1")->release()).has_value());
     push();
     EXPECT_EQ(world.wish("edge-1")->restart_count(), last) << "a push is no restart";
   }
+}
+
+// After a rollout was called off the device shall do what it did before; it may not be able to.
+TEST_F(FleetTest, AWishOfNoRolloutThatEndsBadlyIsNotWantedForEver) {
+  push();
+  all_healthy(1);
+  const std::int64_t second = push();
+  ASSERT_TRUE(world.fleet->abort(second, "ana").has_value());
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+  EXPECT_EQ(world.wish("edge-1")->rollout(), "");
+  ASSERT_TRUE(world.report("edge-1", v1::FAILED, 2).has_value());
+  EXPECT_EQ(world.wish("edge-1")->release(), 2u) << "what runs there";
+  ASSERT_TRUE(world.report("edge-1", v1::FAILED, 0).has_value());
+  EXPECT_FALSE(world.wish("edge-1").has_value()) << "nothing runs there";
 }
 
 TEST_F(FleetTest, AnOrderForAnAppThatNobodyHasIsRefused) {

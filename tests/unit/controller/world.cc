@@ -140,7 +140,8 @@ v1::PushRequest Headquarters::next_push(const std::string& selector, const std::
   return request;
 }
 
-Result<rollout::Rollout> Headquarters::push(const v1::PushRequest& request, const std::string& key) {
+Result<rollout::Rollout> Headquarters::push(const v1::PushRequest& request,
+                                            const std::string& key) {
   return pushes->accept_push(request, "ana", key, request.SerializeAsString(), nearest);
 }
 
