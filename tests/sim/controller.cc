@@ -46,6 +46,7 @@ void Controller::found() {
 
 void Controller::start() {
   if (running_) return;
+  fill_disk(false);  // with a full one it would not start
   for (SimDisk* disk : disks_.all()) disk->revive();
   world_.trace.tell("controller", "starts");
   controller::Headquarters& hq = headquarters;

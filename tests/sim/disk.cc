@@ -302,6 +302,10 @@ Result<std::vector<ota::DiskEntry>> SimDisk::list(std::string_view directory) {
 Result<std::uint64_t> SimDisk::free_bytes() { return full ? 0 : room(); }
 
 // Directories are there as soon as a file is in them.
-Status SimDisk::make_directory(std::string_view) { return dead_ ? refuse() : Status(); }
+Status SimDisk::make_directory(std::string_view path) {
+  if (dead_) return refuse();
+  sync_directory_of(std::string(path) + "/");
+  return {};
+}
 
 }  // namespace sim

@@ -1,5 +1,8 @@
 #include "tests/sim/operator.h"
 
+#include <span>
+#include <utility>
+
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -13,12 +16,24 @@ constexpr std::uint64_t kLargestImage = 40'000;
 
 void Operator::tell(const std::string& what) { world_.trace.tell("operator", what); }
 
+// As fleetctl does before it signs: a push whose answer was lost may be there all the same.
+void Operator::refresh() {
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const auto text = hq.store->metadata(ota::app_role_name(kApp));
+  if (!text || !*text) return;
+  auto there = ota::parse_targets(**text);
+  FLEET_ASSERT(there.has_value());
+  const bool newer = !hq.role || there->value.header.version > hq.role->header.version;
+  if (newer) hq.role = std::move(there->value);
+}
+
 Operator::Prepared Operator::prepare(const std::string& selector) {
   Random& random = world_.random;
   controller::Headquarters& hq = world_.controller.headquarters;
   std::string image(kSmallestImage + random.below(kLargestImage), '\0');
   for (char& byte : image) byte = static_cast<char>(random.next());
   fleet::v1::AppManifest manifest = tests::make_manifest(kApp, 1);
+  if (random.chance(150)) yank_one();
   manifest.mutable_update()->set_watch_ms(random.chance(500) ? 30'000 : 300'000);
   manifest.mutable_update()->set_tries(static_cast<std::uint32_t>(random.between(1, 3)));
   if (random.chance(300)) {
@@ -27,11 +42,26 @@ Operator::Prepared Operator::prepare(const std::string& selector) {
   return {hq.next_push(selector, image, std::move(manifest)), ota::sha256(image)};
 }
 
+// It goes with the next push.
+void Operator::yank_one() {
+  controller::Headquarters& hq = world_.controller.headquarters;
+  if (!hq.role) return;
+  const auto listed = ota::releases_of(*hq.role, kApp);
+  FLEET_ASSERT(listed.has_value() && !listed->empty());
+  const std::int64_t release = (*listed)[world_.random.below(listed->size())].number;
+  auto edited = ota::edit_app_role(*hq.role, kApp, std::span(&release, 1),
+                                   world_.clock.wall_ms() / 1000);
+  FLEET_ASSERT(edited.has_value());
+  --edited->header.version;  // one new version for both
+  hq.role = std::move(*edited);
+  tell("yanks " + std::to_string(release));
+}
+
 std::int64_t Operator::send(const Prepared& prepared, const tests::Script& script,
                             const std::string& key) {
   controller::Headquarters& hq = world_.controller.headquarters;
   const std::uint64_t release = prepared.request.release();
-  world_.scripts.try_emplace(release, script);
+  world_.scripts[release] = script;
   world_.rules.signed_release(release, prepared.image);
   const auto begun = hq.push(prepared.request, key);
   tell("pushes " + std::to_string(release) + " to " + prepared.request.selector() + ": " +
@@ -42,6 +72,7 @@ std::int64_t Operator::send(const Prepared& prepared, const tests::Script& scrip
 std::int64_t Operator::push(const std::string& selector, const tests::Script& script) {
   if (!world_.controller.running()) return 0;
   controller::Headquarters& hq = world_.controller.headquarters;
+  refresh();
   auto before = hq.role;
   const Prepared prepared = prepare(selector);
   const std::string key = "key-" + std::to_string(++pushes_);
@@ -60,6 +91,7 @@ std::int64_t Operator::push(const std::string& selector, const tests::Script& sc
 void Operator::push_twice(const std::string& selector) {
   if (!world_.controller.running()) return;
   controller::Headquarters& hq = world_.controller.headquarters;
+  refresh();
   const auto before = hq.role;
   const Prepared one = prepare(selector);
   const auto after_one = hq.role;

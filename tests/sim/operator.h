@@ -31,9 +31,11 @@ class Operator {
     fleet::v1::PushRequest request;
     ota::Sha256 image;
   };
+  void refresh();
   Prepared prepare(const std::string& selector);
   std::int64_t send(const Prepared& prepared, const tests::Script& script,
                     const std::string& key);
+  void yank_one();
   std::string any_selector();
   tests::Script any_script(bool bad_releases);
   void tell(const std::string& what);

@@ -29,6 +29,7 @@ randombytes_implementation implementation = {name, word, nullptr, nullptr, fill,
 
 Random::Random(std::uint64_t seed) : state_(seed) {
   FLEET_ASSERT(source == nullptr);
+  FLEET_ASSERT(sodium_init() >= 0);  // its first call draws: not from a world's stream
   source = this;
   randombytes_set_implementation(&implementation);
 }

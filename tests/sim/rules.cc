@@ -37,7 +37,7 @@ void Rules::fail(const Device* device, const std::string& what) {
 }
 
 void Rules::signed_release(std::uint64_t release, const ota::Sha256& image) {
-  signed_[release] = image;
+  signed_[release].insert(image);
 }
 
 void Rules::after_event() {
@@ -69,6 +69,7 @@ void Rules::look(Device& device) {
   }
   if (slots->highest_confirmed > known.highest) known.one_back = known.live;
   known.highest = slots->highest_confirmed;
+  check_yanks(device, *slots);
   const ota::SlotRecord* live = slots->live_slot();
   known.live = live == nullptr ? 0 : live->release.release;
   if (live == nullptr) return;
@@ -78,6 +79,24 @@ void Rules::look(Device& device) {
                       std::to_string(known.highest) + " after " + std::to_string(known.one_back));
   }
   check_bytes(device, live->release);
+}
+
+// What the device knows as yanked comes neither on trial nor back by an order.
+void Rules::check_yanks(Device& device, const ota::AppSlots& slots) {
+  Known& known = known_[&device];
+  const bool ordered_back = slots.live && slots.slot(slots.spare()).why == proto::Code::ordered;
+  const ota::SlotRecord* record = nullptr;
+  if (slots.trial()) {
+    record = &slots.slot(*slots.trial());
+  } else if (ordered_back) {
+    record = slots.live_slot();
+  }
+  if (record == nullptr || record->release.attempt == known.judged_attempt) return;
+  known.judged_attempt = record->release.attempt;
+  const std::uint64_t release = record->release.release;
+  if (device.process()->agent().device().trust.yanked(kApp).count(release) == 1) {
+    fail(&device, "release " + std::to_string(release) + " is known as yanked, and chosen");
+  }
 }
 
 void Rules::check_bytes(Device& device, const ota::ReleaseRecord& record) {
@@ -107,7 +126,7 @@ void Rules::started(Device& device, const agent::GuestTag& tag, const ota::Sha25
   const std::string release = "release " + std::to_string(tag.release);
   const auto found = signed_.find(tag.release);
   if (found == signed_.end()) return fail(&device, release + " runs and nobody signed it");
-  if (found->second != kernel) return fail(&device, release + " runs with another image");
+  if (found->second.count(kernel) == 0) return fail(&device, release + " runs with another image");
   const bool allowed = tag.release >= known.highest || tag.release == known.one_back;
   if (!allowed) {
     fail(&device, release + " runs, older than one step behind " + std::to_string(known.highest));
@@ -189,6 +208,7 @@ std::vector<std::string> Rules::unrest() {
   for (const auto& rollout : or_none(running)) {
     out.push_back(rollout.id() + " has not ended");
   }
+  if (!out.empty()) return out;  // the rest costs more
   for (const auto& device : world_.devices) find_unrest(*device, out);
   return out;
 }
@@ -222,7 +242,8 @@ void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
   const bool stopped = *wanted && (*wanted)->run() == fleet::v1::STOP;
   const bool removed = *wanted && (*wanted)->run() == fleet::v1::REMOVE;
   if (removed && live != 0) say("it was to be removed, and is there");
-  if (*wanted && !stopped && !removed && (*wanted)->release() != live) {
+  const bool differs = *wanted && !stopped && !removed && (*wanted)->release() != live;
+  if (differs && !ended_there(device, **wanted)) {
     say("release " + std::to_string((*wanted)->release()) + " is wanted, " +
         std::to_string(live) + " is live");
   }
@@ -230,6 +251,12 @@ void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
   const std::size_t guests = running_guests(device);
   if (guests != (runs ? 1u : 0u)) say(std::to_string(guests) + " guests run");
   find_leaks(device, *slots, out);
+}
+
+bool Rules::ended_there(Device& device, const fleet::v1::DesiredApp& wish) {
+  if (world_.controller.restores == 0) return false;
+  const auto row = device.process()->state().app(kApp);
+  return row && row->wish_done == agent::wish_key(wish) && row->why.code() != 0;
 }
 
 void Rules::find_leaks(Device& device, const ota::AppSlots& slots,

@@ -54,18 +54,22 @@ class Rules {
     std::uint64_t live = 0;
     std::uint64_t one_back = 0;           // what was live before the highest
     std::string live_attempt;             // whose blobs were hashed
+    std::string judged_attempt;           // the last that came on trial or was gone back to
     std::uint64_t acknowledged = 0;       // highest sequence since the last restore
     std::map<std::uint64_t, std::string> reports;  // by sequence: what it said
     std::int64_t crowded_since_ms = -1;
   };
   void look(Device& device);
+  void check_yanks(Device& device, const ota::AppSlots& slots);
   void check_bytes(Device& device, const ota::ReleaseRecord& record);
   void find_unrest(Device& device, std::vector<std::string>& out);
+  /// Both know of that wish that it ended, or only the device: its word went with an old backup.
+  bool ended_there(Device& device, const fleet::v1::DesiredApp& wish);
   void find_leaks(Device& device, const ota::AppSlots& slots, std::vector<std::string>& out);
 
   World& world_;
   std::map<const Device*, Known> known_;
-  std::map<std::uint64_t, ota::Sha256> signed_;
+  std::map<std::uint64_t, std::set<ota::Sha256>> signed_;  // two may sign one number
   std::set<Device*> touched_;
   std::string broken_;
 };

@@ -10,7 +10,7 @@ namespace sim {
 namespace {
 
 constexpr std::int64_t kSweepMs = 5000;
-constexpr std::int64_t kRestLimitMs = 60 * 60'000;  // a fleet that needs longer does not come to rest
+constexpr std::int64_t kRestLimitMs = 60 * 60'000;  // who needs longer does not come to rest
 constexpr std::int64_t kStartMs = 5000;
 
 std::string describe(Wire::Way way, const fleet::v1::Envelope& envelope) {
@@ -141,8 +141,8 @@ void World::come_to_rest() {
   rules.fail(nullptr, unrest.empty() ? "nothing happens any more" : unrest.front());
 }
 
-// Whatever was: the next good release runs everywhere. After an old backup no push is taken, because
-// the devices have seen newer metadata than the controller holds.
+// Whatever was: the next good release runs everywhere. After an old backup no push is taken,
+// because operators and devices have seen newer metadata than the controller holds.
 void World::push_once_more() {
   if (controller.restores > 0 || !rules.broken().empty()) return;
   const std::int64_t number = staff.push("all", {});
