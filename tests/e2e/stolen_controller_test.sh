@@ -131,7 +131,7 @@ changed() {  # changed WHAT SED-SCRIPT
   proto --decode <"$loot/manifest" | sed "$2" | proto --encode | cat >"$data/blobs/$manifest"
   cmp -s "$loot/manifest" "$data/blobs/$manifest" && die "$1 was not changed"
   want 4
-  cannot "change $1 of a signed manifest" FAILED 'not those that were signed|another length|[0-9]+ bytes'
+  cannot "change $1 of a signed manifest" FAILED 'the bytes are not those that were signed'
 }
 changed 'an argument' 's/--rrl=1000/--rrl=9999/'
 changed 'the memory limit' 's/memory_bytes: .*/memory_bytes: 67108864/'
@@ -155,7 +155,7 @@ again
 { cat "$loot/timestamp"; head -c 4000000 /dev/zero | tr '\0' ' '; } >"$loot/large" && mv "$loot/large" "$loot/timestamp"
 put timestamp 99999999999
 want 4
-cannot "send without end" FAILED 'timestamp.json is larger than|timestamp.json: .*more than'
+cannot "send without end" FAILED 'more than the 16384 bytes that are allowed'
 again
 
 # --- old releases
