@@ -303,7 +303,7 @@ Story renewal_story() {
     scene.world.clock.advance(20LL * 86'400'000);
   };
   story.act = [](Scene& scene) {
-    const proto::Status renewed = scene.world.metadata->renew();
+    const proto::Result<bool> renewed = scene.world.metadata->renew();
     ASSERT_TRUE(renewed.has_value()) << renewed.error().what;
     scene.see();
   };

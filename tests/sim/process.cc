@@ -143,6 +143,7 @@ class SimFetch final : public ota::Fetch {
   SimFetch(Device& device, const bool& dead) : device_(device), dead_(dead) {}
 
   Result<ota::FetchDone> fetch(const ota::FetchRequest& request, const proto::Fd& file) override;
+  proto::Status apply(const ota::DeltaFiles& files) override { return ota::apply_delta(files); }
   void cancel() override { cancelled_ = true; }
 
  private:

@@ -94,7 +94,7 @@ void Rules::check_yanks(Device& device, const ota::AppSlots& slots) {
   if (record == nullptr || record->release.attempt == known.judged_attempt) return;
   known.judged_attempt = record->release.attempt;
   const std::uint64_t release = record->release.release;
-  if (device.process()->agent().device().trust.yanked(kApp).count(release) == 1) {
+  if (device.process()->agent().device().is_yanked(kApp, release)) {
     fail(&device, "release " + std::to_string(release) + " is known as yanked, and chosen");
   }
 }
