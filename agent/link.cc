@@ -122,7 +122,10 @@ void Link::hear(Envelope envelope) {
     case Envelope::kFlightAck: {
       const Status noted =
           FlightLog::acknowledge(device_.state.database(), envelope.flight_ack());
-      if (!noted) proto::log_error("ack.not_stored", {{"why", noted.error().what}});
+      if (!noted) {  // a full disk, maybe: the record is sent again when its time is over
+        proto::log_error("ack.not_stored", {{"why", noted.error().what}});
+        break;
+      }
       if (envelope.flight_ack().has_refused()) {
         proto::log_warning("flight.refused", {{"id", envelope.flight_ack().id()},
                                               {"why", envelope.flight_ack().refused().text()}});
