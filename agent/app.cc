@@ -140,6 +140,7 @@ Status App::move(const Verb& verb, const ReportDraft& draft) {
     next.wish_done = wish_key(draft.wish);
     next.restart_count = draft.wish.restart_count();
   }
+  if (draft.reopens_wish) next.wish_done.clear();
   TRY_VOID(device.state.put_app(transaction, name, next));
   fleet::v1::Report report = to_report(draft, after);
   TRY(const std::uint64_t sequence, device.state.add_report(transaction, report));

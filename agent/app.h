@@ -64,6 +64,7 @@ struct ReportDraft {
   std::uint64_t fetched_bytes = 0;
   fleet::v1::DesiredApp wish;    // whose attempt it is
   bool ends_wish = false;        // that wish is done, whatever came of it
+  bool reopens_wish = false;     // the newest wish had found done what this takes back
 };
 
 /// An old instance that still serves its TCP connections.

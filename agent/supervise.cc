@@ -50,6 +50,9 @@ void revert_live(App& app, const fleet::v1::FlightRecord& flight) {
   draft.detail = back ? "runs " + app.name + " " + std::to_string(other.release.release)
                       : "first release here: nothing to go back to, the app is stopped";
   draft.ends_wish = app.wish.attempt() == record.attempt;
+  // Another attempt wants that release, too, and had found it running: it has to be told as well.
+  draft.reopens_wish = !draft.ends_wish && app.wish_done() && app.wish.run() == fleet::v1::RUN &&
+                       app.wish.release() == record.release;
   const Code code = static_cast<Code>(why.code());
   const App::Verb verb = [&app, &record, code, &why](ota::Transaction& tx) {
     return ota::Slots::revert(tx, app.name, record.attempt, code, why.text());

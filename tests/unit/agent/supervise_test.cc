@@ -76,6 +76,20 @@ TEST_F(SuperviseTest, ACrashLoopUnderWatchGoesBackToTheOtherGoodSlot) {
   EXPECT_EQ(device.live_release("dns"), 1u);
 }
 
+TEST_F(SuperviseTest, ARevertUnderWatchIsToldToAnotherAttemptThatWantsTheSame) {
+  device.install(1, "a1");
+  device.scripts[2].stops_answering_ms = 60'000;
+  device.install(2, "a2");
+  device.want(TestDevice::wish("dns", 2, "a3"));
+  ASSERT_TRUE(device.run_until([&] { return device.ended("a3"); }));
+  EXPECT_EQ(device.last("a3").state(), fleet::v1::HEALTHY);
+  ASSERT_TRUE(
+      device.run_until([&] { return device.last("a2").state() == fleet::v1::REVERTED; }));
+  ASSERT_TRUE(device.run_until([&] { return device.last("a3").state() == fleet::v1::FAILED; }));
+  EXPECT_EQ(device.last("a3").why().code(), fleet::v1::CODE_REFUSED_DIGEST);
+  EXPECT_EQ(device.last("a3").status().live_release(), 1u);
+}
+
 TEST_F(SuperviseTest, FailingHealthUnderWatchGoesBackAndOutOfItRestarts) {
   device.install(1, "a1");
   device.scripts[2].stops_answering_ms = 60'000;
