@@ -79,7 +79,8 @@ class Disk {
   /// Bytes that an unprivileged process can still write.
   virtual Result<std::uint64_t> free_bytes() = 0;
 
-  /// Makes one directory, mode 0700; one that is there is no error. after  survives power loss
+  /// Makes one directory, mode 0700; one that is there is no error.
+  /// after  it survives power loss, and so does each name that is in it
   virtual Status make_directory(std::string_view path) = 0;
 };
 

@@ -109,7 +109,8 @@ class Notifier {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  /// Wakes all who wait now; they run after the caller's next co_await or return.
+  /// Wakes all who wait now, in the order in which they came. They run after the caller's next
+  /// co_await or return.
   void notify();
   /// True when notified, false when the deadline passed or the task was cancelled.
   /// after  re-check the state: others may have run before the waiter does
