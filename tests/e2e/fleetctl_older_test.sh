@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A controller that serves older metadata than the operator has seen, restored from a backup say: no
 # command signs on top of it; the error names both versions and the ways out, and one of them works.
-port=18482 device_port=18483
+port=18496 device_port=18497
 . "$(dirname "$0")/controller_alone.sh"
 
 umask 077

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A warm spare with real guests: it takes over from a guest that is killed or hangs, is found again
 # by the next agent, changes with an update, and leaves nothing behind. Under fleet-spt and QEMU.
-LAB=spare LAB_PORT=18475
+LAB=spare LAB_PORT=18484
 LAB_CONF="allow_kvm = no"  # no probe of KVM at each start of an agent
 . "$(dirname "$0")/lib.sh"
 fleet 1
