@@ -86,7 +86,7 @@ TEST_F(SuperviseTest, ARevertUnderWatchIsToldToAnotherAttemptThatWantsTheSame) {
   ASSERT_TRUE(
       device.run_until([&] { return device.last("a2").state() == fleet::v1::REVERTED; }));
   ASSERT_TRUE(device.run_until([&] { return device.last("a3").state() == fleet::v1::FAILED; }));
-  EXPECT_EQ(device.last("a3").why().code(), fleet::v1::CODE_REFUSED_DIGEST);
+  EXPECT_EQ(device.last("a3").why().code(), fleet::v1::CODE_ROLLBACK);
   EXPECT_EQ(device.last("a3").status().live_release(), 1u);
 }
 
