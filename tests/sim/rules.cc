@@ -249,14 +249,17 @@ void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
   }
   const bool runs = live != 0 && !stopped && !removed;
   const std::size_t guests = running_guests(device);
-  // One that crashes again and again stays where what it had to go back to was yanked.
+  // One that falls ill again and again stays where what it had to go back to was yanked.
   const auto script = world_.scripts.find(live);
-  const bool crashes = script != world_.scripts.end() && script->second.exits_after_ms >= 0;
+  const bool falls_ill =
+      script != world_.scripts.end() &&
+      (script->second.exits_after_ms >= 0 || script->second.stops_answering_ms >= 0 ||
+       script->second.answers_after_ms < 0);
   // An old backup names an app no more, or wants again what this device has done since.
   const auto app = process->state().app(kApp);
   const bool replayed = world_.controller.restores > 0 &&
                         (!*wanted || !app || app->wish_done == agent::wish_key(**wanted));
-  const bool as_wanted = guests == (runs ? 1u : 0u) || (runs && crashes && guests == 0);
+  const bool as_wanted = guests == (runs ? 1u : 0u) || (runs && falls_ill && guests == 0);
   if (!replayed && !as_wanted) say(std::to_string(guests) + " guests run");
   find_leaks(device, *slots, out);
 }

@@ -70,7 +70,7 @@ TEST(Sim, MoreFixedSeedsComeToRest) {
 TEST(Sim, NewSeedsComeToRest) {
   const auto first = static_cast<std::uint64_t>(std::time(nullptr));
   std::printf("new seeds from %llu on\n", static_cast<unsigned long long>(first));
-  expect_rest_of(first, FLEET_SIM_SEEDS / 4);
+  expect_rest_of(first, FLEET_SIM_SEEDS / 20 + 1);  // long.sh takes thousands
 }
 
 int run_one(const WorldOptions& options) {
