@@ -241,11 +241,8 @@ proto::awaitable<void> Agent::tidy_store() {
       return !app.busy && (app.wish.app().empty() || app.wish_done());
     });
     if (device_.stopping || !quiet || !device_.store_untidy) continue;
-    device_.store_untidy = false;
     const Status collected = co_await device_.collect_blobs();
-    if (collected) continue;
-    device_.store_untidy = true;
-    proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
+    if (!collected) proto::log_warning("blobs.not_collected", {{"why", collected.error().what}});
   }
 }
 

@@ -135,13 +135,17 @@ proto::awaitable<Status> Device::collect_blobs() {
 proto::awaitable<Status> Device::make_room() {
   auto pinned = ota::Slots::pinned_blobs(state.database());
   if (!pinned) co_return pinned.error();
+  store_untidy = false;
   for (const auto& [app, blobs_of_app] : held_) {
     if (!blobs_of_app) continue;
     pinned->insert(pinned->end(), blobs_of_app->begin(), blobs_of_app->end());
   }
   auto work = [this, &pinned] { return blobs.remove_unpinned(*pinned); };
   const auto freed = co_await proto::run_blocking(ports.disk_pool, std::move(work));
-  if (!freed) co_return freed.error();
+  if (!freed) {
+    store_untidy = true;
+    co_return freed.error();
+  }
   if (*freed > 0) proto::log_info("blobs.collected", {{"bytes", *freed}});
   co_return Status();
 }

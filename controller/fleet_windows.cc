@@ -13,14 +13,13 @@ constexpr std::int64_t kMinuteMs = 60'000;
 
 Status Fleet::gate(std::int64_t number, const std::string& device_id) {
   TRY(const auto rollout, store_.rollout(number));
-  TRY(const auto device, store_.rollout_device(number, device_id));
-  const bool open = rollout && device && rollout::is_release(rollout->kind) &&
-                    !rollout::has_ended(device->row.state());
   bool windowed = false;
-  if (open) {
+  if (rollout && rollout::is_release(rollout->kind)) {
     TRY(windowed, windows_.has_any(rollout->app, rollout->release));
   }
-  if (!windowed) {
+  if (!windowed) return {};  // as nearly all are, at each Hello
+  TRY(const auto device, store_.rollout_device(number, device_id));
+  if (!device || rollout::has_ended(device->row.state())) {
     windowed_.erase({number, device_id});
     return {};
   }
