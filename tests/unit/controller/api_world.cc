@@ -30,20 +30,9 @@ proto::awaitable<void> run_upload(Handler& handler, Request head, std::string by
 }  // namespace
 
 ApiWorld::ApiWorld() {
-  auto disk = ota::RealDisk::open(world.directory / "controller/consoles");
-  FLEET_ASSERT(disk.has_value());
-  console_disk = std::move(*disk);
-  consoles = std::make_unique<Consoles>(*console_disk, world.clock);
-  FLEET_ASSERT(world.data->disk->make_directory("flights").has_value());
-  disk = ota::RealDisk::open(world.directory / "controller/flights");
-  FLEET_ASSERT(disk.has_value());
-  flight_disk = std::move(*disk);
-  flights = std::make_unique<Flights>(*flight_disk, hashing, world.clock);
-  sessions = std::make_unique<Sessions>(loop, world.clock, *world.store, *world.fleet,
-                                        *consoles, *flights, *world.enrolment);
   const Parts parts{*world.store,     *world.events, *world.fleet, *consoles, *flights,
                     *world.metadata,  *world.enrolment, *sessions, *world.pushes,
-                    *world.blobs,     hashing,       world.clock,  0, metrics};
+                    *world.blobs,     pool,          world.clock,  0, metrics};
   operators = std::make_unique<OperatorApi>(parts);
   devices = std::make_unique<DeviceApi>(parts);
   for (const char* role : {"viewer", "deployer", "admin"}) {

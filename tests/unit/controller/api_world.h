@@ -1,16 +1,15 @@
 // The routes of a controller without network, asked as its listeners would.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <string>
 
 #include "controller/api.h"
-#include "tests/unit/controller/world.h"
+#include "tests/unit/controller/linked_world.h"
 
 namespace controller {
 
-struct ApiWorld {
+struct ApiWorld : LinkedWorld {
   /// Three tokens, whose text is their role: viewer, deployer, admin.
   ApiWorld();
 
@@ -28,14 +27,6 @@ struct ApiWorld {
   Response upload(const std::string& name, const std::string& bytes, std::size_t cut_bytes = 0,
                   const std::string& token = "deployer");
 
-  World world;
-  boost::asio::io_context loop{1};
-  proto::BlockingPool hashing{"hashing", proto::BlockingPool::Mode::in_line};
-  std::unique_ptr<ota::RealDisk> console_disk;
-  std::unique_ptr<Consoles> consoles;
-  std::unique_ptr<ota::RealDisk> flight_disk;
-  std::unique_ptr<Flights> flights;
-  std::unique_ptr<Sessions> sessions;
   Metrics metrics;
   std::unique_ptr<OperatorApi> operators;
   std::unique_ptr<DeviceApi> devices;

@@ -1,10 +1,9 @@
 // One device's link against the real sessions, over an in-memory channel.
 #include "controller/sessions.h"
 
-#include <boost/asio/io_context.hpp>
 #include <filesystem>
 
-#include "tests/unit/controller/world.h"
+#include "tests/unit/controller/linked_world.h"
 
 namespace controller {
 namespace {
@@ -12,16 +11,8 @@ namespace {
 using proto::Deadline;
 using v1::Envelope;
 
-struct SessionsTest : ::testing::Test {
-  World world;
-  boost::asio::io_context loop{1};
+struct SessionsTest : ::testing::Test, LinkedWorld {
   proto::TaskGroup tasks{loop};
-  std::unique_ptr<ota::RealDisk> console_disk;
-  std::unique_ptr<Consoles> consoles;
-  proto::BlockingPool pool{"flights", proto::BlockingPool::Mode::in_line};
-  std::unique_ptr<ota::RealDisk> flight_disk;
-  std::unique_ptr<Flights> flights;
-  std::unique_ptr<Sessions> sessions;
   std::string id;
   std::vector<Envelope> heard;
   std::vector<std::unique_ptr<proto::Channel>> channels;
@@ -29,17 +20,6 @@ struct SessionsTest : ::testing::Test {
   SessionsTest() {
     world.set_up_trust();
     id = world.enroll("edge-1");
-    auto disk = ota::RealDisk::open(world.directory / "controller/consoles");
-    FLEET_ASSERT(disk.has_value());
-    console_disk = std::move(*disk);
-    consoles = std::make_unique<Consoles>(*console_disk, world.clock);
-    FLEET_ASSERT(world.data->disk->make_directory("flights").has_value());
-    disk = ota::RealDisk::open(world.directory / "controller/flights");
-    FLEET_ASSERT(disk.has_value());
-    flight_disk = std::move(*disk);
-    flights = std::make_unique<Flights>(*flight_disk, pool, world.clock);
-    sessions = std::make_unique<Sessions>(loop, world.clock, *world.store, *world.fleet,
-                                          *consoles, *flights, *world.enrolment);
     tasks.spawn("reports", sessions->store_reports());
     tasks.spawn("flights", sessions->store_flights());
   }
