@@ -170,6 +170,8 @@ class App {
   proto::awaitable<void> stop_live();
   /// Stops a guest and waits for its end, at most grace + 5 s.
   proto::awaitable<void> stop_now(Guest guest);
+  /// Stops all that leave, drained or not, and waits as long; false if one is still there.
+  proto::awaitable<bool> stop_leaving();
 
   /// Begins a probe of the guest by the manifest's health; the result is in the runner, at once or
   /// later (then `changed` is notified).
@@ -199,6 +201,7 @@ class App {
   fleet::v1::AppStatus status_of(const ota::AppSlots& of, fleet::v1::DeviceState state) const;
   fleet::v1::Report to_report(const ReportDraft& draft, const ota::AppSlots& after) const;
   void scan_console(Guest& guest, const std::string& wanted);
+  proto::awaitable<void> wait_left(std::string id);  // "": all of them
   void note(Guest& guest, const std::vector<Instance>& listed);
 
   std::uint64_t last_sequence_ = 0;

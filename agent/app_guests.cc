@@ -262,16 +262,26 @@ proto::awaitable<void> App::stop_live() {
 }
 
 proto::awaitable<void> App::stop_now(Guest guest) {
-  const std::uint32_t grace_ms = stop_grace_ms();
   const std::string id = guest.id;
   leave(std::move(guest), 0);
+  co_await wait_left(id);
+}
+
+proto::awaitable<bool> App::stop_leaving() {
+  for (Leaving& one : leaving) one.stop_at_ms = device.ports.clock.now_ms();
+  co_await wait_left("");
+  co_return leaving.empty();
+}
+
+proto::awaitable<void> App::wait_left(std::string id) {
   const proto::Deadline deadline =
-      proto::Deadline::after(device.ports.clock, grace_ms + kStopMarginMs);
+      proto::Deadline::after(device.ports.clock, stop_grace_ms() + kStopMarginMs);
   while (!device.stopping && !deadline.passed(device.ports.clock)) {
     const Status listed = refresh();
     if (listed) tend_leaving();
-    const bool gone = std::none_of(leaving.begin(), leaving.end(),
-                                   [&](const Leaving& one) { return one.guest.id == id; });
+    const bool gone = std::none_of(leaving.begin(), leaving.end(), [&](const Leaving& one) {
+      return id.empty() || one.guest.id == id;
+    });
     if (gone) co_return;
     const proto::Deadline soon = proto::Deadline::after(device.ports.clock, 50);
     co_await changed.wait(soon.sooner(deadline));

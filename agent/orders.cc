@@ -39,24 +39,27 @@ proto::awaitable<void> collect(App& app) {
   }
 }
 
-proto::awaitable<void> stop_guests(App& app) {
+// Whether all are gone. While the launcher is away nobody knows: the order is obeyed once more, and
+// nothing is told before it is so.
+proto::awaitable<bool> stop_guests(App& app) {
   co_await supersede(app);
   co_await end_spare(app);
   co_await app.stop_live();
+  co_return co_await app.stop_leaving();
 }
 
 proto::awaitable<void> stop(App& app) {
   const std::uint64_t release =
       app.slots.live ? app.slots.live_slot()->release.release : app.wish.release();
   const ReportDraft draft = app.draft(fleet::v1::STOPPED, release);
-  co_await stop_guests(app);
+  if (!co_await stop_guests(app)) co_return;
   co_await finish(app, draft);
 }
 
 proto::awaitable<void> remove(App& app) {
   ReportDraft draft = app.draft(fleet::v1::REMOVED, 0);
   draft.ends_wish = true;
-  co_await stop_guests(app);
+  if (!co_await stop_guests(app)) co_return;
   // Before the records that say which: cut here, the order is obeyed once more.
   const std::vector<std::string> unkept = co_await app.unkept_volumes();
   auto drop = [&app, &unkept] { return app.device.volumes.remove(app.name, unkept); };

@@ -65,15 +65,18 @@ void Storm::jump_clock() {
   });
 }
 
-// The wall clocks of all others go on; what happens meanwhile is what the storm brings anyway.
+// The wall clocks of all others go on; what happens meanwhile is what the storm brings anyway. After
+// it none jumps: a rollout that is going on would be out of its time.
 void Storm::offline_for_weeks() {
   Device& device = any_device();
   if (!device.is_on()) return;
   device.cut_power();
   world_.after(world_.random.between(1, 5 * kMinuteMs), [this, &device] {
     const std::int64_t weeks_ms = world_.random.between(1, 4) * 7 * kDayMs;
-    world_.trace.tell("storm", "weeks go by");
-    world_.clock.wall_base_ms += weeks_ms;
+    if (!over_) {
+      world_.trace.tell("storm", "weeks go by");
+      world_.clock.wall_base_ms += weeks_ms;
+    }
     world_.after(world_.random.between(1, kMinuteMs), [&device] { device.switch_on(); });
   });
 }

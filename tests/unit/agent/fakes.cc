@@ -108,6 +108,7 @@ Status FakeLauncher::start(agent::StartRequest request) {
 
 Status FakeLauncher::stop(const std::string& id, std::uint32_t) {
   changed();
+  if (refuses_stops) return Error{Code::launcher, "no launcher answers", ""};
   agent::Instance* one = find(id);
   if (one == nullptr) return Error{Code::not_found, id, ""};
   const auto tag = agent::read_tag(one->tag);

@@ -84,6 +84,7 @@ class FakeLauncher final : public agent::Launcher {
   std::function<void()> on_change;
   std::vector<std::string> calls;
   int refused_starts = 0;  // so many starts fail with start_failed
+  bool refuses_stops = false;
   std::set<std::string> silent;  // instances that run and do not answer
 
  private:

@@ -139,6 +139,27 @@ TEST_F(SuperviseTest, AStoppedAppStaysStoppedAfterARestartOfTheAgent) {
   EXPECT_EQ(running(), 0u);
 }
 
+TEST_F(SuperviseTest, AStopIsToldWhenTheGuestIsGoneAndNotBefore) {
+  device.install(1, "a1");
+  device.launcher.refuses_stops = true;
+  order(fleet::v1::STOP, "s1");
+  device.run_for(60'000);
+  EXPECT_FALSE(device.ended("s1"));
+  EXPECT_EQ(running(), 1u);
+  device.launcher.refuses_stops = false;
+  EXPECT_EQ(verdict("s1").state(), fleet::v1::STOPPED);
+  EXPECT_EQ(running(), 0u);
+}
+
+TEST_F(SuperviseTest, AStopEndsWhatIsDrained) {
+  device.install(1, "a1");
+  device.install(2, "a2");
+  ASSERT_EQ(running(), 2u);
+  order(fleet::v1::STOP, "s1");
+  EXPECT_EQ(verdict("s1").state(), fleet::v1::STOPPED);
+  EXPECT_EQ(running(), 0u);
+}
+
 TEST_F(SuperviseTest, RemoveForgetsTheAppButNotItsHighestNumber) {
   device.install(1, "a1");
   order(fleet::v1::REMOVE, "s1");
