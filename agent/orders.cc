@@ -91,8 +91,9 @@ proto::awaitable<void> remove(App& app) {
 }
 
 // Waits until the live release answers, and says so; or says that it does not.
-proto::awaitable<void> settle(App& app, std::string detail) {
-  const std::string key = wish_key(app.wish);
+// in     key: of the wish that is pursued; a newer one may have come since
+proto::awaitable<void> settle(App& app, std::string key, std::string detail) {
+  if (app.superseded(key)) co_return;
   const std::uint64_t release = app.slots.live_slot()->release.release;
   proto::Clock& clock = app.device.ports.clock;
   constexpr std::int64_t kStartMarginMs = 10'000;
@@ -101,7 +102,7 @@ proto::awaitable<void> settle(App& app, std::string detail) {
   while (!app.device.stopping && !app.superseded(key)) {
     const Deadline wake = co_await tick(app);
     const bool same = app.slots.live && app.slots.live_slot()->release.release == release;
-    if (app.wish_done() || !same) co_return;  // reverted under watch meanwhile
+    if (app.superseded(key) || app.wish_done() || !same) co_return;  // reverted under watch
     if (app.live && app.judge && app.judge->healthy()) {
       ReportDraft draft = app.draft(fleet::v1::HEALTHY, release);
       draft.detail = std::move(detail);
@@ -127,14 +128,17 @@ proto::awaitable<void> settle(App& app, std::string detail) {
 }
 
 proto::awaitable<void> restart(App& app) {
+  std::string key = wish_key(app.wish);
   app.restart_at_ms = 0;
   if (!take_over(app)) co_await app.stop_live();
-  co_await settle(app, "restarted");
+  co_await settle(app, std::move(key), "restarted");
 }
 
 // The operator's order to go back one step (DESIGN 4): no signing key, no download.
 proto::awaitable<void> fall_back(App& app) {
+  std::string key = wish_key(app.wish);
   co_await supersede(app);
+  if (app.superseded(key)) co_return;
   const ota::SlotRecord* from = app.slots.live_slot();
   ota::FallBackOrder order;
   order.app = app.name;
@@ -182,7 +186,7 @@ proto::awaitable<void> fall_back(App& app) {
   app.live_probe.forget();
   app.restart_at_ms = 0;
   app.hold_ports = true;
-  co_await settle(app, "went back from " + std::to_string(order.from_release));
+  co_await settle(app, std::move(key), "went back from " + std::to_string(order.from_release));
   app.hold_ports = false;
   if (app.device.stopping) co_return;
   app.publish_live();
@@ -243,7 +247,7 @@ proto::awaitable<void> run(App& app) {
   }
   if (app.wish.fall_back() != 0) {
     const bool there = live != nullptr && live->release.release == app.wish.fall_back();
-    if (there) co_return co_await settle(app, "runs");
+    if (there) co_return co_await settle(app, wish_key(app.wish), "runs");
     co_return co_await fall_back(app);
   }
   if (app.wish.release() == 0) {
@@ -265,7 +269,7 @@ proto::awaitable<void> run(App& app) {
     co_await restart(app);
   } else {
     const bool ran = app.live && !app.live->ended();
-    co_await settle(app, ran ? "runs already" : "started");
+    co_await settle(app, wish_key(app.wish), ran ? "runs already" : "started");
   }
 }
 

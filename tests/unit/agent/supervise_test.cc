@@ -151,6 +151,21 @@ TEST_F(SuperviseTest, AStopIsToldWhenTheGuestIsGoneAndNotBefore) {
   EXPECT_EQ(running(), 0u);
 }
 
+TEST_F(SuperviseTest, AWishThatComesInTheMiddleOfARestartIsNotAnsweredByIt) {
+  device.install(1, "a1");
+  repository.add(make_manifest("dns", 2), "image 2");
+  device.launcher.refuses_stops = true;
+  auto restart = TestDevice::wish("dns", 1, "s1");
+  restart.set_restart_count(1);
+  device.want(restart);
+  device.run_for(1000);
+  device.want(TestDevice::wish("dns", 2, "a2"));
+  device.run_for(1000);
+  device.launcher.refuses_stops = false;
+  EXPECT_EQ(verdict("a2").state(), fleet::v1::HEALTHY);
+  EXPECT_EQ(device.live_release("dns"), 2u);
+}
+
 TEST_F(SuperviseTest, AStopEndsWhatIsDrained) {
   device.install(1, "a1");
   device.install(2, "a2");
