@@ -24,12 +24,17 @@ if ((${#missing[@]})); then
   # Copies of two architectures must have the same version, so the native ones come along.
   apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
-# libyaml-cpp-dev exists for one architecture at a time, so ARM64's is unpacked beside the build.
+# These exist for one architecture at a time, so ARM64's are unpacked beside the build.
+beside=(
+  libyaml-cpp-dev libyaml-cpp0.7 libhowardhinnant-date-dev libdate-tz3 prometheus-cpp-dev
+  libprometheus-cpp-core1.0
+)
 extra=$PWD/build/arm64-extra
-if [[ ! -e $extra/usr ]]; then
-  mkdir -p "$extra"
-  (cd "$extra" && apt-get download -q libyaml-cpp-dev:arm64 libyaml-cpp0.7:arm64 &&
+if [[ $(cat "$extra/packages" 2>/dev/null) != "${beside[*]}" ]]; then
+  rm -rf "$extra" && mkdir -p "$extra"
+  (cd "$extra" && apt-get download -q "${beside[@]/%/:arm64}" &&
     for package in ./*.deb; do dpkg-deb -x "$package" .; done && rm ./*.deb)
+  echo "${beside[*]}" >"$extra/packages"
 fi
 cmake --preset arm64 -DFLEET_TESTS=OFF -DCMAKE_PREFIX_PATH="$extra/usr" >/dev/null
 cmake --build --preset arm64 --parallel "$jobs"
