@@ -39,6 +39,18 @@ heal_wire
 change whole
 expect 0 'live on 1 of 1' fleetctl push dns --to edge
 
+# A wire that trickles, slower than the least speed: the download is begun anew, the device goes on as
+# before, and the next push need not wait for it.
+trickle_wire
+large_image
+change slow
+expect 5 'fetching' fleetctl push dns --to edge --image large --wait 25s
+grep -q 'fetch.waits.*too slow' "$LAB_DIR/edge-1/agent.log" || die "a trickle counts as a download"
+live edge-1 5 || die "edge-1 does not run dns 5"
+heal_wire
+change quick
+expect 0 'live on 1 of 1' fleetctl push dns --to edge
+
 # A release that crashes: it goes back by itself.
 expect 3 'reverted' fleetctl push dns --to edge --image "$images/dns-crash/dns.x86_64.virtio"
 none_lost 1

@@ -58,13 +58,27 @@ reported() {
   ok "$1 reports $2: $4"
 }
 
-# cut_wire: new connections of edge-1 to the controller are cut after 150000 bytes each; heal_wire.
-cut_wire() {
-  lab_client socat TCP-LISTEN:9444,bind=192.0.2.1,reuseaddr,fork TCP:192.0.2.1:8444,readbytes=150000 &
-  LAB_PIDS[relay]=$!
-  ip netns exec "$LAB-edge-1" nft -f - <<'NFT'
+# cut_wire: new connections of edge-1 to the controller are cut after 150000 bytes each. trickle_wire:
+# each has 60000 bytes at once, and 20 a second after them. heal_wire ends either.
+cut_wire() { relay_wire 9444 TCP:192.0.2.1:8444,readbytes=150000; }
+trickle_wire() {
+  cat >"$LAB_DIR/trickle" <<'RELAY'
+import sys, time
+free = 60000
+while data := sys.stdin.buffer.read1(max(free, 2)):
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+    free -= len(data)
+    if free <= 0: time.sleep(0.1)
+RELAY
+  relay_wire 9445 "SYSTEM:socat - TCP\:192.0.2.1\:8444 | python3 $LAB_DIR/trickle"
+}
+relay_wire() {  # relay_wire PORT ADDRESS: as socat spells it
+  lab_client socat "TCP-LISTEN:$1,bind=192.0.2.1,reuseaddr,fork" "$2" 2>/dev/null &
+  LAB_PIDS[relay-$1]=$!
+  ip netns exec "$LAB-edge-1" nft -f - <<NFT
 table ip cut {
-  chain out { type nat hook output priority -100; ip daddr 192.0.2.1 tcp dport 8444 dnat to 192.0.2.1:9444; }
+  chain out { type nat hook output priority -100; ip daddr 192.0.2.1 tcp dport 8444 dnat to 192.0.2.1:$1; }
 }
 NFT
 }
