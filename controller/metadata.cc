@@ -14,22 +14,6 @@ using proto::Code;
 
 constexpr std::int64_t kOnlineVersionsKept = 50;  // snapshots that a slow client may still ask for
 
-// Version and date of a role of any type, as it lies in our store.
-Result<ota::Header> header_of(const std::string& text) {
-  TRY(const ota::Json document, ota::parse_json(text));
-  const ota::Json* part = document.find("signed");
-  const ota::Json* version = part != nullptr ? part->find("version") : nullptr;
-  const ota::Json* expires = part != nullptr ? part->find("expires") : nullptr;
-  if (version == nullptr || expires == nullptr || !version->is_integer() ||
-      !expires->is_string()) {
-    return Error{Code::internal, "metadata without version or date is stored", ""};
-  }
-  ota::Header header;
-  header.version = version->as_integer();
-  TRY(header.expires, ota::parse_time(expires->as_string()));
-  return header;
-}
-
 // The first key that made a good signature, for people.
 std::string signer(const ota::Targets& targets, const std::string& role_name,
                    const ota::Signed<ota::Targets>& role) {
@@ -41,6 +25,21 @@ std::string signer(const ota::Targets& targets, const std::string& role_name,
 }
 
 }  // namespace
+
+Result<ota::Header> header_of(std::string_view text) {
+  TRY(const ota::Json document, ota::parse_json(text));
+  const ota::Json* part = document.find("signed");
+  const ota::Json* version = part != nullptr ? part->find("version") : nullptr;
+  const ota::Json* expires = part != nullptr ? part->find("expires") : nullptr;
+  if (version == nullptr || expires == nullptr || !version->is_integer() ||
+      !expires->is_string()) {
+    return Error{Code::bad_metadata, "signed metadata has a version and a date; this has not", ""};
+  }
+  ota::Header header;
+  header.version = version->as_integer();
+  TRY(header.expires, ota::parse_time(expires->as_string()));
+  return header;
+}
 
 Metadata::Metadata(Store& store, OnlineKeys& keys, proto::Clock& clock)
     : store_(store), keys_(keys), clock_(clock) {}

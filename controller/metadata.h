@@ -27,6 +27,9 @@ Result<std::vector<ota::ListedRelease>> listed_releases(Store& store, std::strin
 
 /// Whether its app's role lists it as yanked.
 Result<bool> is_yanked(Store& store, std::string_view app, std::uint64_t release);
+/// Version and date of signed metadata of any role; nothing of it is checked.
+/// errors bad_metadata
+Result<ota::Header> header_of(std::string_view text);
 /// What a Desired says as `metadata_news`: another number whenever there were news.
 Result<std::uint64_t> newest_news(Store& store);
 
@@ -35,7 +38,9 @@ class Metadata {
   /// All of it outlives the object.
   Metadata(Store& store, OnlineKeys& keys, proto::Clock& clock);
 
-  /// Takes a role that an operator signed, and those that come together with it, all or none.
+  /// Takes a role that an operator signed, and those that come together with it, all or none. A
+  /// controller that was restored from an older backup takes what an operator has seen: any version
+  /// above ours, releases that are not here too (their bytes stay where they are).
   /// in     tell: called in the same transaction, if there are news for devices
   /// errors conflict (not the version after ours) | bad_signature | bad_metadata | expired |
   ///        unavailable (targets before a root) | bad_argument (another role; a new release, which
@@ -69,7 +74,11 @@ class Metadata {
   Status accept_root(const v1::MetadataUpload& upload, Accepted& accepted);
   Status accept_targets(const v1::MetadataUpload& upload, Accepted& accepted);
   Status accept_app_role(const ota::Targets& targets, const v1::MetadataUpload& upload,
-                         Accepted& accepted);
+                         ota::Follows follows, Accepted& accepted);
+  Status accept_restored(const v1::MetadataUpload& upload, Accepted& accepted);
+  Status accept_online(const ota::Root& root, const v1::MetadataUpload& upload,
+                       Accepted& accepted);
+  Result<bool> is_above(const v1::MetadataUpload& upload);
   Status check_still_signed(const ota::Targets& targets, const Accepted& accepted);
   Result<const ota::SigningKey*> online_key(const char* role);
   Result<std::optional<ota::Signed<ota::Root>>> root();

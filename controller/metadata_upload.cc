@@ -90,43 +90,110 @@ Status Metadata::accept_targets(const v1::MetadataUpload& upload, Accepted& acce
                           clock_.wall_ms() / 1000));
   accepted.roles.push_back({upload.role(), offered.value.header.version, upload.json()});
   for (const v1::MetadataUpload& other : upload.together()) {
-    TRY_VOID(accept_app_role(offered.value, other, accepted));
+    TRY_VOID(accept_app_role(offered.value, other, ota::Follows::next, accepted));
     accepted.news.keys = true;
   }
   return check_still_signed(offered.value, accepted);
 }
 
 Status Metadata::accept_app_role(const ota::Targets& top, const v1::MetadataUpload& upload,
-                                 Accepted& accepted) {
+                                 ota::Follows follows, Accepted& accepted) {
   if (!upload.role().starts_with(kAppRoles)) return not_uploaded(upload.role());
   const std::string app = upload.role().substr(kAppRoles.size());
+  const bool only_edited = follows == ota::Follows::next;
   TRY(const auto current, targets(upload.role()));
-  if (!current) {
+  if (!current && only_edited) {
     return Error{Code::bad_argument,
                  "nothing of " + app + " is published yet; its first release comes by a push", app};
   }
-  TRY(const auto offered, ota::accept_app_role(top, app, &current->value, upload.json(),
-                                               clock_.wall_ms() / 1000));
-  TRY(const auto before, ota::releases_of(current->value, app));
+  TRY(const auto offered,
+      ota::accept_app_role(top, app, current ? &current->value : nullptr, upload.json(),
+                           clock_.wall_ms() / 1000, follows));
+  std::vector<ota::ListedRelease> before;
+  if (current) {
+    TRY(before, ota::releases_of(current->value, app));
+  }
   TRY(const auto after, ota::releases_of(offered.value, app));
   for (const ota::ListedRelease& release : after) {
     const auto same =
         std::find_if(before.begin(), before.end(), [&release](const ota::ListedRelease& each) {
           return each.number == release.number;
         });
-    if (same == before.end()) {
+    const bool is_new = same == before.end();
+    if (is_new && only_edited) {
       return Error{Code::bad_argument,
                    "release " + std::to_string(release.number) + " of " + app +
                        " is new; a release comes by a push", app};
     }
-    if (release.yanked && !same->yanked) accepted.news.yanked[app].push_back(release.number);
+    const bool newly_yanked = release.yanked && (is_new || !same->yanked);
+    if (newly_yanked) accepted.news.yanked[app].push_back(release.number);
   }
   accepted.roles.push_back({upload.role(), offered.value.header.version, upload.json()});
   return {};
 }
 
+Result<bool> Metadata::is_above(const v1::MetadataUpload& upload) {
+  TRY(const ota::Header offered, header_of(upload.json()));
+  TRY(const auto text, store_.metadata(upload.role()));
+  if (!text) return true;
+  TRY(const ota::Header ours, header_of(*text));
+  return offered.version > ours.version;
+}
+
+// Only for its number: those that are published next must be above what was seen.
+Status Metadata::accept_online(const ota::Root& root, const v1::MetadataUpload& upload,
+                               Accepted& accepted) {
+  ota::Header header;
+  const auto check = [&](const auto& offered) {
+    header = offered.value.header;
+    return ota::verify_threshold(offered.canonical, offered.signatures, root.keys,
+                                 root.roles.at(upload.role()), upload.role());
+  };
+  if (upload.role() == ota::Snapshot::kType) {
+    TRY(const auto offered, ota::parse_snapshot(upload.json()));
+    TRY_VOID(check(offered));
+  } else {
+    TRY(const auto offered, ota::parse_timestamp(upload.json()));
+    TRY_VOID(check(offered));
+  }
+  accepted.roles.push_back({upload.role(), header.version, upload.json()});
+  return {};
+}
+
+Status Metadata::accept_restored(const v1::MetadataUpload& upload, Accepted& accepted) {
+  TRY(const auto current_root, root());
+  TRY(auto top, targets("targets"));
+  if (upload.role() != ota::Targets::kType || !current_root || !top) {
+    return Error{Code::bad_argument,
+                 "what was seen comes as targets with all others together, to a controller that has"
+                 " root and targets",
+                 upload.role()};
+  }
+  TRY(const bool newer, is_above(upload));
+  if (newer) {
+    TRY(top, ota::accept_targets(current_root->value, &top->value, upload.json(),
+                                 clock_.wall_ms() / 1000, ota::Follows::later));
+    accepted.roles.push_back({upload.role(), top->value.header.version, upload.json()});
+  }
+  for (const v1::MetadataUpload& other : upload.together()) {
+    TRY(const bool above, is_above(other));
+    if (!above) continue;
+    if (ota::is_online_role(other.role())) {
+      TRY_VOID(accept_online(current_root->value, other, accepted));
+    } else {
+      TRY_VOID(accept_app_role(top->value, other, ota::Follows::later, accepted));
+    }
+  }
+  accepted.news.keys = !accepted.roles.empty();
+  return check_still_signed(top->value, accepted);
+}
+
 Result<Metadata::Accepted> Metadata::accept(const v1::MetadataUpload& upload) {
   Accepted accepted;
+  if (upload.restored()) {
+    TRY_VOID(accept_restored(upload, accepted));
+    return accepted;
+  }
   if (upload.together_size() != 0 && upload.role() != ota::Targets::kType) {
     return Error{Code::bad_argument, "only targets brings other roles along", upload.role()};
   }
@@ -141,7 +208,7 @@ Result<Metadata::Accepted> Metadata::accept(const v1::MetadataUpload& upload) {
     if (!top) {
       return Error{Code::unavailable, "there are no targets yet; run fleetctl keys init", ""};
     }
-    TRY_VOID(accept_app_role(top->value, upload, accepted));
+    TRY_VOID(accept_app_role(top->value, upload, ota::Follows::next, accepted));
   }
   return accepted;
 }
@@ -149,6 +216,7 @@ Result<Metadata::Accepted> Metadata::accept(const v1::MetadataUpload& upload) {
 Status Metadata::upload(const v1::MetadataUpload& upload,
                         const std::function<Status(const News& news)>& tell) {
   TRY(const Accepted accepted, accept(upload));
+  if (accepted.roles.empty()) return {};
   Store::Transaction transaction(store_);
   for (const Accepted::Role& role : accepted.roles) {
     TRY_VOID(store_.add_metadata(role.name, role.version, role.text));

@@ -111,16 +111,23 @@ std::string sign(const T& value, std::span<const SigningKey* const> keys) {
   return sign_metadata(to_json(value), keys);
 }
 
+/// How the version of what comes must stand to ours.
+enum class Follows {
+  next,   // ours + 1: whoever signed it knew ours
+  later,  // any above ours, which is an old backup's
+};
+
 // The controller's checks of what an operator sends, before any of it is stored.
-// errors of all: bad_metadata | bad_signature | expired | conflict (not the version after ours:
+// errors of all: bad_metadata | bad_signature | expired | conflict (it does not follow ours:
 //   refresh, sign again)
 Result<Signed<Root>> accept_root(const Root* current, std::string_view bytes, std::int64_t now);
 Result<Signed<Targets>> accept_targets(const Root& root, const Targets* current,
-                                       std::string_view bytes, std::int64_t now);
+                                       std::string_view bytes, std::int64_t now,
+                                       Follows follows = Follows::next);
 /// errors also not_signed (no such delegation) | rollback (a number that was used before, or one
 ///   that was yanked and is so no more)
 Result<Signed<Targets>> accept_app_role(const Targets& targets, std::string_view app,
                                         const Targets* current, std::string_view bytes,
-                                        std::int64_t now);
+                                        std::int64_t now, Follows follows = Follows::next);
 
 }  // namespace ota

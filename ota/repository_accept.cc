@@ -11,8 +11,9 @@ std::string named(std::string_view role, std::int64_t version) {
   return std::string(role) + " version " + std::to_string(version);
 }
 
-Status check_follows(std::string_view role, std::int64_t offered, std::int64_t current) {
-  if (offered == current + 1) return {};
+Status check_follows(std::string_view role, std::int64_t offered, std::int64_t current,
+                     Follows follows = Follows::next) {
+  if (follows == Follows::next ? offered == current + 1 : offered > current) return {};
   return Error{Code::conflict,
                named(role, offered) + " cannot follow version " + std::to_string(current) +
                    "; somebody was faster: refresh and sign again",
@@ -84,20 +85,21 @@ Result<Signed<Root>> accept_root(const Root* current, std::string_view bytes, st
 }
 
 Result<Signed<Targets>> accept_targets(const Root& root, const Targets* current,
-                                       std::string_view bytes, std::int64_t now) {
+                                       std::string_view bytes, std::int64_t now,
+                                       Follows follows) {
   TRY(Signed<Targets> offered, parse_targets(bytes));
   const std::int64_t version = offered.value.header.version;
   TRY_VOID(verify_threshold(offered.canonical, offered.signatures, root.keys,
                             root.roles.at(Targets::kType), named(Targets::kType, version)));
-  TRY_VOID(
-      check_follows(Targets::kType, version, current != nullptr ? current->header.version : 0));
+  TRY_VOID(check_follows(Targets::kType, version,
+                         current != nullptr ? current->header.version : 0, follows));
   TRY_VOID(check_fresh(Targets::kType, offered.value.header, now));
   return offered;
 }
 
 Result<Signed<Targets>> accept_app_role(const Targets& targets, std::string_view app,
                                         const Targets* current, std::string_view bytes,
-                                        std::int64_t now) {
+                                        std::int64_t now, Follows follows) {
   const std::string name = app_role_name(app);
   const DelegatedRole* line = nullptr;
   if (targets.delegations) {
@@ -115,7 +117,8 @@ Result<Signed<Targets>> accept_app_role(const Targets& targets, std::string_view
   const std::int64_t version = offered.value.header.version;
   TRY_VOID(verify_threshold(offered.canonical, offered.signatures, targets.delegations->keys,
                             line->keys, named(name, version)));
-  TRY_VOID(check_follows(name, version, current != nullptr ? current->header.version : 0));
+  TRY_VOID(check_follows(name, version, current != nullptr ? current->header.version : 0,
+                         follows));
   TRY_VOID(check_fresh(name, offered.value.header, now));
   if (offered.value.delegations) {
     return Error{Code::bad_metadata, named(name, version) + " delegates; an app's role may not",

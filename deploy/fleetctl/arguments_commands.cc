@@ -150,6 +150,10 @@ void add_keys(CLI::App& app, Chosen& chosen, Keep& keep) {
   add_out(refresh, options);
   example(refresh, "fleetctl keys refresh");
   runs(refresh, chosen, [&options](Program& program) { return keys_refresh(program, options); });
+  CLI::App* restore = keys->add_subcommand(
+      "restore", "Give a controller that was restored from a backup what this machine has seen");
+  example(restore, "fleetctl keys restore");
+  runs(restore, chosen, [](Program& program) { return keys_restore(program); });
   add_key_changes(*keys, chosen, options, add_passphrase);
 }
 

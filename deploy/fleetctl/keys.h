@@ -41,6 +41,10 @@ CommandResult keys_rotate(Program& program, const KeysOptions& options);
 /// A root without one key; the keys that stay must be enough for the role.
 /// errors not_found (no such key) | bad_argument (it must be rotated: the command is named)
 CommandResult keys_revoke(Program& program, const KeysOptions& options);
+/// Gives a controller that was restored from an older backup the newest metadata that this machine
+/// has seen, so that devices and operators go on from there. Signs nothing.
+/// errors rollback (of some app more was seen, and this machine does not hold it)
+CommandResult keys_restore(Program& program);
 /// Adds the signatures of keys to a root in a file, after showing what it changes. Needs no network
 /// unless it is to be published too.
 CommandResult keys_sign(Program& program, const KeysOptions& options);

@@ -47,7 +47,7 @@ CommandResult rotate_app_key(Program& program, const std::string& app,
     along.set_json(sign_by(again, app_key));
   }
   TRY_VOID(connection.api->upload_metadata(upload));
-  TRY_VOID(trust->refresh());
+  TRY_VOID(trust->remember(app));
   if (program.json) return keys_list(program);
   program.terminal.line("apps/" + app + " is signed by " + describe(made) +
                         " from now on (targets " + std::to_string(next.header.version) +
@@ -68,7 +68,7 @@ proto::Status renew_app_role(Program& program, const Connection& connection, Tru
   }
   TRY(const ota::Targets next, ota::edit_app_role(role->value, app, {}, now_s()));
   TRY_VOID(send_metadata(*connection.api, name, sign_by(next, keys.front())));
-  return trust.refresh();
+  return trust.remember(app);
 }
 
 }  // namespace fleetctl

@@ -24,9 +24,11 @@ using fleet::v1::DeviceList;
 using fleet::v1::Rollout;
 using proto::Code;
 
-/// The newest release, as the app's role lists it: signed, and its bytes are what was signed.
+/// The newest release that is at the controller, as the app's role lists it: signed, and its bytes
+/// are what was signed.
 struct Newest {
-  std::uint64_t number = 0;  // 0: no release yet
+  std::uint64_t highest = 0;  // of all that were signed
+  std::uint64_t number = 0;   // 0: no release yet
   AppManifest manifest;
 };
 
@@ -47,9 +49,15 @@ proto::Result<std::string> selector_of(Api& api, const PushOptions& options,
 // Bytes of a signed manifest from the controller; its digest is the role's, not the controller's.
 proto::Result<AppManifest> fetch_manifest(Api& api, const ota::ListedRelease& release) {
   const std::string digest = release.manifest.digest.hex();
-  TRY(const std::string bytes, api.get_blob(digest, proto::kMaxManifestBytes));
+  const auto found = api.get_blob(digest, proto::kMaxManifestBytes);
+  if (!found && found.error().code == Code::not_found) {
+    return proto::Error{Code::not_found,
+                        "release " + std::to_string(release.number) + " is signed, and its bytes "
+                        "are not at the controller; was it restored from an older backup?", {}};
+  }
+  if (!found) return found.error();
   AppManifest manifest;
-  if (ota::sha256(bytes) != release.manifest.digest || !manifest.ParseFromString(bytes)) {
+  if (ota::sha256(*found) != release.manifest.digest || !manifest.ParseFromString(*found)) {
     return proto::Error{Code::bad_digest,
                         "the controller serves a manifest for release " +
                             std::to_string(release.number) + " that is not the signed one; "
@@ -62,9 +70,17 @@ proto::Result<Newest> newest_release(Api& api, const ota::Signed<ota::Targets>* 
                                      const std::string& app) {
   if (role == nullptr) return Newest{};
   TRY(const std::vector<ota::ListedRelease> listed, ota::releases_of(role->value, app));
-  if (listed.empty()) return Newest{};
-  TRY(AppManifest manifest, fetch_manifest(api, listed.back()));
-  return Newest{static_cast<std::uint64_t>(listed.back().number), std::move(manifest)};
+  Newest newest;
+  if (!listed.empty()) newest.highest = static_cast<std::uint64_t>(listed.back().number);
+  // An old backup lacks those that came after it; then what changes is told from one before.
+  for (auto release = listed.rbegin(); release != listed.rend(); ++release) {
+    auto manifest = fetch_manifest(api, *release);
+    if (!manifest && manifest.error().code == Code::not_found) continue;
+    TRY(newest.manifest, manifest);
+    newest.number = static_cast<std::uint64_t>(release->number);
+    break;
+  }
+  return newest;
 }
 
 // Releases that devices still run or want stay listed.
@@ -217,7 +233,7 @@ CommandResult push_draft(Program& program, const Connection& connection, Draft d
   PlanInput plan{.draft = draft, .fit = fit};
   plan.previous = newest.number == 0 ? nullptr : &newest.manifest;
   plan.previous_number = newest.number;
-  plan.number = newest.number + 1;
+  plan.number = newest.highest + 1;
   plan.in_full = options.plan_only;
   if (!program.json) program.terminal.lines(plan_lines(plan));
   if (options.plan_only) {
@@ -230,8 +246,7 @@ CommandResult push_draft(Program& program, const Connection& connection, Draft d
   // whatever happens here.
   TRY(const Rollout rollout, hand_over(program, connection, *trust, draft, selector, options));
 
-  // What was signed is remembered as seen: nobody can show us less later.
-  if (const proto::Status seen = trust->refresh(); !seen) {
+  if (const proto::Status seen = trust->remember(app); !seen) {
     program.terminal.note("after the push: " + seen.error().what);
   }
   return follow(program, connection, draft, rollout, options);

@@ -18,9 +18,10 @@ proto::Error explained(const proto::Error& error, const std::string& host) {
       return proto::Error{error.code,
                           host + " serves older metadata than this machine has seen; nothing is "
                           "signed on top of it: " + error.what + "\nwas the controller restored "
-                          "from a backup? restore a newer one. Was it taken over, or is there no "
-                          "newer one? then new online keys let everybody begin anew:\n"
-                          "fleetctl keys rotate snapshot timestamp", error.element};
+                          "from a backup? give it what this machine has seen:\n"
+                          "  fleetctl keys restore\n"
+                          "was it taken over? new online keys let everybody begin anew:\n"
+                          "  fleetctl keys rotate snapshot timestamp", error.element};
     case Code::bad_signature:
     case Code::bad_digest:
     case Code::bad_metadata:
@@ -57,6 +58,12 @@ proto::Result<std::string> Trust::root_bytes() {
   return store_.read("root.json", proto::kMaxRootBytes);
 }
 
+proto::Result<std::string> Trust::seen(std::string_view role) {
+  auto bytes = store_.read(ota::metadata_file_name(role), proto::kMaxTargetsBytes);
+  if (!bytes && bytes.error().code == Code::not_found) return std::string();
+  return bytes;
+}
+
 proto::Status Trust::bootstrap(std::string_view root_bytes) {
   return updater_->bootstrap(root_bytes);
 }
@@ -78,6 +85,12 @@ proto::Status Trust::refresh() {
   TRY_VOID(take_first_root());
   const proto::Status status = updater_->refresh(now_.value_or(now_s()));
   return status ? status : proto::Status(explained(status.error(), host_of(source_.base_url())));
+}
+
+proto::Status Trust::remember(std::string_view app) {
+  TRY_VOID(refresh());
+  const auto role = app_role(app);
+  return role ? proto::Status() : proto::Status(role.error());
 }
 
 proto::Status Trust::refresh_root() {

@@ -45,6 +45,10 @@ class Trust {
   /// errors as Updater::refresh, with what they mean and what to do
   proto::Status refresh();
 
+  /// refresh(), and the app's role too: what was just signed is kept as seen, so that nobody can
+  /// show us less later, and `keys restore` has it.
+  proto::Status remember(std::string_view app);
+
   /// From now on what expired is taken too, if all else is right: only to be signed again.
   void take_expired() { now_ = ota::kNoDates; }
   /// Root alone: for new keys in the place of stolen ones, when the rest cannot be believed.
@@ -61,6 +65,8 @@ class Trust {
   /// The line of targets that hands the app over; null if there is none.
   const ota::DelegatedRole* delegation(std::string_view app) const;
 
+  /// What this machine saw last of a role, as it was signed; "" if nothing. errors io
+  proto::Result<std::string> seen(std::string_view role);
   /// The trusted root's bytes, for bootstrap files.
   proto::Result<std::string> root_bytes();
 

@@ -79,8 +79,7 @@ CommandResult yank(Program& program, const YankOptions& options) {
   TRY(const auto trust, Trust::open(connection.context, api));
   TRY_VOID(trust->refresh());
   TRY(const std::int64_t version, sign_yank(program, connection, *trust, options));
-  // What was signed is remembered as seen: nobody can show us less later.
-  if (const proto::Status seen = trust->refresh(); !seen) {
+  if (const proto::Status seen = trust->remember(options.app); !seen) {
     program.terminal.note("after the yank: " + seen.error().what);
   }
   TRY(const fleet::v1::AppList apps, api.apps());

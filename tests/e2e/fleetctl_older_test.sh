@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A controller that serves older metadata than the operator has seen, restored from a backup say: no
-# command signs on top of it; the error names both versions and the ways out, and one of them works.
+# command signs on top of it; the error names both versions and the ways out, and both work.
 port=18496 device_port=18497
 . "$(dirname "$0")/controller_alone.sh"
 
@@ -37,7 +37,7 @@ root=$(jq .signed.version "$FLEET_HOME"/contexts/localhost/tuf/root.json)
 keys=$(ls "$FLEET_HOME"/contexts/localhost/keys | sort | sha256sum)
 refused() {
   expect 1 'timestamp version [0-9]+ was offered, but [0-9]+ is already trusted' "$@"
-  grep -q 'restore a newer one' <<<"$said" || die "$* does not say what to do: $said"
+  grep -q 'fleetctl keys restore' <<<"$said" || die "$* does not say what to do: $said"
   grep -q 'fleetctl keys rotate snapshot timestamp' <<<"$said" || die "$* does not name the way out: $said"
 }
 refused fleetctl push dns --to edge --detach
@@ -53,7 +53,28 @@ refused fleetctl keys revoke 00000000
 [[ $(fleetctl releases dns --json | jq '.releases | length') == 1 ]] || die "a refused command was heard"
 ok "what was refused changed nothing"
 
-# No newer backup: new online keys, and everybody begins anew from what is there.
+# What this machine has seen goes back; the next number is above all that devices know.
+cp -r "$FLEET_HOME" "$work/home"
+expect 0 'localhost has all that this machine has seen: targets 2, dns' fleetctl keys restore
+grep -q 'dns 2 is signed and not at the controller any more' <<<"$said" || die "the lost release is not named: $said"
+expect 0 'has all that this machine has seen' fleetctl keys restore  # twice is once
+sed -i 's/rrl=30/rrl=35/' manifest.yml
+expect 0 'Rollout r-[0-9]' fleetctl push dns --to edge --detach
+[[ $(fleetctl releases dns --json | jq '[.releases[].number | tonumber] | max') == 3 ]] || die "a number is used twice"
+# One that saw less gives nothing that is older, and is told who has more.
+cp "$work/home"/contexts/localhost/tuf/apps.dns.json "$FLEET_HOME"/contexts/localhost/tuf/
+stop_controller
+rm -rf "$work/controller" && cp -r "$work/backup" "$work/controller"
+serve
+expect 1 'of dns more was seen than is here' fleetctl keys restore
+[[ $(fleetctl releases dns --json | jq '.releases | length') == 1 ]] || die "a release came without its bytes"
+rm -rf "$FLEET_HOME" && cp -r "$work/home" "$FLEET_HOME"
+sed -i 's/rrl=35/rrl=30/' manifest.yml
+stop_controller
+rm -rf "$work/controller" && cp -r "$work/backup" "$work/controller"
+serve
+
+# Nobody holds what was seen: new online keys, and everybody begins anew from what is there.
 expect 0 "Root $((root + 1)) of localhost is in force" fleetctl keys rotate snapshot timestamp
 expect 0 'Updating dns 1 -> 2' fleetctl push dns --to edge --detach
 expect 0 'dns 1 is yanked' fleetctl yank dns 1

@@ -16,15 +16,33 @@ constexpr std::uint64_t kLargestImage = 40'000;
 
 void Operator::tell(const std::string& what) { world_.trace.tell("operator", what); }
 
-// As fleetctl does before it signs: a push whose answer was lost may be there all the same.
+// As fleetctl does before it signs: a push whose answer was lost may be there all the same, and one
+// that was there may be lost with an old backup.
 void Operator::refresh() {
   controller::Headquarters& hq = world_.controller.headquarters;
   const auto text = hq.store->metadata(ota::app_role_name(kApp));
-  if (!text || !*text) return;
-  auto there = ota::parse_targets(**text);
-  FLEET_ASSERT(there.has_value());
-  const bool newer = !hq.role || there->value.header.version > hq.role->header.version;
-  if (newer) hq.role = std::move(there->value);
+  if (!text) return;
+  if (*text) {
+    auto there = ota::parse_targets(**text);
+    FLEET_ASSERT(there.has_value());
+    const bool newer = !hq.role || there->value.header.version > hq.role->header.version;
+    if (newer) hq.role = std::move(there->value);
+    if (there->value.header.version < hq.role->header.version) return give_back();
+    seen_ = hq.seen();
+  } else if (hq.role) {
+    give_back();
+  }
+}
+
+// `fleetctl keys restore`
+void Operator::give_back() {
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const ota::SigningKey* const keys[] = {&hq.app_key};
+  for (fleet::v1::MetadataUpload& one : *seen_.mutable_together()) {
+    if (one.role() == ota::app_role_name(kApp)) one.set_json(ota::sign(*hq.role, keys));
+  }
+  const auto given = hq.upload(seen_);
+  tell("gives back what was seen: " + (given ? "taken" : given.error().what));
 }
 
 Operator::Prepared Operator::prepare(const std::string& selector) {
@@ -66,7 +84,9 @@ std::int64_t Operator::send(const Prepared& prepared, const tests::Script& scrip
   const auto begun = hq.push(prepared.request, key);
   tell("pushes " + std::to_string(release) + " to " + prepared.request.selector() + ": " +
        (begun ? begun->id() : begun.error().what));
-  return begun ? begun->number : 0;
+  if (!begun) return 0;
+  seen_ = hq.seen();
+  return begun->number;
 }
 
 std::int64_t Operator::push(const std::string& selector, const tests::Script& script) {

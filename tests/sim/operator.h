@@ -32,6 +32,7 @@ class Operator {
     ota::Sha256 image;
   };
   void refresh();
+  void give_back();
   Prepared prepare(const std::string& selector);
   std::int64_t send(const Prepared& prepared, const tests::Script& script,
                     const std::string& key);
@@ -41,6 +42,7 @@ class Operator {
   void tell(const std::string& what);
 
   World& world_;
+  fleet::v1::MetadataUpload seen_;
   int pushes_ = 0;
 };
 

@@ -65,8 +65,8 @@ void Storm::jump_clock() {
   });
 }
 
-// The wall clocks of all others go on; what happens meanwhile is what the storm brings anyway. After
-// it none jumps: a rollout that is going on would be out of its time.
+// The wall clocks of all others go on; what happens meanwhile is what the storm brings anyway.
+// After it none jumps: a rollout that is going on would be out of its time.
 void Storm::offline_for_weeks() {
   Device& device = any_device();
   if (!device.is_on()) return;

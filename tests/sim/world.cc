@@ -141,10 +141,9 @@ void World::come_to_rest() {
   rules.fail(nullptr, unrest.empty() ? "nothing happens any more" : unrest.front());
 }
 
-// Whatever was: the next good release runs everywhere. After an old backup no push is taken,
-// because operators and devices have seen newer metadata than the controller holds.
+// Whatever was, old backups too: the next good release runs everywhere.
 void World::push_once_more() {
-  if (controller.restores > 0 || !rules.broken().empty()) return;
+  if (!rules.broken().empty()) return;
   const std::int64_t number = staff.push("all", {});
   if (number == 0) return rules.fail(nullptr, "the last push is refused");
   come_to_rest();

@@ -66,6 +66,24 @@ Status Headquarters::upload(const v1::MetadataUpload& upload) {
   return {};
 }
 
+v1::MetadataUpload Headquarters::seen() {
+  const auto text = [this](const std::string& name) {
+    const auto found = store->metadata(name);
+    FLEET_ASSERT(found.has_value() && found->has_value());
+    return **found;
+  };
+  v1::MetadataUpload upload;
+  upload.set_restored(true);
+  upload.set_role("targets");
+  upload.set_json(text("targets"));
+  for (const char* name : {"apps.dns", "snapshot", "timestamp"}) {
+    v1::MetadataUpload& one = *upload.add_together();
+    one.set_role(name);
+    one.set_json(text(name));
+  }
+  return upload;
+}
+
 ota::PublicKey Headquarters::key_of(const std::string& json) {
   const auto parsed = ota::parse_json(json);
   FLEET_ASSERT(parsed.has_value());

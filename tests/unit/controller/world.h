@@ -36,6 +36,8 @@ struct Headquarters {
   // The operator.
   /// Sends roles that were signed, and tells devices of news.
   Status upload(const v1::MetadataUpload& upload);
+  /// What an operator who looked now would hold, for a controller that is restored later.
+  v1::MetadataUpload seen();
   /// A key as GET /v1/online-keys says it.
   static ota::PublicKey key_of(const std::string& json);
   void set_up_trust();
