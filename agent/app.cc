@@ -60,7 +60,8 @@ void App::set_wish(const fleet::v1::DesiredApp& newest, std::uint64_t of_generat
 bool App::held() const {
   if (slots.trial()) return false;
   const bool staged = slots.candidate && slots.candidate->attempt == wish.attempt();
-  return staged ? wish.hold_arm() : wish.hold_fetch();
+  if (staged) return wish.hold_arm() && wish.stage_release() == 0;  // nothing of it is armed
+  return wish.hold_fetch();
 }
 
 ReportDraft App::draft(fleet::v1::DeviceState state, std::uint64_t release) const {

@@ -236,6 +236,15 @@ proto::awaitable<void> wait_for_window(App& app) {
   co_await collect(app);
 }
 
+// Fetched and verified beside what runs, or does not run; nothing is started. What is on trial ends
+// first: the controller waits for that.
+proto::awaitable<void> stage_only(App& app) {
+  if (app.slots.trial()) co_return co_await supersede(app);
+  if (app.held()) co_return co_await wait_for_window(app);
+  co_await run_update(app);
+  co_await collect(app);
+}
+
 proto::awaitable<void> run(App& app) {
   const ota::SlotRecord* live = app.slots.live_slot();
   const auto on_trial = app.slots.trial();
@@ -276,6 +285,9 @@ proto::awaitable<void> run(App& app) {
 }  // namespace
 
 proto::awaitable<void> pursue(App& app) {
+  if (app.wish.stage_release() != 0 && app.wish.run() != fleet::v1::REMOVE) {
+    co_return co_await stage_only(app);
+  }
   switch (app.wish.run()) {
     case fleet::v1::STOP: co_await stop(app); break;
     case fleet::v1::REMOVE: co_await remove(app); break;

@@ -113,6 +113,7 @@ proto::awaitable<void> run_steps(Update& update) {
     if (!done) co_return co_await give_up(update, done.error());
     // Beyond this point (P2) the candidate survives a power cut; no slot was touched.
     co_await update.end_keeping();
+    if (update.stage_only()) co_return;
 
     // arm: its volumes are made, with all their room; the candidate takes the spare slot on trial.
     update.begin("arm");

@@ -22,6 +22,13 @@ namespace {
 constexpr std::int64_t kFirstRetryMs = 500;
 constexpr std::int64_t kLongestRetryMs = 60'000;
 
+// A release that is only staged is this attempt's all the same.
+fleet::v1::DesiredApp target_of(const fleet::v1::DesiredApp& wish) {
+  fleet::v1::DesiredApp out = wish;
+  if (wish.stage_release() != 0) out.set_release(wish.stage_release());
+  return out;
+}
+
 Values overrides_of(const fleet::v1::DesiredApp& wish) {
   return Values(wish.overrides().begin(), wish.overrides().end());
 }
@@ -84,7 +91,7 @@ Result<DeviceFacts> device_facts(App& app) {
 
 Update::Update(App& of)
     : app(of),
-      wish(of.wish),
+      wish(target_of(of.wish)),
       key(wish_key(of.wish)),
       began_ms_(of.device.ports.clock.now_ms()),
       keeper_(of.device.ports.loop) {}
@@ -217,6 +224,7 @@ proto::awaitable<Status> stage(Update& update) {
   update.end_step();
   ReportDraft draft = update.draft(fleet::v1::STAGED);
   draft.detail = update.delta_note;
+  draft.ends_wish = update.stage_only();
   co_return app.move(verb, draft);
 }
 

@@ -34,7 +34,7 @@ class Update {
   Update& operator=(const Update&) = delete;
 
   App& app;
-  const fleet::v1::DesiredApp wish;   // as it was when the attempt began
+  const fleet::v1::DesiredApp wish;   // as it was when the attempt began; release: that it brings
   const std::string key;
   VerifiedRelease verified;           // after admit
   fleet::v1::AppManifest manifest;    // after admit, or of the resumed trial
@@ -48,6 +48,8 @@ class Update {
   std::vector<fleet::v1::StepTime> steps;
   bool paused = false;                // ended without a verdict; it goes on later
 
+  /// It ends when it is staged.
+  bool stage_only() const { return wish.stage_release() != 0; }
   /// Ends the step before and starts this one's time.
   void begin(std::string_view step);
   void end_step();

@@ -130,11 +130,8 @@ awaitable<Response> label_device(Call call) {
     for (const std::string& name : change->remove()) {
       TRY_VOID(call.parts.store.remove_label(row->id, name));
     }
-    // A device that comes under a selector by its new labels gets what the fleet wants there.
     TRY(const Subject subject, call.parts.store.subject(row->id));
-    TRY(const auto desired, call.parts.store.desired(row->id));
-    if (desired.empty()) TRY_VOID(call.parts.fleet.join(subject));
-    TRY_VOID(call.parts.fleet.look_at_windows(row->id));
+    TRY_VOID(call.parts.fleet.relabelled(subject));
     return transaction.commit();
   };
   const Status changed = work();

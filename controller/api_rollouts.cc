@@ -135,6 +135,32 @@ awaitable<Response> abort_rollout(Call call) {
   co_return rollout_answer(call.parts, call.parts.fleet.abort(*number, call.caller.name), 200);
 }
 
+awaitable<Response> pause_rollout(Call call) {
+  const auto number = number_of(call.words[0]);
+  if (!number) co_return error_response(number.error());
+  co_return rollout_answer(call.parts, call.parts.fleet.pause(*number, call.caller.name), 200);
+}
+
+awaitable<Response> resume_rollout(Call call) {
+  const auto number = number_of(call.words[0]);
+  if (!number) co_return error_response(number.error());
+  co_return rollout_answer(call.parts, call.parts.fleet.resume(*number, call.caller.name), 200);
+}
+
+awaitable<Response> retry_rollout(Call call) {
+  const auto number = number_of(call.words[0]);
+  if (!number) co_return error_response(number.error());
+  v1::RetryRequest request;
+  if (!call.request.body.empty()) {
+    auto read = proto::from_json<v1::RetryRequest>(call.request.body);
+    if (!read) co_return error_response(read.error());
+    request = std::move(*read);
+  }
+  const auto retried =
+      call.parts.fleet.retry(*number, request.device(), call.caller.name);
+  co_return rollout_answer(call.parts, retried, 200);
+}
+
 awaitable<Response> follow_events(Call call) {
   EventFilter filter;
   filter.app = call.request.parameter("app");

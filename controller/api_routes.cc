@@ -26,6 +26,9 @@ std::vector<Route> operator_routes() {
       {"GET", "/v1/rollouts", Role::viewer, list_rollouts},
       {"GET", "/v1/rollouts/{id}", Role::viewer, show_rollout},
       {"POST", "/v1/rollouts/{id}/abort", Role::deployer, abort_rollout},
+      {"POST", "/v1/rollouts/{id}/pause", Role::deployer, pause_rollout},
+      {"POST", "/v1/rollouts/{id}/resume", Role::deployer, resume_rollout},
+      {"POST", "/v1/rollouts/{id}/retry", Role::deployer, retry_rollout},
       {"GET", "/v1/events", Role::viewer, follow_events},
       {"GET", "/v1/logs/stream", Role::viewer, follow_logs},
   };

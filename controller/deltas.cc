@@ -101,10 +101,12 @@ Result<std::vector<Deltas::Pair>> Deltas::pairs_for(const v1::Telemetry& facts,
                                                     const v1::DesiredApp& wish) {
   std::vector<Pair> pairs;
   const std::set<std::uint64_t> held = releases_held(facts, wish.app());
-  const bool wants_bytes = wish.run() == v1::RUN && wish.fall_back() == 0 &&
-                           wish.release() != 0 && held.count(wish.release()) == 0;
+  const bool stage = wish.stage_release() != 0;
+  const std::uint64_t wished = stage ? wish.stage_release() : wish.release();
+  const bool wants_bytes = (stage || (wish.run() == v1::RUN && wish.fall_back() == 0)) &&
+                           wished != 0 && held.count(wished) == 0;
   if (!wants_bytes) return pairs;
-  TRY(const ImageParts wanted, parts_of(wish.app(), wish.release()));
+  TRY(const ImageParts wanted, parts_of(wish.app(), wished));
   for (const std::uint64_t release : held) {
     TRY(const ImageParts bases, parts_of(wish.app(), release));
     for (const ImagePart& base : bases) {

@@ -12,7 +12,6 @@ namespace controller {
 
 namespace {
 
-constexpr std::int64_t kRolloutsLookedAt = 500;
 constexpr std::uint64_t kMaxGeneration = std::uint64_t{1} << 53;  // what JSON can carry
 
 // What a report says of an app is its newest fact, before the next telemetry.
@@ -40,9 +39,11 @@ void Fleet::committed() {
 
 // Commits what went well; what did not leaves nothing, in the store or here.
 Status Fleet::finish(Store::Transaction& transaction, Status result) {
+  if (result) result = let_in_touched();
   if (result) result = transaction.commit();
   if (!result) {
     dirty_.clear();
+    touched_.clear();
     return result;
   }
   committed();
@@ -137,12 +138,14 @@ Status Fleet::keep_running(const EndedWish& wish, std::uint64_t release) {
   return want(wish.device_id, std::move(*desired));
 }
 
-Status Fleet::take_back(const std::string& app, const rollout::Device& device) {
-  TRY(auto desired, store_.desired_app(device.id, app));
-  if (!desired || desired->attempt() != device.attempt) return {};  // a newer wish stands
-  if (!device.before.wanted) return want_no_more(device.id, app);
+Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
+  const rollout::Device& device = step.device;
+  TRY(auto desired, store_.desired_app(device.id, step.rollout.app));
+  if (!desired || desired->attempt() != attempt) return {};  // a newer wish stands
+  if (!device.before.wanted) return want_no_more(device.id, step.rollout.app);
   desired->set_release(device.before.release);
   desired->set_run(device.before.run);
+  desired->set_stage_release(device.before.stage_release);
   desired->set_fall_back(0);
   desired->set_attempt(ota::random_id());
   desired->clear_rollout();
@@ -150,37 +153,47 @@ Status Fleet::take_back(const std::string& app, const rollout::Device& device) {
   return want(device.id, std::move(*desired));
 }
 
-// The verdict is in. After a bad one those who were never reached want again what they wanted
-// before, so that nobody tries a failed release on return.
-Status Fleet::close(const rollout::Rollout& rollout) {
-  proto::log_info("rollout.ended", {{"rollout", rollout.id()},
-                                    {"state", rollout::word(rollout.state)},
-                                    {"verdict", rollout.verdict}});
-  TRY_VOID(tell_rollout(rollout, "rollout.ended", rollout.verdict, nullptr));
-  if (rollout.state == v1::ROLLOUT_SUCCEEDED || rollout.state == v1::ROLLOUT_SUPERSEDED) return {};
-  TRY(const auto devices, store_.rollout_devices(rollout.number));
-  for (const rollout::Device& device : devices) {
-    if (device.row.state() == v1::WAITING) TRY_VOID(take_back(rollout.app, device));
-  }
-  return {};
-}
-
 Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) {
+  const std::string& id = step.device.id;
+  if (std::holds_alternative<rollout::Want>(action)) return want_release(step);
   if (std::holds_alternative<rollout::Offer>(action)) {
-    dirty_.insert(step.device.id);  // its Desired is in the store; it is sent after the commit
+    dirty_.insert(id);  // its Desired is in the store; it is sent after the commit
     return {};
   }
+  if (const auto* back = std::get_if<rollout::GoBack>(&action)) {
+    return want_back(step, back->release);
+  }
   if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
-    return keep_running({step.device.id, step.rollout.app, step.device.attempt},
-                        keep->release);
+    return keep_running({id, step.rollout.app, step.device.attempt}, keep->release);
   }
-  if (std::holds_alternative<rollout::TakeBack>(action)) {
-    return take_back(step.rollout.app, step.device);
+  if (const auto* taken = std::get_if<rollout::TakeBack>(&action)) {
+    return take_back(step, taken->attempt);
   }
-  if (const auto* tell = std::get_if<rollout::Tell>(&action)) {
+  const auto* tell = std::get_if<rollout::Tell>(&action);
+  if (tell != nullptr && tell->of_device) {
     return tell_rollout(step.rollout, tell->kind, tell->text, &step.device.row);
   }
-  return close(step.rollout);
+  return follow_course(step.rollout, action);
+}
+
+// What is about the whole rollout; it is stored as it is.
+Status Fleet::follow_course(const rollout::Rollout& rollout, const rollout::Action& action) {
+  if (const auto* tell = std::get_if<rollout::Tell>(&action)) {
+    proto::log_info(tell->kind, {{"rollout", rollout.id()}, {"text", tell->text}});
+    return tell_rollout(rollout, tell->kind, tell->text, nullptr);
+  }
+  if (std::holds_alternative<rollout::Halt>(action)) return halt(rollout.number);
+  FLEET_ASSERT(std::holds_alternative<rollout::Ended>(action));
+  return close(rollout);
+}
+
+Status Fleet::follow_course(const rollout::Course& course) {
+  touched_.insert(course.rollout.number);
+  TRY_VOID(store_.set_rollout(course.rollout));
+  for (const rollout::Action& action : course.actions) {
+    TRY_VOID(follow_course(course.rollout, action));
+  }
+  return {};
 }
 
 Status Fleet::apply(std::int64_t number, const std::string& device_id,
@@ -195,10 +208,14 @@ Status Fleet::apply(std::int64_t number, const std::string& device_id,
   }
   const rollout::Step step =
       rollout::step(std::move(*rollout), std::move(*device), event, clock_.wall_ms());
+  touched_.insert(number);
   TRY_VOID(store_.set_rollout(step.rollout));
   TRY_VOID(store_.set_rollout_device(number, step.device));
   for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
-  return {};
+  // One that comes late with a release that the others have left goes back, too.
+  const bool late = !step.rollout.halted_why.empty() && step.device.row.state() == v1::HEALTHY &&
+                    std::holds_alternative<rollout::Reported>(event);
+  return late ? halt_device(number, device_id) : Status();
 }
 
 Status Fleet::came_online(const std::string& device_id, const std::string& name) {
@@ -291,179 +308,6 @@ Status Fleet::take_reports(std::span<const DeviceReport> reports) {
     return {};
   };
   return finish(transaction, work());
-}
-
-Status Fleet::supersede(const std::string& device_id, const std::string& app,
-                        const std::string& by) {
-  TRY(const auto open, store_.open_rollouts_of(device_id));
-  for (const std::int64_t number : open) {
-    TRY(const auto older, store_.rollout(number));
-    if (!older || older->app != app || older->id() == by) continue;
-    TRY_VOID(apply(number, device_id, rollout::Superseded{by}));
-  }
-  return {};
-}
-
-// The device's row and its wish; the rollout's counts come back in `rollout`.
-Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish) {
-  const std::string& id = wish.device.id;
-  TRY_VOID(supersede(id, rollout.app, rollout.id()));
-  TRY(const auto before, store_.desired_app(id, rollout.app));
-  rollout::Device device;
-  device.id = id;
-  device.attempt = ota::random_id();
-  if (before) device.before = {true, before->release(), before->run()};
-  device.row.set_device(wish.device.name);
-  device.row.set_state(v1::WAITING);
-  device.row.set_online(is_online(id));
-  v1::DesiredApp desired = wish.desired;
-  desired.set_app(rollout.app);
-  desired.set_attempt(device.attempt);
-  desired.set_rollout(rollout.id());
-  desired.set_deadline_ms(static_cast<std::uint64_t>(rollout.device_deadline_ms));
-  // A count of its own would begin again with the row, numbers with an old backup; time goes on.
-  const std::int64_t restarts = before ? before->restart_count() : 0;
-  if (rollout.kind == v1::KIND_RESTART) {
-    const std::int64_t next = std::max(
-        {restarts + 1, rollout.number, clock_.wall_ms() / 1000});
-    desired.set_restart_count(static_cast<std::uint32_t>(next));
-  } else {
-    desired.set_restart_count(static_cast<std::uint32_t>(restarts));
-  }
-  TRY_VOID(want(id, std::move(desired)));
-  rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
-  TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));
-  rollout = step.rollout;
-  TRY_VOID(store_.set_rollout(rollout));
-  for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
-  return gate(rollout.number, id);
-}
-
-Status Fleet::recover() {
-  TRY(const auto running, store_.running_rollouts());
-  if (running.empty()) return {};
-  Store::Transaction transaction(store_);
-  const auto work = [&]() -> Status {
-    for (const rollout::Rollout& rollout : running) {
-      TRY(const auto devices, store_.rollout_devices(rollout.number));
-      for (const rollout::Device& device : devices) {
-        if (!device.row.online()) continue;
-        TRY_VOID(apply(rollout.number, device.id, rollout::Offline{}));
-      }
-      proto::log_info("rollout.resumed", {{"rollout", rollout.id()}, {"app", rollout.app}});
-    }
-    return {};
-  };
-  return finish(transaction, work());
-}
-
-Result<rollout::Rollout> Fleet::begin(
-    rollout::Rollout plan, std::vector<Wish> wishes,
-    const std::function<Status(const rollout::Rollout&)>& also) {
-  FLEET_ASSERT(!wishes.empty());
-  Store::Transaction transaction(store_);
-  const auto work = [&]() -> Status {
-    TRY(plan.number, store_.next_rollout_number());
-    plan.created_ms = clock_.wall_ms();
-    TRY_VOID(store_.add_rollout(plan));
-    if (also) TRY_VOID(also(plan));
-    for (const Wish& wish : wishes) TRY_VOID(add_device(plan, wish));
-    const std::string what = std::string(rollout::word(plan.kind)) + " " + plan.app +
-                             (rollout::is_release(plan.kind)
-                                  ? " " + std::to_string(plan.release) + " to "
-                                  : std::string(" on ")) +
-                             plan.selector;
-    return tell_rollout(plan, "rollout.started", plan.by + " began " + plan.id() + ": " + what,
-                        nullptr);
-  };
-  TRY_VOID(finish(transaction, work()));
-  proto::log_info("rollout.started", {{"rollout", plan.id()},
-                                      {"app", plan.app},
-                                      {"release", plan.release},
-                                      {"devices", wishes.size()}});
-  return plan;
-}
-
-Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by) {
-  TRY(auto found, store_.rollout(number));
-  if (!found) return Error{proto::Code::not_found, "no rollout r-" + std::to_string(number), ""};
-  if (found->state != v1::ROLLOUT_RUNNING) {
-    return Error{proto::Code::conflict,
-                 found->id() + " has " + rollout::word(found->state) + " already", ""};
-  }
-  Store::Transaction transaction(store_);
-  const auto work = [&]() -> Status {
-    const rollout::Rollout ended = rollout::abort(*found, by, clock_.wall_ms());
-    TRY_VOID(store_.set_rollout(ended));
-    TRY(const auto devices, store_.rollout_devices(number));
-    for (const rollout::Device& device : devices) {
-      TRY_VOID(apply(number, device.id, rollout::Aborted{by}));
-    }
-    TRY(const auto after, store_.rollout(number));
-    return close(after.value_or(ended));
-  };
-  TRY_VOID(finish(transaction, work()));
-  TRY(auto after, store_.rollout(number));
-  FLEET_ASSERT(after.has_value());
-  return *after;
-}
-
-Status Fleet::join(const Subject& device) {
-  TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
-  std::set<std::string> settled;  // apps, newest word first
-  for (const rollout::Rollout& rollout : rollouts) {
-    const bool stands = rollout.state == v1::ROLLOUT_RUNNING ||
-                        rollout.state == v1::ROLLOUT_SUCCEEDED;
-    if (!stands || settled.count(rollout.app) == 1) continue;
-    TRY(const Selector selector, parse_selector(rollout.selector));
-    if (!selector.matches(device)) continue;
-    if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
-    if (!rollout::is_release(rollout.kind)) continue;
-    TRY(const bool yanked, is_yanked(store_, rollout.app, rollout.release));
-    if (yanked) continue;  // a device that joins gets the newest one that still stands
-    settled.insert(rollout.app);
-    TRY(const auto there, store_.rollout_device(rollout.number, device.id));
-    if (there) continue;  // it had its turn
-    Wish wish;
-    wish.device = device;
-    wish.desired.set_release(rollout.release);
-    wish.desired.set_run(v1::RUN);
-    rollout::Rollout joined = rollout;
-    TRY_VOID(add_device(joined, wish));
-  }
-  return {};
-}
-
-Status Fleet::tick() {
-  const std::int64_t now_ms = clock_.wall_ms();
-  TRY(const auto due, store_.due(now_ms));
-  TRY(const auto running, store_.running_rollouts());
-  const bool gates = gates_due(now_ms);
-  if (due.empty() && running.empty() && !gates) return {};
-  Store::Transaction transaction(store_);
-  const auto work = [&]() -> Status {
-    if (gates) TRY_VOID(gate_all());
-    for (const auto& [number, device_id] : due) {
-      TRY_VOID(apply(number, device_id, rollout::DeadlinePassed{}));
-    }
-    for (const rollout::Rollout& rollout : running) {
-      TRY(const auto fresh, store_.rollout(rollout.number));
-      const rollout::TickStep step = rollout::tick(fresh.value_or(rollout), now_ms);
-      if (!step.ended) continue;
-      TRY_VOID(store_.set_rollout(step.rollout));
-      TRY_VOID(close(step.rollout));
-    }
-    return {};
-  };
-  return finish(transaction, work());
-}
-
-Result<std::uint64_t> Fleet::wanted_release(const std::string& app) {
-  TRY(const auto rollouts, store_.rollouts_of(app, v1::ROLLOUT_SUCCEEDED));
-  for (const rollout::Rollout& rollout : rollouts) {
-    if (rollout::is_release(rollout.kind)) return rollout.release;
-  }
-  return std::uint64_t{0};
 }
 
 }  // namespace controller

@@ -20,7 +20,7 @@
 
 namespace controller {
 
-/// One device of a rollout that begins, and what it is to want.
+/// One device of a rollout that begins, and of an order what it is to want.
 struct Wish {
   Subject device;
   v1::DesiredApp desired;  // attempt, rollout and deadline are set by begin()
@@ -61,13 +61,26 @@ class Fleet {
   /// After a start of the controller: nobody is connected yet, and every rollout goes on.
   Status recover();
 
-  /// Begins a rollout: older ones of the app are superseded on its devices. `also` writes what must
-  /// be kept together with it. out: as stored, with its number
+  /// Begins a rollout by plan.policy: its devices get their waves, those of the first are let in,
+  /// and older rollouts of the app are superseded on them. `also` writes what must be kept together
+  /// with it. out: as stored, with its number
   Result<rollout::Rollout> begin(rollout::Rollout plan, std::vector<Wish> wishes,
                                  const std::function<Status(const rollout::Rollout&)>& also);
+  // What people say of a rollout, each in a transaction of its own; said again, it changes nothing.
+  /// errors not_found | conflict (it has ended, is stopped, or takes its devices back already)
   Result<rollout::Rollout> abort(std::int64_t number, const std::string& by);
-  /// A new device gets what the fleet wants of its groups. Inside the caller's transaction.
+  Result<rollout::Rollout> pause(std::int64_t number, const std::string& by);
+  Result<rollout::Rollout> resume(std::int64_t number, const std::string& by);
+  /// Asks those that failed again, by the same gates: all, or the device of that name.
+  /// errors also not_supported (an order)
+  Result<rollout::Rollout> retry(std::int64_t number, const std::string& device,
+                                 const std::string& by);
+  /// A device gets what the fleet wants of its groups and labels, unless it had a newer word.
+  /// Inside the caller's transaction.
   Status join(const Subject& device);
+  /// The device has other labels: it leaves what does not name it any more and has not let it in,
+  /// and joins what does. Inside the caller's transaction.
+  Status relabelled(const Subject& device);
   /// Tells the device whether its windows are open: it came online, or has another time zone now.
   /// Inside the caller's transaction.
   Status look_at_windows(const std::string& device_id);
@@ -78,7 +91,7 @@ class Fleet {
   Status tell(std::span<const v1::Event> events);
   /// Devices that the news concern get a Desired that says so. Inside the caller's transaction.
   Status announce(const News& news, const std::string& by);
-  /// Deadlines. Called every second.
+  /// Deadlines, soaks, budgets with room again. Called every second.
   Status tick();
   /// Tells followers and devices. After the commit of a transaction that called join, note or
   /// announce.
@@ -99,14 +112,41 @@ class Fleet {
     const std::string& attempt;
   };
   Status keep_running(const EndedWish& wish, std::uint64_t release);
-  Status take_back(const std::string& app, const rollout::Device& device);
-  Status close(const rollout::Rollout& rollout);
+  Status take_back(const rollout::Step& step, const std::string& attempt);
+  Status follow_course(const rollout::Rollout& rollout, const rollout::Action& action);
+  /// Stores it and does what it says.
+  Status follow_course(const rollout::Course& course);
   Status take_report(DeviceRow& row, const v1::Report& report);
-  Status supersede(const std::string& device_id, const std::string& app, const std::string& by);
-  Status add_device(rollout::Rollout& rollout, const Wish& wish);
   Status tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
                       const std::string& text, const v1::RolloutDevice* row);
   Status finish(Store::Transaction& transaction, Status result);
+
+  // fleet_rollouts.cc
+  enum class Superseded { waiting, all };
+  Status supersede(const std::string& device_id, const rollout::Rollout& newer, Superseded which);
+  Status add_device(rollout::Rollout& rollout, const Wish& wish, std::uint32_t wave);
+  Status give_order(const rollout::Rollout& rollout, const Wish& wish);
+  Result<rollout::Rollout> stored(std::int64_t number);
+  Result<std::vector<std::string>> to_retry(const rollout::Rollout& rollout,
+                                            const std::string& device);
+
+  // fleet_members.cc
+  Status join(const Subject& device, const rollout::Rollout& rollout);
+
+  // fleet_waves.cc
+  /// Lets in whose turn it is, of every rollout that something happened to.
+  Status let_in_touched();
+  Status let_in(std::int64_t number);
+  Status let_in_device(const rollout::Rollout& rollout, const std::string& device_id);
+  /// Another rollout of the app has told it something that it has not ended.
+  Result<bool> is_under_way(const rollout::Rollout& rollout, const std::string& device_id);
+  Status want_release(const rollout::Step& step);
+  Status want_back(const rollout::Step& step, std::uint64_t release);
+  Result<std::uint64_t> way_back(const rollout::Rollout& rollout, const rollout::Device& device);
+  /// Steps one device, or all, with Halted.
+  Status halt_device(std::int64_t number, const std::string& device_id);
+  Status halt(std::int64_t number);
+  Status close(const rollout::Rollout& rollout);
 
   // fleet_windows.cc
   /// Looks at the windows of a rollout's release for one device; a change goes to row and device.
@@ -120,7 +160,8 @@ class Fleet {
   Events& events_;
   proto::Clock& clock_;
   std::set<std::string> online_;
-  std::set<std::string> dirty_;
+  std::set<std::string> dirty_;          // devices with another Desired in this transaction
+  std::set<std::int64_t> touched_;       // rollouts that something happened to in it
   Windows windows_;
   // Open rows of releases with windows, since this controller started: all that are online.
   std::set<std::pair<std::int64_t, std::string>> windowed_;

@@ -14,18 +14,20 @@ constexpr std::int64_t kMinuteMs = 60'000;
 Status Fleet::gate(std::int64_t number, const std::string& device_id) {
   TRY(const auto rollout, store_.rollout(number));
   bool windowed = false;
-  if (rollout && rollout::is_release(rollout->kind)) {
+  if (rollout && rollout::has_waves(rollout->kind)) {
     TRY(windowed, windows_.has_any(rollout->app, rollout->release));
   }
   if (!windowed) return {};  // as nearly all are, at each Hello
   TRY(const auto device, store_.rollout_device(number, device_id));
-  if (!device || rollout::has_ended(device->row.state())) {
+  if (!device || device->ended || !device->row.let_in()) {
     windowed_.erase({number, device_id});
     return {};
   }
   windowed_.insert({number, device_id});
   TRY(const Subject subject, store_.subject(device_id));
   TRY(Gate now, windows_.judge(rollout->app, rollout->release, subject, clock_.wall_ms()));
+  if (rollout->kind == v1::KIND_STAGE && !now.hold_fetch) now = Gate();  // nothing is armed
+  if (rollout->kind == v1::KIND_STAGE) now.hold_arm = false;
   const v1::RolloutDevice& row = device->row;
   if (row.hold_fetch() == now.hold_fetch && row.hold_arm() == now.hold_arm) return {};
   TRY_VOID(apply(number, device_id,
@@ -53,11 +55,12 @@ Status Fleet::gate_all() {
 
 Status Fleet::mark_holds(const std::string& device_id, v1::Desired& desired) {
   for (v1::DesiredApp& app : *desired.mutable_apps()) {
-    if (app.run() != v1::RUN || app.release() == 0) continue;
-    TRY(const bool windowed, windows_.has_any(app.app(), app.release()));
+    const std::uint64_t release = app.stage_release() != 0 ? app.stage_release() : app.release();
+    if ((app.run() != v1::RUN && app.stage_release() == 0) || release == 0) continue;
+    TRY(const bool windowed, windows_.has_any(app.app(), release));
     if (!windowed) continue;
     TRY(const Subject subject, store_.subject(device_id));
-    TRY(const Gate now, windows_.judge(app.app(), app.release(), subject, clock_.wall_ms()));
+    TRY(const Gate now, windows_.judge(app.app(), release, subject, clock_.wall_ms()));
     app.set_hold_fetch(now.hold_fetch);
     app.set_hold_arm(now.hold_arm);
   }

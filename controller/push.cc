@@ -167,9 +167,6 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
       return *rollout;
     }
   }
-  if (request.strategy() == v1::WAVES) {
-    return Error{Code::not_supported, "not supported yet: strategy waves; use --strategy all", ""};
-  }
   TRY(const auto devices, select(request.selector(), nearest));
   TRY(const Metadata::AppRole role,
       metadata_.check_app_role(request.app(), request.app_metadata()));
@@ -183,22 +180,17 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
   TRY_VOID(check_not_yanked(role, manifest));
 
   rollout::Rollout plan;
-  plan.kind = v1::KIND_PUSH;
+  plan.kind = request.stage_only() ? v1::KIND_STAGE : v1::KIND_PUSH;
   plan.app = request.app();
   plan.release = request.release();
   TRY(plan.previous_release, fleet_.wanted_release(plan.app));
   plan.selector = request.selector();
   plan.by = by;
   plan.require_all = request.require_all();
-  const std::uint64_t deadline_ms = manifest.rollout().device_deadline_ms();
-  if (deadline_ms != 0) plan.device_deadline_ms = static_cast<std::int64_t>(deadline_ms);
+  plan.policy = proto::policy_of(manifest.rollout(), request.strategy(), devices.size());
+  plan.device_deadline_ms = static_cast<std::int64_t>(plan.policy.device_deadline_ms());
   std::vector<Wish> wishes;
-  for (const Subject& device : devices) {
-    Wish wish{device, {}};
-    wish.desired.set_release(request.release());
-    wish.desired.set_run(v1::RUN);
-    wishes.push_back(std::move(wish));
-  }
+  for (const Subject& device : devices) wishes.push_back({device, {}});
   const auto also = [&](const rollout::Rollout& begun) -> Status {
     ReleaseRow release;
     release.app = request.app();
@@ -238,6 +230,7 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
     Wish wish{device, desired.value_or(v1::DesiredApp())};
     if (!desired) wish.desired.set_release(status->live_release());
     wish.desired.set_fall_back(0);
+    wish.desired.set_stage_release(0);
     switch (request.kind()) {
       case v1::ORDER_STOP: wish.desired.set_run(v1::STOP); break;
       case v1::ORDER_DELETE: wish.desired.set_run(v1::REMOVE); break;
@@ -285,6 +278,7 @@ Result<rollout::Rollout> Pushes::accept_order(const v1::OrderRequest& request,
   plan.kind = kind;
   plan.app = request.app();
   plan.release = wishes.front().desired.release();
+  plan.policy.set_strategy(v1::ALL);
   TRY(plan.previous_release, fleet_.wanted_release(plan.app));
   plan.selector = request.selector();
   plan.by = by;

@@ -1,162 +1,34 @@
+// The events of one device of a rollout.
 #include "controller/rollout.h"
 
 #include <utility>
 
+#include "controller/rollout_parts.h"
 #include "proto/result.h"
 
 namespace controller::rollout {
 namespace {
 
-// The bucket of RolloutCounts that a row is counted in. Each row is in exactly one.
-void add(v1::RolloutCounts& counts, v1::RolloutKind kind, const v1::RolloutDevice& row,
-         std::uint32_t one) {
-  const v1::DeviceState state = row.state();
-  if (is_success(kind, state)) {
-    counts.set_healthy(counts.healthy() + one);
-    return;
-  }
-  switch (state) {
-    case v1::WAITING:
-      if (row.online()) {
-        counts.set_waiting(counts.waiting() + one);
-      } else {
-        counts.set_offline(counts.offline() + one);
-      }
-      break;
-    case v1::REVERTED:
-      counts.set_reverted(counts.reverted() + one);
-      break;
-    case v1::FAILED:
-      counts.set_failed(counts.failed() + one);
-      break;
-    case v1::HELD:
-      counts.set_held(counts.held() + one);
-      break;
-    case v1::SUPERSEDED:
-      counts.set_superseded(counts.superseded() + one);
-      break;
-    default:
-      // An end that this kind of rollout did not want: stopped, when it should be healthy.
-      if (has_ended(state)) {
-        counts.set_failed(counts.failed() + one);
-      } else {
-        counts.set_busy(counts.busy() + one);
-      }
-      break;
-  }
-}
-
-void count(Rollout& rollout, const v1::RolloutDevice& row) {
-  add(rollout.counts, rollout.kind, row, 1);
-}
-
-void uncount(Rollout& rollout, const v1::RolloutDevice& row) {
-  add(rollout.counts, rollout.kind, row, ~std::uint32_t{0});  // modulo 2^32: minus one
-}
-
-std::string people_number(std::uint64_t number, const char* one, const char* many) {
-  return std::to_string(number) + (number == 1 ? one : many);
-}
-
-const char* past_word(v1::RolloutKind kind) {
-  switch (kind) {
-    case v1::KIND_STOP: return "stopped";
-    case v1::KIND_START: return "started";
-    case v1::KIND_RESTART: return "restarted";
-    case v1::KIND_DELETE: return "deleted";
-    case v1::KIND_REVERT: return "reverted";
-    default: return "live";
-  }
-}
-
-std::string subject(const Rollout& rollout) {
-  if (!is_release(rollout.kind)) return rollout.app;
-  return rollout.app + " " + std::to_string(rollout.release);
-}
-
-std::string success_verdict(const Rollout& rollout) {
-  const v1::RolloutCounts& counts = rollout.counts;
-  const std::uint32_t reached = counts.devices() - counts.offline();
-  std::string text = subject(rollout) + " is " + past_word(rollout.kind) + " on " +
-                     std::to_string(counts.healthy()) + " of ";
-  if (counts.offline() == 0) {
-    return text + people_number(reached, " device", " devices");
-  }
-  text += people_number(reached, " reachable device", " reachable devices");
-  return text + "; " + std::to_string(counts.offline()) + " offline";
-}
-
-std::string failure_verdict(const Rollout& rollout) {
-  const v1::RolloutCounts& counts = rollout.counts;
-  std::string text = subject(rollout) + ": " + std::to_string(counts.healthy()) + " " +
-                     (is_release(rollout.kind) ? "healthy" : past_word(rollout.kind));
-  if (counts.reverted() > 0) text += ", " + std::to_string(counts.reverted()) + " reverted";
-  if (counts.failed() > 0) text += ", " + std::to_string(counts.failed()) + " failed";
-  if (counts.held() > 0) text += ", " + std::to_string(counts.held()) + " held";
-  if (counts.superseded() > 0) text += ", " + std::to_string(counts.superseded()) + " superseded";
-  if (counts.offline() > 0) text += ", " + std::to_string(counts.offline()) + " offline";
-  if (!rollout.first_failure.empty()) text += "; first: " + rollout.first_failure;
-  return text;
-}
-
-// Strategy `all`: one device that is not as wanted fails the rollout.
-void judge(Rollout& rollout, std::int64_t now_ms) {
-  const v1::RolloutCounts& counts = rollout.counts;
-  rollout.ended_ms = now_ms;
-  if (counts.reverted() + counts.failed() + counts.held() > 0) {
-    rollout.state = v1::ROLLOUT_FAILED;
-    rollout.verdict = failure_verdict(rollout);
-  } else if (counts.superseded() > 0) {
-    rollout.state = v1::ROLLOUT_SUPERSEDED;
-    rollout.verdict = subject(rollout) + ": superseded on " +
-                      people_number(counts.superseded(), " device", " devices") + " by a newer one";
-  } else {
-    rollout.state = v1::ROLLOUT_SUCCEEDED;
-    rollout.verdict = success_verdict(rollout);
-  }
-}
-
-// Ends the rollout when every device that was ever online has ended.
-void end_if_done(Step& result, std::int64_t now_ms) {
-  Rollout& rollout = result.rollout;
-  if (rollout.state != v1::ROLLOUT_RUNNING) return;
-  const v1::RolloutCounts& counts = rollout.counts;
-  if (counts.waiting() > 0 || counts.busy() > 0) return;
-  if (counts.devices() == counts.offline()) return;  // nobody was reached yet: tick() bounds it
-  judge(rollout, now_ms);
-  result.actions.emplace_back(Ended{});
-}
-
-std::string sentence(const Device& device) {
-  std::string text = device.row.device() + " " + word(device.row.state());
-  const std::string& why = device.row.why().text();
-  const std::string& detail = device.row.detail();
-  if (!why.empty()) {
-    text += ": " + why;
-  } else if (!detail.empty()) {
-    text += ": " + detail;
-  }
-  return text;
-}
-
-// A device that waits for a window is not late.
+// A device that waits for a window is not late, as long as it is there.
 bool is_gated(const v1::RolloutDevice& row) {
-  return row.state() != v1::TRIAL && (row.hold_fetch() || row.hold_arm());
+  return row.online() && row.state() != v1::TRIAL && (row.hold_fetch() || row.hold_arm());
 }
 
 // Moves the row into a state, once its texts are in place.
 void move(Step& result, v1::DeviceState state, std::int64_t now_ms) {
   Device& device = result.device;
   device.row.set_state(state);
-  if (has_ended(state)) {
+  device.ended = has_ended(result.rollout.kind, state);
+  if (device.ended) {
     device.deadline_ms = 0;
     device.row.set_ended_ms(static_cast<std::uint64_t>(now_ms));
-    const bool good = is_success(result.rollout.kind, state);
-    if (!good && state != v1::SUPERSEDED && result.rollout.first_failure.empty()) {
+    if (is_failure(result.rollout.kind, state) && device.row.going_back_to() == 0 &&
+        result.rollout.first_failure.empty()) {
       result.rollout.first_failure = sentence(device);
     }
   } else if (state == v1::WAITING) {
     device.deadline_ms = 0;
+    device.row.clear_ended_ms();
   } else {
     device.deadline_ms =
         is_gated(device.row) ? 0 : now_ms + result.rollout.device_deadline_ms;
@@ -169,34 +41,75 @@ void tell(Step& result) {
 }
 
 void on_joined(Step& result) {
-  result.rollout.counts.set_devices(result.rollout.counts.devices() + 1);
-  if (result.device.row.online()) result.actions.emplace_back(Offer{});
+  Rollout& rollout = result.rollout;
+  v1::RolloutDevice& row = result.device.row;
+  if (row.wave() == 0) row.set_wave(1);
+  FLEET_ASSERT(rollout.waves.empty() || row.wave() <= rollout.waves.size());
+  rollout.counts.set_devices(rollout.counts.devices() + 1);
+  if (rollout.waves.empty()) return;
+  v1::RolloutCounts* counts = rollout.waves[row.wave() - 1].mutable_counts();
+  counts->set_devices(counts->devices() + 1);
 }
 
-// Who was offline joins a rollout that goes on or went well; after a failed one nobody does.
-bool is_open(const Rollout& rollout) {
-  return rollout.state == v1::ROLLOUT_RUNNING || rollout.state == v1::ROLLOUT_SUCCEEDED;
+void on_let_in(Step& result, const LetIn& event) {
+  Device& device = result.device;
+  if (device.row.state() != v1::WAITING || device.row.let_in()) return;
+  device.row.set_let_in(true);
+  device.row.clear_detail();
+  device.attempt = event.attempt;
+  device.before = event.before;
+  result.actions.emplace_back(Want{});
+}
+
+// Who was offline joins a rollout that goes on or went well; after a failed one nobody does, but
+// who is to go back is told.
+bool is_told(const Rollout& rollout, const v1::RolloutDevice& row) {
+  if (!row.let_in()) return false;
+  return is_under_way(rollout.state) || rollout.state == v1::ROLLOUT_SUCCEEDED ||
+         rollout.state == v1::ROLLOUT_SUPERSEDED || row.going_back_to() != 0;
 }
 
 void on_offered(Step& result, std::int64_t now_ms) {
-  if (result.device.row.state() != v1::WAITING || !is_open(result.rollout)) return;
-  if (result.device.row.hold_fetch()) return;  // it was told to wait
-  result.device.row.set_online(true);
-  result.device.row.set_started_ms(static_cast<std::uint64_t>(now_ms));
+  v1::RolloutDevice& row = result.device.row;
+  if (row.state() != v1::WAITING || !is_told(result.rollout, row)) return;
+  if (row.hold_fetch()) return;  // it was told to wait
+  row.set_online(true);
+  row.set_started_ms(static_cast<std::uint64_t>(now_ms));
   move(result, v1::OFFERED, now_ms);
   tell(result);
 }
 
-void on_online(Step& result, bool online) {
-  if (result.device.row.online() == online) return;
-  result.device.row.set_online(online);
-  if (online && is_open(result.rollout) && result.device.row.state() == v1::WAITING) {
-    result.actions.emplace_back(Offer{});
+// It is not told any more; what it wanted before is wanted again.
+void let_out(Step& result, std::int64_t now_ms) {
+  v1::RolloutDevice& row = result.device.row;
+  result.actions.emplace_back(TakeBack{result.device.attempt});
+  row.set_let_in(false);
+  row.set_hold_fetch(false);
+  row.set_hold_arm(false);
+  row.clear_started_ms();
+  move(result, v1::WAITING, now_ms);
+}
+
+void on_online(Step& result, bool online, std::int64_t now_ms) {
+  Device& device = result.device;
+  v1::RolloutDevice& row = device.row;
+  if (row.online() == online || device.ended) {
+    row.set_online(online);
+    return;
   }
+  row.set_online(online);
+  if (row.state() != v1::WAITING) {
+    // Its window is no reason to wait for who is not there.
+    if (row.hold_fetch() || row.hold_arm()) move(result, row.state(), now_ms);
+    return;
+  }
+  const bool gated = has_waves(result.rollout.kind) && row.going_back_to() == 0;
+  if (!online && gated && row.let_in()) return let_out(result, now_ms);
+  if (online && is_told(result.rollout, row)) result.actions.emplace_back(Offer{});
 }
 
 // Copies what a report says into the row; true if the state is a new one.
-bool take_facts(Device& device, const v1::Report& report) {
+bool take_facts(Device& device, const v1::Report& report, v1::DeviceState state) {
   v1::RolloutDevice& row = device.row;
   row.set_live_release(report.status().live_release());
   if (!report.status().instance().monitor().empty()) {
@@ -206,7 +119,7 @@ bool take_facts(Device& device, const v1::Report& report) {
   if (!report.detail().empty()) row.set_detail(report.detail());
   if (report.steps_size() > 0) *row.mutable_steps() = report.steps();
   if (report.fetched_bytes() > 0) row.set_fetched_bytes(report.fetched_bytes());
-  const bool is_new = row.state() != report.state();
+  const bool is_new = row.state() != state;
   if (report.has_why()) {
     *row.mutable_why() = report.why();
   } else if (is_new) {
@@ -216,8 +129,9 @@ bool take_facts(Device& device, const v1::Report& report) {
 }
 
 // A device may not say that it is what only the controller says, and a pushed release counts only
-// as itself.
-bool is_believable(const Rollout& rollout, const v1::Report& report) {
+// as itself, the one that it goes back to only as that one.
+bool is_believable(const Step& result, const v1::Report& report) {
+  const std::uint64_t back = result.device.row.going_back_to();
   switch (report.state()) {
     case v1::FETCHING:
     case v1::STAGED:
@@ -230,29 +144,36 @@ bool is_believable(const Rollout& rollout, const v1::Report& report) {
     case v1::SUPERSEDED:
       return true;
     case v1::HEALTHY:
-      return rollout.kind != v1::KIND_PUSH || report.release() == rollout.release;
+      if (back != 0) return report.release() == back;
+      return result.rollout.kind != v1::KIND_PUSH || report.release() == result.rollout.release;
     default:
       return false;
   }
 }
 
 void on_reported(Step& result, const v1::Report& report, std::int64_t now_ms) {
+  v1::RolloutDevice& row = result.device.row;
   if (report.attempt() != result.device.attempt) return;
-  if (result.device.row.state() == v1::SUPERSEDED) return;
-  if (!is_believable(result.rollout, report)) return;
+  if (row.state() == v1::SUPERSEDED || !is_believable(result, report)) return;
+  if (!row.let_in()) {
+    // It was taken back while it was offline; what it did there all the same is told.
+    if (report.state() != v1::HEALTHY) return;
+    row.set_let_in(true);
+  }
+  const v1::RolloutKind kind = result.rollout.kind;
+  const bool back = row.going_back_to() != 0;
+  // It went back: healthy is what it is with the release of before.
+  const v1::DeviceState state =
+      back && report.state() == v1::HEALTHY ? v1::REVERTED : report.state();
   // A device that has ended moves only to another end: a late word of its way there is old news,
   // a revert during the watch is not.
-  if (has_ended(result.device.row.state()) && !has_ended(report.state())) return;
-  const v1::DeviceState state = report.state();
-  if (take_facts(result.device, report)) {
-    if (result.device.row.started_ms() == 0) {
-      result.device.row.set_started_ms(static_cast<std::uint64_t>(now_ms));
-    }
+  if (has_ended(kind, row.state()) && !has_ended(kind, state)) return;
+  if (take_facts(result.device, report, state)) {
+    if (row.started_ms() == 0) row.set_started_ms(static_cast<std::uint64_t>(now_ms));
     move(result, state, now_ms);
     tell(result);
   }
-  const bool good = is_success(result.rollout.kind, state);
-  if (has_ended(state) && !good && state != v1::SUPERSEDED) {
+  if (is_failure(kind, state)) {
     // Without this the device would be offered the same release at its next Hello. Also when the
     // row failed by its deadline before: that left the wish to the device's own word.
     result.actions.emplace_back(KeepRunning{report.status().live_release()});
@@ -261,12 +182,25 @@ void on_reported(Step& result, const v1::Report& report, std::int64_t now_ms) {
 
 void on_deadline(Step& result, std::int64_t now_ms) {
   Device& device = result.device;
+  v1::RolloutDevice& row = device.row;
   if (device.deadline_ms == 0 || now_ms < device.deadline_ms) return;
-  const char* last = word(device.row.state());
-  v1::Reason* why = device.row.mutable_why();
-  why->set_code(v1::CODE_TIMEOUT);
-  why->set_text(std::string(device.row.online() ? "no verdict" : "offline without a verdict") +
-                " within " + std::to_string(result.rollout.device_deadline_ms / 1000) +
+  if (!row.online() && row.state() != v1::TRIAL) {
+    // Offline is not failed: it passes the gates again on its return, or goes back then.
+    row.set_detail("went offline on the way");
+    if (row.going_back_to() != 0 || !has_waves(result.rollout.kind)) {
+      move(result, v1::WAITING, now_ms);
+    } else {
+      let_out(result, now_ms);
+    }
+    return tell(result);
+  }
+  const char* last = word(row.state());
+  v1::Reason* why = row.mutable_why();
+  why->set_code(row.online() ? v1::CODE_TIMEOUT : v1::CODE_UNREACHABLE);
+  why->set_fingerprint("");
+  why->set_text(std::string(row.online() ? "no verdict" : "went offline during its trial, silent") +
+                (row.online() ? " within " : " for ") +
+                std::to_string(result.rollout.device_deadline_ms / 1000) +
                 " s; last heard: " + last);
   // Its Desired stays: the device may still be at work, and its own report will say how it ended.
   move(result, v1::FAILED, now_ms);
@@ -276,29 +210,83 @@ void on_deadline(Step& result, std::int64_t now_ms) {
 // Its Desired says the same; a state that it has reached stays.
 void on_gated(Step& result, const Gated& gate, std::int64_t now_ms) {
   v1::RolloutDevice& row = result.device.row;
-  if (has_ended(row.state())) return;
+  if (result.device.ended || !row.let_in() || row.going_back_to() != 0) return;
   const bool same = row.hold_fetch() == gate.hold_fetch && row.hold_arm() == gate.hold_arm;
   if (same) return;
   row.set_hold_fetch(gate.hold_fetch);
   row.set_hold_arm(gate.hold_arm);
   row.set_detail(gate.text);
   move(result, row.state(), now_ms);
-  if (row.online() && is_open(result.rollout)) result.actions.emplace_back(Offer{});
+  if (row.online() && is_told(result.rollout, row)) result.actions.emplace_back(Offer{});
   tell(result);
 }
 
 void on_superseded(Step& result, const std::string& by, std::int64_t now_ms) {
-  if (has_ended(result.device.row.state())) return;
+  if (result.device.ended) return;
   result.device.row.set_detail("superseded by " + by);
   move(result, v1::SUPERSEDED, now_ms);
   tell(result);
 }
 
 void on_aborted(Step& result, const std::string& by, std::int64_t now_ms) {
-  if (has_ended(result.device.row.state())) return;
-  result.device.row.set_detail("called off by " + by);
-  result.actions.emplace_back(TakeBack{});
+  Device& device = result.device;
+  if (device.ended) return;
+  device.row.set_detail("called off by " + by);
+  if (device.row.let_in()) result.actions.emplace_back(TakeBack{device.attempt});
   move(result, v1::SUPERSEDED, now_ms);
+  tell(result);
+}
+
+void go_back(Step& result, const Halted& event, std::int64_t now_ms) {
+  Device& device = result.device;
+  device.attempt = event.attempt;
+  device.row.set_going_back_to(event.to);
+  device.row.set_hold_fetch(false);
+  device.row.set_hold_arm(false);
+  device.row.clear_why();
+  device.row.set_detail("going back to " + result.rollout.app + " " + std::to_string(event.to));
+  result.actions.emplace_back(GoBack{event.to});
+  move(result, device.row.online() ? v1::OFFERED : v1::WAITING, now_ms);
+  tell(result);
+}
+
+void on_halted(Step& result, const Halted& event, std::int64_t now_ms) {
+  Device& device = result.device;
+  v1::RolloutDevice& row = device.row;
+  if (!row.let_in() || row.going_back_to() != 0) return;
+  if (row.state() == v1::WAITING) return let_out(result, now_ms);
+  const bool back = result.rollout.policy.on_failure() == v1::REVERT &&
+                    is_release(result.rollout.kind);
+  if (!back) return;
+  if (!device.ended) {
+    // Without anything to go back to it is left to its own verdict.
+    if (event.to != 0) go_back(result, event, now_ms);
+    return;
+  }
+  if (row.state() != v1::HEALTHY) return;
+  if (event.to != 0) return go_back(result, event, now_ms);
+  row.mutable_why()->set_code(v1::CODE_NO_FALLBACK);
+  row.mutable_why()->set_text("runs " + subject(result.rollout) +
+                              ", and nothing is known there to go back to");
+  move(result, v1::HELD, now_ms);
+  tell(result);
+}
+
+void on_retried(Step& result, std::int64_t now_ms) {
+  Device& device = result.device;
+  v1::RolloutDevice& row = device.row;
+  if (!is_failure(result.rollout.kind, row.state()) || row.going_back_to() != 0) return;
+  // One that failed by its deadline still has the wish.
+  result.actions.emplace_back(TakeBack{device.attempt});
+  row.set_let_in(false);
+  row.set_retries(row.retries() + 1);
+  row.clear_why();
+  row.clear_steps();
+  row.clear_started_ms();
+  row.set_fetched_bytes(0);
+  row.set_detail("to be tried again");
+  move(result, v1::WAITING, now_ms);
+  clamp_accepted(result.rollout);  // the row is not counted now
   tell(result);
 }
 
@@ -307,15 +295,24 @@ struct Visitor {
   std::int64_t now_ms;
 
   void operator()(const Joined&) const { on_joined(result); }
+  void operator()(const LetIn& event) const { on_let_in(result, event); }
   void operator()(const Offered&) const { on_offered(result, now_ms); }
-  void operator()(const Online&) const { on_online(result, true); }
-  void operator()(const Offline&) const { on_online(result, false); }
+  void operator()(const Online&) const { on_online(result, true, now_ms); }
+  void operator()(const Offline&) const { on_online(result, false, now_ms); }
   void operator()(const Reported& event) const { on_reported(result, event.report, now_ms); }
   void operator()(const DeadlinePassed&) const { on_deadline(result, now_ms); }
   void operator()(const Gated& event) const { on_gated(result, event, now_ms); }
   void operator()(const Superseded& event) const { on_superseded(result, event.by, now_ms); }
   void operator()(const Aborted& event) const { on_aborted(result, event.by, now_ms); }
+  void operator()(const Halted& event) const { on_halted(result, event, now_ms); }
+  void operator()(const Retried&) const { on_retried(result, now_ms); }
 };
+
+// These come for all devices in a row, and the caller settles after the last one.
+bool is_one_of_many(const Event& event) {
+  return std::holds_alternative<Joined>(event) || std::holds_alternative<Halted>(event) ||
+         std::holds_alternative<Retried>(event);
+}
 
 }  // namespace
 
@@ -329,123 +326,8 @@ Step step(Rollout rollout, Device device, const Event& event, std::int64_t now_m
   FLEET_ASSERT(counts.waiting() + counts.busy() + counts.healthy() + counts.reverted() +
                    counts.failed() + counts.offline() + counts.held() + counts.superseded() ==
                counts.devices());
-  if (!std::holds_alternative<Joined>(event)) end_if_done(result, now_ms);
+  if (!is_one_of_many(event)) advance(result.rollout, result.actions, now_ms);
   return result;
-}
-
-TickStep tick(Rollout rollout, std::int64_t now_ms) {
-  TickStep result{std::move(rollout), false};
-  Rollout& value = result.rollout;
-  if (value.state != v1::ROLLOUT_RUNNING) return result;
-  if (value.counts.offline() != value.counts.devices()) return result;
-  if (now_ms < value.created_ms + value.device_deadline_ms) return result;
-  value.state = v1::ROLLOUT_FAILED;
-  value.ended_ms = now_ms;
-  value.verdict = subject(value) + ": none of " +
-                  people_number(value.counts.devices(), " device", " devices") +
-                  " was online within " + std::to_string(value.device_deadline_ms / 1000) +
-                  " s; push again when they are";
-  result.ended = true;
-  return result;
-}
-
-Rollout abort(Rollout rollout, const std::string& by, std::int64_t now_ms) {
-  if (rollout.state != v1::ROLLOUT_RUNNING) return rollout;
-  rollout.state = v1::ROLLOUT_ABORTED;
-  rollout.ended_ms = now_ms;
-  rollout.verdict = subject(rollout) + ": called off by " + by + " with " +
-                    std::to_string(rollout.counts.healthy()) + " of " +
-                    people_number(rollout.counts.devices(), " device", " devices") + " done";
-  return rollout;
-}
-
-bool is_release(v1::RolloutKind kind) {
-  return kind == v1::KIND_PUSH || kind == v1::KIND_ROLLBACK;
-}
-
-bool has_ended(v1::DeviceState state) {
-  switch (state) {
-    case v1::HEALTHY:
-    case v1::REVERTED:
-    case v1::FAILED:
-    case v1::SUPERSEDED:
-    case v1::HELD:
-    case v1::STOPPED:
-    case v1::REMOVED:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_success(v1::RolloutKind kind, v1::DeviceState state) {
-  switch (kind) {
-    case v1::KIND_STOP: return state == v1::STOPPED;
-    case v1::KIND_DELETE: return state == v1::REMOVED;
-    // "reverted" is what the order asked for; the slot that it went back to is healthy again.
-    case v1::KIND_REVERT: return state == v1::HEALTHY || state == v1::REVERTED;
-    default: return state == v1::HEALTHY;
-  }
-}
-
-const char* word(v1::DeviceState state) {
-  switch (state) {
-    case v1::WAITING: return "waiting";
-    case v1::OFFERED: return "offered";
-    case v1::FETCHING: return "fetching";
-    case v1::STAGED: return "staged";
-    case v1::TRIAL: return "trial";
-    case v1::HEALTHY: return "healthy";
-    case v1::REVERTED: return "reverted";
-    case v1::FAILED: return "failed";
-    case v1::SUPERSEDED: return "superseded";
-    case v1::HELD: return "held";
-    case v1::STOPPED: return "stopped";
-    case v1::REMOVED: return "removed";
-    default: return "unknown";
-  }
-}
-
-const char* word(v1::RolloutState state) {
-  switch (state) {
-    case v1::ROLLOUT_RUNNING: return "running";
-    case v1::ROLLOUT_SUCCEEDED: return "succeeded";
-    case v1::ROLLOUT_FAILED: return "failed";
-    case v1::ROLLOUT_ABORTED: return "aborted";
-    case v1::ROLLOUT_SUPERSEDED: return "superseded";
-    default: return "unknown";
-  }
-}
-
-const char* word(v1::RolloutKind kind) {
-  switch (kind) {
-    case v1::KIND_REVERT: return "revert";
-    case v1::KIND_STOP: return "stop";
-    case v1::KIND_START: return "start";
-    case v1::KIND_RESTART: return "restart";
-    case v1::KIND_DELETE: return "delete";
-    case v1::KIND_ROLLBACK: return "rollback";
-    default: return "push";
-  }
-}
-
-v1::Rollout to_api(const Rollout& rollout) {
-  v1::Rollout out;
-  out.set_id(rollout.id());
-  out.set_kind(rollout.kind);
-  out.set_app(rollout.app);
-  out.set_release(rollout.release);
-  out.set_previous_release(rollout.previous_release);
-  out.set_selector(rollout.selector);
-  out.set_by(rollout.by);
-  out.set_state(rollout.state);
-  out.set_created_ms(static_cast<std::uint64_t>(rollout.created_ms));
-  out.set_ended_ms(static_cast<std::uint64_t>(rollout.ended_ms));
-  *out.mutable_counts() = rollout.counts;
-  out.set_verdict(rollout.verdict);
-  out.set_strategy(rollout.strategy);
-  out.set_require_all(rollout.require_all);
-  return out;
 }
 
 }  // namespace controller::rollout

@@ -182,10 +182,12 @@ class Store {
   /// Newest first.
   Result<std::vector<rollout::Rollout>> rollouts(std::int64_t limit);
   Result<std::vector<rollout::Rollout>> rollouts_of(std::string_view app, v1::RolloutState state);
+  /// Under way: running, paused or reverting.
   Result<std::vector<rollout::Rollout>> running_rollouts();
   Status add_rollout_device(std::int64_t number, std::string_view app,
                             const rollout::Device& device);
   Status set_rollout_device(std::int64_t number, const rollout::Device& device);
+  Status remove_rollout_device(std::int64_t number, std::string_view id);
   Result<std::vector<rollout::Device>> rollout_devices(std::int64_t number);
   Result<std::optional<rollout::Device>> rollout_device(std::int64_t number, std::string_view id);
   /// Which rollout a report's attempt belongs to: its number, 0 when none.
@@ -194,6 +196,22 @@ class Store {
   Result<std::vector<std::int64_t>> open_rollouts_of(std::string_view id);
   /// (rollout, device) pairs whose deadline is over.
   Result<std::vector<std::pair<std::int64_t, std::string>>> due(std::int64_t now_ms);
+  // store_waves.cc
+  struct Waiting {
+    std::string id;
+    std::string value;  // of the label; "" for none
+  };
+  /// Online, not let in yet, of that wave or an earlier one, in the order of their turns.
+  Result<std::vector<Waiting>> waiting_devices(std::int64_t number, std::int64_t wave,
+                                               std::string_view label);
+  /// Let in by a push or rollback of any app, and not ended; those on their way back, too.
+  Result<std::vector<Waiting>> devices_under_way(std::string_view label);
+  /// Numbers of rollouts that may let in one of the online devices that wait.
+  Result<std::vector<std::int64_t>> rollouts_with_waiting();
+  /// Numbers of rollouts that hold a device for online that they want something of.
+  Result<std::vector<std::int64_t>> rollouts_with_online();
+  /// 0: it is in none of that app.
+  Result<std::int64_t> newest_rollout_of(std::string_view id, std::string_view app);
   Result<std::int64_t> last_event_id();
   Status add_event(const EventRow& row);
   /// With id above `after`, oldest first, at most `limit`.

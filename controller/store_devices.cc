@@ -71,7 +71,7 @@ std::optional<DeviceRow> first(std::vector<DeviceRow> rows) {
 struct RawDesired {
   v1::DesiredApp app;
   std::string name, attempt, rollout;
-  long long release = 0, run = 0, restarts = 0, fall_back = 0, retry = 0, deadline = 0;
+  long long release = 0, run = 0, restarts = 0, fall_back = 0, retry = 0, deadline = 0, stage = 0;
 
   v1::DesiredApp take() const {
     v1::DesiredApp out;
@@ -84,6 +84,7 @@ struct RawDesired {
     out.set_rollout(rollout);
     out.set_retry_refused(retry != 0);
     out.set_deadline_ms(static_cast<std::uint64_t>(deadline));
+    out.set_stage_release(static_cast<std::uint64_t>(stage));
     return out;
   }
 };
@@ -92,11 +93,11 @@ std::vector<v1::DesiredApp> select_desired(soci::session& sql, const std::string
   RawDesired raw;
   soci::statement statement =
       (sql.prepare << "SELECT app, release_number, run, restart_count, fall_back, attempt, "
-                      "rollout, retry_refused, deadline_ms FROM desired WHERE device_id = :d "
-                      "ORDER BY app",
+                      "rollout, retry_refused, deadline_ms, stage_release FROM desired "
+                      "WHERE device_id = :d ORDER BY app",
        use(id), into(raw.name), into(raw.release), into(raw.run), into(raw.restarts),
        into(raw.fall_back), into(raw.attempt), into(raw.rollout), into(raw.retry),
-       into(raw.deadline));
+       into(raw.deadline), into(raw.stage));
   statement.execute();
   std::vector<v1::DesiredApp> out;
   while (statement.fetch()) out.push_back(raw.take());
@@ -324,12 +325,13 @@ Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
   const auto fall_back = static_cast<long long>(desired.fall_back());
   const long long retry = desired.retry_refused() ? 1 : 0;
   const auto deadline = static_cast<long long>(desired.deadline_ms());
+  const auto stage = static_cast<long long>(desired.stage_release());
   return guard("writing what is wanted", [&] {
     session_->sql << "INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
-                     "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms) "
-                     "VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l)",
+                     "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms, "
+                     "stage_release) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s)",
         use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
-        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline);
+        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline), use(stage);
   });
 }
 

@@ -21,18 +21,10 @@ struct RawRollout {
     out.kind = static_cast<v1::RolloutKind>(kind);
     out.app = app;
     out.release = static_cast<std::uint64_t>(release);
-    out.previous_release = message.previous_release();
-    out.selector = message.selector();
-    out.by = message.by();
     out.state = static_cast<v1::RolloutState>(state);
-    out.created_ms = static_cast<std::int64_t>(message.created_ms());
-    out.ended_ms = static_cast<std::int64_t>(message.ended_ms());
     out.device_deadline_ms = deadline;
-    out.counts = message.counts();
     out.first_failure = first_failure;
-    out.verdict = message.verdict();
-    out.strategy = message.strategy();
-    out.require_all = message.require_all();
+    from_api(message, out);
     return out;
   }
 };
@@ -65,7 +57,8 @@ std::vector<Rollout> select(soci::session& sql, const std::string& tail, const s
 }
 
 struct RawDevice {
-  long long deadline = 0, wanted = 0, release = 0, run = 0;
+  long long deadline = 0, ended = 0, wanted = 0, release = 0, run = 0, stage = 0;
+  long long wave = 0, let_in = 0;
   std::string id, attempt, json;
 
   Device take() const {
@@ -76,7 +69,11 @@ struct RawDevice {
     out.before.wanted = wanted != 0;
     out.before.release = static_cast<std::uint64_t>(release);
     out.before.run = static_cast<v1::DesiredRun>(run);
+    out.before.stage_release = static_cast<std::uint64_t>(stage);
+    out.ended = ended != 0;
     read_json(json, out.row);
+    out.row.set_wave(static_cast<std::uint32_t>(wave));  // not in rows of before
+    out.row.set_let_in(let_in != 0);
     return out;
   }
 };
@@ -87,16 +84,21 @@ std::vector<Device> select_devices(soci::session& sql, long long number, const s
   statement.exchange(into(raw.id));
   statement.exchange(into(raw.attempt));
   statement.exchange(into(raw.deadline));
+  statement.exchange(into(raw.ended));
   statement.exchange(into(raw.wanted));
   statement.exchange(into(raw.release));
   statement.exchange(into(raw.run));
+  statement.exchange(into(raw.stage));
+  statement.exchange(into(raw.wave));
+  statement.exchange(into(raw.let_in));
   statement.exchange(into(raw.json));
   statement.exchange(use(number));
   if (id != nullptr) statement.exchange(use(*id));
   statement.alloc();
   statement.prepare(
-      std::string("SELECT device_id, attempt, deadline_ms, before_wanted, before_release, "
-                  "before_run, row_json FROM rollout_devices WHERE rollout = :r") +
+      std::string("SELECT device_id, attempt, deadline_ms, ended, before_wanted, before_release, "
+                  "before_run, before_stage, wave, let_in, row_json FROM rollout_devices "
+                  "WHERE rollout = :r") +
       (id != nullptr ? " AND device_id = :d" : " ORDER BY rowid"));
   statement.define_and_bind();
   statement.execute();
@@ -193,41 +195,72 @@ Result<std::vector<Rollout>> Store::rollouts_of(std::string_view app, v1::Rollou
 }
 
 Result<std::vector<Rollout>> Store::running_rollouts() {
-  const long long s = v1::ROLLOUT_RUNNING;
+  // Running, paused, reverting.
   return guard("reading the running rollouts", [&] {
-    return select(session_->sql, "WHERE state = :s ORDER BY number DESC", nullptr, &s);
+    return select(session_->sql, "WHERE state IN (1, 6, 7) ORDER BY number DESC", nullptr,
+                  nullptr);
   });
 }
+
+namespace {
+
+/// A device's row as its columns.
+struct Columns {
+  explicit Columns(const Device& device)
+      : state(device.row.state()),
+        ended(device.ended ? 1 : 0),
+        deadline(device.deadline_ms),
+        wanted(device.before.wanted ? 1 : 0),
+        release(static_cast<long long>(device.before.release)),
+        run(device.before.run),
+        stage(static_cast<long long>(device.before.stage_release)),
+        wave(device.row.wave()),
+        let_in(device.row.let_in() ? 1 : 0),
+        online(device.row.online() ? 1 : 0),
+        back(device.row.going_back_to() != 0 ? 1 : 0),
+        json(as_json(device.row)) {}
+
+  long long state, ended, deadline, wanted, release, run, stage, wave, let_in, online, back;
+  std::string json;
+};
+
+}  // namespace
 
 Status Store::add_rollout_device(std::int64_t number, std::string_view app, const Device& device) {
   const long long n = number;
   const std::string a(app);
-  const long long state = device.row.state();
-  const long long ended = rollout::has_ended(device.row.state()) ? 1 : 0;
-  const long long deadline = device.deadline_ms;
-  const long long wanted = device.before.wanted ? 1 : 0;
-  const auto release = static_cast<long long>(device.before.release);
-  const long long run = device.before.run;
   return guard("adding a rollout's device", [&] {
-    const std::string json = as_json(device.row);
+    const Columns row(device);
     session_->sql << "INSERT INTO rollout_devices (rollout, device_id, app, attempt, state, "
-                     "ended, deadline_ms, before_wanted, before_release, before_run, row_json) "
-                     "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:j)",
-        use(n), use(device.id), use(a), use(device.attempt), use(state), use(ended),
-        use(deadline), use(wanted), use(release), use(run), use(json);
+                     "ended, deadline_ms, before_wanted, before_release, before_run, "
+                     "before_stage, wave, let_in, online, going_back, row_json) "
+                     "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:g,:v,:l,:o,:b,:j)",
+        use(n), use(device.id), use(a), use(device.attempt), use(row.state), use(row.ended),
+        use(row.deadline), use(row.wanted), use(row.release), use(row.run), use(row.stage),
+        use(row.wave), use(row.let_in), use(row.online), use(row.back), use(row.json);
   });
 }
 
 Status Store::set_rollout_device(std::int64_t number, const Device& device) {
   const long long n = number;
-  const long long state = device.row.state();
-  const long long ended = rollout::has_ended(device.row.state()) ? 1 : 0;
-  const long long deadline = device.deadline_ms;
   return guard("writing a rollout's device", [&] {
-    const std::string json = as_json(device.row);
-    session_->sql << "UPDATE rollout_devices SET state = :s, ended = :e, deadline_ms = :d, "
-                     "row_json = :j WHERE rollout = :n AND device_id = :i",
-        use(state), use(ended), use(deadline), use(json), use(n), use(device.id);
+    const Columns row(device);
+    session_->sql << "UPDATE rollout_devices SET attempt = :t, state = :s, ended = :e, "
+                     "deadline_ms = :d, before_wanted = :w, before_release = :r, "
+                     "before_run = :u, before_stage = :g, wave = :v, let_in = :l, online = :o, "
+                     "going_back = :b, row_json = :j WHERE rollout = :n AND device_id = :i",
+        use(device.attempt), use(row.state), use(row.ended), use(row.deadline), use(row.wanted),
+        use(row.release), use(row.run), use(row.stage), use(row.wave), use(row.let_in),
+        use(row.online), use(row.back), use(row.json), use(n), use(device.id);
+  });
+}
+
+Status Store::remove_rollout_device(std::int64_t number, std::string_view id) {
+  const long long n = number;
+  const std::string i(id);
+  return guard("removing a rollout's device", [&] {
+    session_->sql << "DELETE FROM rollout_devices WHERE rollout = :n AND device_id = :i", use(n),
+        use(i);
   });
 }
 

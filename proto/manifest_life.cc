@@ -6,6 +6,7 @@
 #include "proto/manifest.h"
 #include "proto/manifest_internal.h"
 #include "proto/units.h"
+#include "proto/waves.h"
 
 namespace proto {
 
@@ -140,35 +141,21 @@ Status check_spare(const AppManifest& manifest) {
   return check_own_address(manifest, wanted);
 }
 
-struct Share {
-  std::uint64_t number = 0;
-  bool is_percent = false;
-};
-
-bool parse_share(const std::string& text, Share& out) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, out.number);
-  if (error != std::errc() || stop == text.data()) return false;
-  out.is_percent = stop != end && *stop == '%' && stop + 1 == end;
-  return stop == end || (out.is_percent && out.number <= 100);
-}
-
 Status check_rollout(const fleet::v1::RolloutPolicy& rollout) {
   if (rollout.waves_size() > 32) return broken("rollout.waves", "more than 32");
   Share last;
   for (int i = 0; i < rollout.waves_size(); ++i) {
-    Share share;
-    if (!parse_share(rollout.waves(i), share) || share.number == 0) {
+    const auto share = parse_share(rollout.waves(i));
+    if (!share || share->number == 0) {
       return broken(indexed("rollout.waves", i), "\"" + rollout.waves(i).substr(0, 40) +
                                                      "\" is no wave; write 1 or 10%");
     }
-    if (share.is_percent == last.is_percent && share.number <= last.number) {
+    if (share->is_percent == last.is_percent && share->number <= last.number) {
       return broken(indexed("rollout.waves", i), "waves are running totals: each above the last");
     }
-    last = share;
+    last = *share;
   }
-  Share share;
-  if (!rollout.max_failed().empty() && !parse_share(rollout.max_failed(), share)) {
+  if (!rollout.max_failed().empty() && !parse_share(rollout.max_failed())) {
     return broken("rollout.max_failed", "is a number or a percentage, like 3 or 2%");
   }
   TRY_VOID(check_duration("rollout.soak", rollout.soak_ms(), 0, 30 * kDayMs));

@@ -60,19 +60,6 @@ Status check_network_support(const AppManifest& manifest) {
   return Status();
 }
 
-Status check_rollout_support(const fleet::v1::RolloutPolicy& rollout) {
-  if (rollout.strategy() == fleet::v1::WAVES) return unbuilt_value("rollout.strategy", "waves");
-  if (rollout.waves_size() != 0) return unbuilt("rollout.waves");
-  if (rollout.soak_ms() != 0) return unbuilt("rollout.soak");
-  if (!rollout.max_failed().empty()) return unbuilt("rollout.max_failed");
-  if (rollout.min_finished() != 0) return unbuilt("rollout.min_finished");
-  if (rollout.has_max_unavailable()) return unbuilt("rollout.max_unavailable");
-  if (rollout.device_deadline_ms() != 0) return unbuilt("rollout.device_deadline");
-  if (rollout.on_failure() != fleet::v1::ON_FAILURE_UNSPECIFIED)
-    return unbuilt("rollout.on_failure");
-  return Status();
-}
-
 // A field of AppManifest under its message: "health.deadline_ms" is written health.deadline.
 std::string below(const std::string& path, const FieldDescriptor& field) {
   const std::string key = key_of(field);
@@ -157,7 +144,7 @@ Status check_supported(const AppManifest& manifest) {
     return unbuilt_value("health.type", "icmp");
   }
   if (manifest.update().uplink_ms() != 0) return unbuilt("update.uplink");
-  return check_rollout_support(manifest.rollout());
+  return Status();
 }
 
 Status check_known(const AppManifest& manifest) { return check_message(manifest, ""); }

@@ -181,10 +181,16 @@ proto::Result<Rollout> Api::rollout(std::string_view id) {
   return get<Rollout>("/v1/rollouts/" + url_encode(id));
 }
 
-proto::Result<Rollout> Api::abort_rollout(std::string_view id) {
-  const std::string path = "/v1/rollouts/" + url_encode(id) + "/abort";
+proto::Result<Rollout> Api::change_rollout(std::string_view id, std::string_view act) {
+  const std::string path = "/v1/rollouts/" + url_encode(id) + "/" + std::string(act);
   TRY(const std::string body, call({.method = "POST", .path = path}));
   return read<Rollout>(body, path);
+}
+
+proto::Result<Rollout> Api::retry_rollout(std::string_view id, const std::string& device) {
+  fleet::v1::RetryRequest request;
+  request.set_device(device);
+  return send<Rollout>("POST", "/v1/rollouts/" + url_encode(id) + "/retry", request);
 }
 
 proto::Result<fleet::v1::LogList> Api::logs(std::string_view app, std::string_view device,

@@ -47,7 +47,10 @@ class Api {
   proto::Result<fleet::v1::Rollout> order(const fleet::v1::OrderRequest& request);
   proto::Result<fleet::v1::RolloutList> rollouts();
   proto::Result<fleet::v1::Rollout> rollout(std::string_view id);
-  proto::Result<fleet::v1::Rollout> abort_rollout(std::string_view id);
+  /// in     act: pause | resume | abort
+  proto::Result<fleet::v1::Rollout> change_rollout(std::string_view id, std::string_view act);
+  /// in     device: "" for all that failed
+  proto::Result<fleet::v1::Rollout> retry_rollout(std::string_view id, const std::string& device);
   proto::Result<fleet::v1::LogList> logs(std::string_view app, std::string_view device,
                                          std::uint64_t release);
 

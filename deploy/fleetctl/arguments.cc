@@ -15,11 +15,9 @@ struct LaterWord {
   const char* first;
   const char* second;  // "" = the first word alone
 };
-constexpr std::array<LaterWord, 10> kLater = {{{"why", ""}, {"config", ""},
-                                               {"volumes", ""}, {"audit", ""}, {"token", ""},
-                                               {"build", ""}, {"catalog", ""},
-                                               {"rollout", "pause"},
-                                               {"rollout", "resume"}, {"rollout", "retry"}}};
+constexpr std::array<LaterWord, 7> kLater = {{{"why", ""}, {"config", ""},
+                                              {"volumes", ""}, {"audit", ""}, {"token", ""},
+                                              {"build", ""}, {"catalog", ""}}};
 
 std::string later_word(const std::vector<std::string>& words) {
   if (words.empty()) return "";

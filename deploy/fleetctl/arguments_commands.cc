@@ -223,11 +223,16 @@ void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   command->add_option("--image", options.image_file, "Image instead of the manifest's");
   command->add_option("--strategy", options.strategy, "all | waves (as the manifest says)")
       ->check(CLI::IsMember({"all", "waves"}));
-  command->add_flag("--plan", options.plan_only, "Say what would happen; change nothing");
+  command->add_flag("--plan", options.plan_only,
+                    "Say what would happen, device by device; change nothing");
+  command->add_flag("--stage", options.stage_only,
+                    "Fetch and verify everywhere, start nothing; a later push of the same bytes "
+                    "starts at once");
   add_follow(command, options.wait_ms, options.detach, options.require_all);
   command->add_option("--passphrase-file", options.passphrase_file,
                       "Passphrase in a file (FLEET_PASSPHRASE_FILE); else it is asked for");
-  example(command, "fleetctl push dns --to edge\n  fleetctl push dns --to site=lyon --plan");
+  example(command, "fleetctl push dns --to edge\n  fleetctl push dns --to site=lyon --plan\n"
+                   "  fleetctl push dns --to role=resolver --strategy waves");
   runs(command, chosen, [&options](Program& program) { return push(program, options); });
 
   auto& back = keep_options<RollbackOptions>(keep);
@@ -274,10 +279,24 @@ void add_order_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   add_duration(show, "--wait", options.wait_ms, "How long to follow");
   example(show, "fleetctl rollout show r-7 -w");
   runs(show, chosen, [&options](Program& program) { return show_rollout(program, options); });
-  CLI::App* abort = rollout->add_subcommand("abort", "Stop it; devices keep what they run");
-  abort->add_option("ID", options.id, "r-7")->required();
-  example(abort, "fleetctl rollout abort r-7");
-  runs(abort, chosen, [&options](Program& program) { return abort_rollout(program, options.id); });
+  const auto add_word = [&](const char* word, const char* help,
+                            CommandResult (*act)(Program&, const std::string&)) {
+    CLI::App* command = rollout->add_subcommand(word, help);
+    command->add_option("ID", options.id, "r-7")->required();
+    example(command, std::string("fleetctl rollout ") + word + " r-7");
+    runs(command, chosen,
+         [&options, act](Program& program) { return act(program, options.id); });
+  };
+  add_word("pause", "Let nobody else in; who is under way goes on", pause_rollout);
+  add_word("resume", "Go on; what failed until now is accepted", resume_rollout);
+  add_word("abort", "End it; devices keep what they took", abort_rollout);
+  auto& again = keep_options<RetryOptions>(keep);
+  CLI::App* retry = rollout->add_subcommand("retry", "Ask those that failed again");
+  retry->add_option("ID", again.id, "r-7")->required();
+  retry->add_option("--device", again.device, "Only this one");
+  add_follow(retry, again.wait_ms, again.detach, again.require_all);
+  example(retry, "fleetctl rollout retry r-7\n  fleetctl rollout retry r-7 --device edge-117");
+  runs(retry, chosen, [&again](Program& program) { return retry_rollout(program, again); });
 }
 
 namespace {

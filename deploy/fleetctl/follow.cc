@@ -8,6 +8,7 @@
 #include "deploy/fleetctl/sse.h"
 #include "deploy/fleetctl/text.h"
 #include "deploy/fleetctl/verdict.h"
+#include "deploy/fleetctl/wave_view.h"
 
 namespace fleetctl {
 namespace {
@@ -17,7 +18,17 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kSilence(30'000);      // a stream without a byte for so long is dead
 constexpr milliseconds kBackoffMax(2'000);
-constexpr std::size_t kLiveRowsMax = 20;
+
+// A row per device, or per wave when there are many.
+std::vector<std::string> table_of(const fleet::v1::Rollout& rollout, std::uint64_t at_ms) {
+  const bool in_rows = rollout.devices_size() <= kDevicesInRows || rollout.waves_size() == 0;
+  std::vector<std::string> lines =
+      in_rows ? device_table(rollout, at_ms) : wave_table(rollout, at_ms);
+  if (!in_rows) {
+    for (std::string& line : fault_lines(rollout)) lines.push_back(std::move(line));
+  }
+  return lines;
+}
 
 /// One following, from the first look to the last.
 class Follower {
@@ -58,12 +69,9 @@ std::uint64_t Follower::controller_now_ms() const {
 
 void Follower::draw(std::string_view note) {
   if (program_.json || !program_.terminal.live()) return;
-  std::vector<std::string> lines = device_table(view_.rollout(), controller_now_ms());
-  if (lines.size() > kLiveRowsMax + 1) {
-    const std::size_t more = lines.size() - kLiveRowsMax - 1;
-    lines.resize(kLiveRowsMax + 1);
-    lines.push_back("  and " + count_text(more, "device") + " more");
-  }
+  std::vector<std::string> lines = table_of(view_.rollout(), controller_now_ms());
+  const std::string course = course_line(view_.rollout(), controller_now_ms());
+  if (!course.empty()) lines.push_back(course);
   lines.push_back(progress_line(view_.rollout(), controller_now_ms()));
   if (!note.empty()) lines.push_back("▲ " + std::string(note));
   program_.terminal.redraw(lines);
@@ -174,7 +182,7 @@ CommandResult Follower::detach() {
   program_.terminal.settle(false);
   const std::string id = visible(view_.rollout().id());
   program_.terminal.note("Detached. " + id + " goes on.   fleetctl rollout show " + id +
-                         " -w     fleetctl rollout abort " + id);
+                         " -w     fleetctl rollout pause|abort " + id);
   return ExitCode::detached;
 }
 
@@ -194,8 +202,11 @@ void print_rollout(const Program& program, const fleet::v1::Rollout& rollout,
     program.print_json_line(rollout);
     return;
   }
-  program.terminal.lines(device_table(rollout, now_ms()));
-  if (rollout.state() == fleet::v1::ROLLOUT_RUNNING) {
+  program.terminal.lines(table_of(rollout, now_ms()));
+  if (!RolloutView(rollout).ended()) {
+    if (const std::string course = course_line(rollout, now_ms()); !course.empty()) {
+      program.terminal.line(course);
+    }
     program.terminal.line(progress_line(rollout, now_ms()));
     return;
   }

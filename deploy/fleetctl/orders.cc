@@ -86,18 +86,67 @@ CommandResult show_rollout(Program& program, const RolloutOptions& options) {
   return ExitCode::ok;
 }
 
-CommandResult abort_rollout(Program& program, const std::string& id) {
-  TRY(const Connection connection, connect(program));
-  TRY(const fleet::v1::Rollout rollout, connection.api->abort_rollout(id));
+namespace {
+
+// What a person's word made of it, and the next command.
+CommandResult tell_change(Program& program, const fleet::v1::Rollout& rollout,
+                          const std::string& what, const std::string& next) {
   if (program.json) {
     program.print_json(rollout);
   } else {
-    program.terminal.line(visible(rollout.id()) + " is aborted: devices that took " +
-                          visible(rollout.app()) + " keep it, the others are not asked any more");
-    program.terminal.line("  back     fleetctl revert " + visible(rollout.app()) + " --to " +
-                          visible(rollout.selector()));
+    program.terminal.line(visible(rollout.id()) + " " + what);
+    program.terminal.line("  next     " + next);
   }
   return ExitCode::ok;
+}
+
+}  // namespace
+
+CommandResult pause_rollout(Program& program, const std::string& id) {
+  TRY(const Connection connection, connect(program));
+  TRY(const fleet::v1::Rollout rollout, connection.api->change_rollout(id, "pause"));
+  return tell_change(program, rollout,
+                     "is paused: who is under way goes on, nobody else is let in",
+                     "fleetctl rollout resume " + visible(rollout.id()) +
+                         "     fleetctl rollout abort " + visible(rollout.id()));
+}
+
+CommandResult resume_rollout(Program& program, const std::string& id) {
+  TRY(const Connection connection, connect(program));
+  TRY(const fleet::v1::Rollout rollout, connection.api->change_rollout(id, "resume"));
+  return tell_change(program, rollout, "goes on; what failed until now is accepted",
+                     "fleetctl rollout show " + visible(rollout.id()) + " -w");
+}
+
+CommandResult abort_rollout(Program& program, const std::string& id) {
+  TRY(const Connection connection, connect(program));
+  TRY(const fleet::v1::Rollout rollout, connection.api->change_rollout(id, "abort"));
+  return tell_change(program, rollout,
+                     "is aborted: devices that took " + visible(rollout.app()) +
+                         " keep it, the others are not asked any more",
+                     "to go back: fleetctl revert " + visible(rollout.app()) + " --to '" +
+                         visible(rollout.selector()) + "'");
+}
+
+CommandResult retry_rollout(Program& program, const RetryOptions& options) {
+  TRY(const Connection connection, connect(program));
+  Api& api = *connection.api;
+  TRY(const fleet::v1::Rollout rollout, api.retry_rollout(options.id, options.device));
+  if (options.detach || rollout.state() == fleet::v1::ROLLOUT_PAUSED) {
+    return tell_change(program, rollout,
+                       rollout.state() == fleet::v1::ROLLOUT_PAUSED
+                           ? "is paused; what failed is asked again when it goes on"
+                           : "asks again what failed",
+                       rollout.state() == fleet::v1::ROLLOUT_PAUSED
+                           ? "fleetctl rollout resume " + visible(rollout.id())
+                           : "fleetctl rollout show " + visible(rollout.id()) + " -w");
+  }
+  const auto manifest = manifest_of(api, rollout);
+  FollowOptions follow;
+  follow.wait_ms = options.wait_ms;
+  follow.require_all = options.require_all;
+  follow.manifest = manifest ? &*manifest : nullptr;
+  return follow_rollout(program, api, rollout, follow);
 }
 
 CommandResult label_device(Program& program, const LabelOptions& options) {

@@ -26,7 +26,20 @@ struct RolloutOptions {
   std::uint64_t wait_ms = 24ull * 3600 * 1000;
 };
 CommandResult show_rollout(Program& program, const RolloutOptions& options);
+/// Each may be said again: what is so already stays as it is.
+CommandResult pause_rollout(Program& program, const std::string& id);
+CommandResult resume_rollout(Program& program, const std::string& id);
 CommandResult abort_rollout(Program& program, const std::string& id);
+
+struct RetryOptions {
+  std::string id;
+  std::string device;  // "": all that failed
+  std::uint64_t wait_ms = 30 * 60 * 1000;
+  bool detach = false;
+  bool require_all = false;
+};
+/// errors conflict (they went back and take only a higher release: push again) | not_found
+CommandResult retry_rollout(Program& program, const RetryOptions& options);
 
 struct LabelOptions {
   std::string name;

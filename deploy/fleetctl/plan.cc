@@ -6,10 +6,12 @@
 #include "deploy/fleetctl/diff.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
+#include "deploy/fleetctl/wave_view.h"
 #include "ota/json.h"
 #include "proto/document.h"
 #include "proto/manifest.h"
 #include "proto/units.h"
+#include "proto/waves.h"
 
 namespace fleetctl {
 namespace {
@@ -102,10 +104,17 @@ void add_plan(const PlanInput& input, std::vector<std::string>& lines) {
     lines.push_back("  memory     " + proto::format_size_bytes(manifest.memory_bytes()) +
                     " and as much for its warm spare");
   }
-  lines.push_back("  plan       " + who + "; " +
-                  (input.previous == nullptr
-                       ? "first release here, so a device that fails keeps " + app + " stopped"
-                       : "a device that fails goes back to the release that it runs"));
+  const auto policy = proto::policy_of(manifest.rollout(), input.strategy, fit.devices);
+  const bool waves = proto::plan_waves(policy, fit.devices).size() > 1;
+  if (waves || policy.has_max_unavailable()) {
+    lines.push_back("  plan       " + policy_text(policy, fit.devices));
+  }
+  std::string after = input.previous == nullptr
+      ? "first release here, so a device that fails keeps " + app + " stopped"
+      : "a device that fails goes back to the release that it runs";
+  if (input.stage_only) after = "it is fetched and verified, nothing is started";
+  const bool said = waves || policy.has_max_unavailable();
+  lines.push_back(said ? "             " + after : "  plan       " + who + "; " + after);
   if (fit.offline > 0) {
     lines.push_back("             " + std::to_string(fit.devices - fit.offline) + " reachable, " +
                     std::to_string(fit.offline) + " offline (join when they return)");
@@ -149,6 +158,56 @@ proto::Result<std::string> platform_on(const AppManifest& manifest, const Device
   TRY(const boards::ImagePick pick,
       boards::pick_image(manifest, inventory.arch(), monitors));
   return proto::word_of(manifest.images(pick.image_index).platform());
+}
+
+/// One device of the plan, in the order in which they are let in.
+struct Planned {
+  std::string device;
+  std::size_t wave = 1;
+  bool online = false;
+  std::uint64_t runs = 0;
+  std::string what;  // "", or why it does not fit
+};
+
+std::vector<Planned> planned_devices(const PlanInput& input) {
+  std::vector<Planned> out;
+  if (input.devices == nullptr) return out;
+  const std::string& app = input.draft.manifest.name();
+  for (const Device& device : input.devices->devices()) {
+    Planned one{device.name(), 1, device.online(), 0, ""};
+    for (const auto& status : device.apps()) {
+      if (status.app() == app) one.runs = status.live_release();
+    }
+    for (const Fit::Refusal& refusal : input.fit.refusals) {
+      if (refusal.device == device.name()) one.what = "does not fit: " + refusal.why;
+    }
+    if (one.what.empty() && !device.online()) one.what = "offline: joins when it returns";
+    out.push_back(std::move(one));
+  }
+  std::sort(out.begin(), out.end(), [](const Planned& one, const Planned& other) {
+    return proto::comes_before({one.online, one.device}, {other.online, other.device});
+  });
+  const auto policy =
+      proto::policy_of(input.draft.manifest.rollout(), input.strategy, out.size());
+  std::size_t next = 0;
+  std::size_t number = 0;
+  for (const proto::PlannedWave& wave : proto::plan_waves(policy, out.size())) {
+    ++number;
+    for (std::uint64_t i = 0; i < wave.devices; ++i) out[next++].wave = number;
+  }
+  return out;
+}
+
+void add_devices(const PlanInput& input, std::vector<std::string>& lines) {
+  Table table({"DEVICE", "WAVE", "RUNS", "GETS", "NOTE"});
+  for (const Planned& device : planned_devices(input)) {
+    table.add({visible(device.device), std::to_string(device.wave),
+               device.runs == 0 ? "-" : std::to_string(device.runs),
+               std::to_string(input.number) + (input.stage_only ? " staged" : ""),
+               visible(device.what)});
+  }
+  if (table.empty()) return;
+  for (std::string& line : table.lines()) lines.push_back("  " + std::move(line));
 }
 
 }  // namespace
@@ -196,7 +255,13 @@ std::vector<std::string> plan_lines(const PlanInput& input) {
     add_images(input.draft, lines);
   }
   if (first || input.in_full || !input.fit.refusals.empty()) add_fits(input, lines);
-  if (first || input.in_full || input.fit.offline > 0) add_plan(input, lines);
+  const auto policy =
+      proto::policy_of(input.draft.manifest.rollout(), input.strategy, input.fit.devices);
+  const bool in_waves = proto::plan_waves(policy, input.fit.devices).size() > 1;
+  const bool planned = first || input.in_full || input.fit.offline > 0 || input.stage_only ||
+                       in_waves || policy.has_max_unavailable();
+  if (planned) add_plan(input, lines);
+  if (input.in_full) add_devices(input, lines);
   return lines;
 }
 
@@ -221,12 +286,19 @@ std::string plan_json(const PlanInput& input, std::string_view selector) {
       changes.push_back(line);
     }
   }
+  ota::Json each = ota::Json::array();
+  for (const Planned& device : planned_devices(input)) {
+    each.push_back(ota::Json::object({{"device", device.device},
+                                      {"wave", number(device.wave)},
+                                      {"runs", number(device.runs)},
+                                      {"note", device.what}}));
+  }
   return ota::pretty_json(ota::Json::object(
       {{"app", input.draft.manifest.name()}, {"release", number(input.number)},
        {"previous_release", number(input.previous_number)}, {"selector", selector},
        {"devices", number(input.fit.devices)}, {"fitting", number(input.fit.fitting)},
        {"offline", number(input.fit.offline)}, {"images", images}, {"refusals", refusals},
-       {"changes", changes}}));
+       {"changes", changes}, {"each", each}}));
 }
 
 }  // namespace fleetctl

@@ -35,7 +35,10 @@ struct PlanInput {
   const fleet::v1::AppManifest* previous = nullptr;  // the newest release; null = a first push
   std::uint64_t previous_number = 0;
   std::uint64_t number = 1;
-  bool in_full = false;  // --plan: images, fits and plan of an update too
+  bool in_full = false;  // --plan: images, fits and plan of an update too, device by device
+  const fleet::v1::DeviceList* devices = nullptr;  // those that the selector names
+  fleet::v1::Strategy strategy = fleet::v1::STRATEGY_UNSPECIFIED;  // --strategy
+  bool stage_only = false;
 };
 std::vector<std::string> plan_lines(const PlanInput& input);
 

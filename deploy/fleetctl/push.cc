@@ -123,6 +123,12 @@ void warn_of_expiry(Program& program, const Trust& trust) {
   for (const std::string& note : expiry_notes(roles, now_s())) program.terminal.note(note);
 }
 
+fleet::v1::Strategy strategy_of(const PushOptions& options) {
+  return options.strategy == "all"     ? fleet::v1::ALL
+         : options.strategy == "waves" ? fleet::v1::WAVES
+                                       : fleet::v1::STRATEGY_UNSPECIFIED;
+}
+
 // Numbers the release, signs, uploads, hands it over. A conflict means that somebody was faster:
 // then once more on top of theirs.
 proto::Result<Rollout> hand_over(Program& program, const Connection& connection, Trust& trust,
@@ -155,8 +161,8 @@ proto::Result<Rollout> hand_over(Program& program, const Connection& connection,
     request.set_release(manifest.release());
     request.set_selector(selector);
     request.set_app_metadata(metadata);
-    request.set_strategy(options.strategy == "all" ? fleet::v1::ALL
-                                                   : manifest.rollout().strategy());
+    request.set_strategy(strategy_of(options));
+    request.set_stage_only(options.stage_only);
     request.set_require_all(options.require_all);
     request.set_fleetctl_version(FLEET_VERSION);
     // The same key when the connection broke: the push counts once, however often it is sent.
@@ -186,16 +192,6 @@ CommandResult follow(Program& program, const Connection& connection, const Draft
   how.manifest = &draft.manifest;
   how.health_place = draft.health_place;
   return follow_rollout(program, *connection.api, rollout, how);
-}
-
-proto::Status refuse_waves(const PushOptions& options, const AppManifest& manifest) {
-  const bool waves =
-      options.strategy == "waves" ||
-      (options.strategy.empty() && manifest.rollout().strategy() == fleet::v1::WAVES);
-  if (!waves) return {};
-  return proto::Error{Code::not_supported,
-                      "not supported yet: rollouts in waves; push to a few devices first "
-                      "(--to edge-1), then to all of them, with --strategy all", {}};
 }
 
 // From the draft on, push and rollback are the same.
@@ -235,6 +231,9 @@ CommandResult push_draft(Program& program, const Connection& connection, Draft d
   plan.previous_number = newest.number;
   plan.number = newest.highest + 1;
   plan.in_full = options.plan_only;
+  plan.devices = &devices;
+  plan.strategy = strategy_of(options);
+  plan.stage_only = options.stage_only;
   if (!program.json) program.terminal.lines(plan_lines(plan));
   if (options.plan_only) {
     program.terminal.line(program.json ? plan_json(plan, selector)
@@ -257,7 +256,6 @@ CommandResult push_draft(Program& program, const Connection& connection, Draft d
 CommandResult push(Program& program, const PushOptions& options) {
   // The manifest and its files are read and checked whole before anybody is asked anything.
   TRY(Draft draft, load_draft(options));
-  TRY_VOID(refuse_waves(options, draft.manifest));
   TRY(const Connection connection, connect(program));
   return push_draft(program, connection, std::move(draft), options);
 }

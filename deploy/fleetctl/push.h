@@ -15,6 +15,7 @@ struct PushOptions {
   std::string selector;                  // --to; "" = that of the app's last push
   std::string image_file;                // --image: instead of the manifest's images
   std::string strategy;                  // "" | "all" | "waves"
+  bool stage_only = false;               // --stage: fetch and verify everywhere, start nothing
   bool plan_only = false;                // --plan: say what would happen, change nothing
   bool detach = false;
   std::uint64_t wait_ms = 30 * 60 * 1000;

@@ -5,6 +5,7 @@
 
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
+#include "deploy/fleetctl/wave_view.h"
 #include "proto/document.h"
 #include "proto/units.h"
 
@@ -20,11 +21,29 @@ std::uint64_t elapsed_ms(std::uint64_t from_ms, std::uint64_t to_ms, std::uint64
   return end > from_ms ? end - from_ms : 0;
 }
 
+bool waits_for_wave(const Rollout& rollout, const RolloutDevice& device) {
+  return device.state() == fleet::v1::WAITING && !device.let_in() && rollout.waves_size() > 1;
+}
+
+// Of a rollout that stages only: for others it is no end.
+bool is_staged_only(const RolloutDevice& device) {
+  return device.state() == fleet::v1::STAGED && device.ended_ms() != 0;
+}
+
+// What is told of the whole rollout between its start and its end.
+bool is_course(const fleet::v1::Event& event) {
+  for (const char* kind : {"rollout.wave_ended", "rollout.wave_opened", "rollout.paused",
+                           "rollout.resumed", "rollout.halted", "rollout.retried"}) {
+    if (event.kind() == kind) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool device_succeeded(const RolloutDevice& device) {
   return device.state() == fleet::v1::HEALTHY || device.state() == fleet::v1::STOPPED ||
-         device.state() == fleet::v1::REMOVED;
+         device.state() == fleet::v1::REMOVED || is_staged_only(device);
 }
 
 bool device_ended(const RolloutDevice& device) {
@@ -78,8 +97,13 @@ std::string detail_of(const RolloutDevice& device) {
 }
 
 bool RolloutView::ended() const {
-  return rollout_.state() != fleet::v1::ROLLOUT_RUNNING &&
-         rollout_.state() != fleet::v1::ROLLOUT_STATE_UNSPECIFIED;
+  switch (rollout_.state()) {
+    case fleet::v1::ROLLOUT_STATE_UNSPECIFIED:
+    case fleet::v1::ROLLOUT_RUNNING:
+    case fleet::v1::ROLLOUT_PAUSED:
+    case fleet::v1::ROLLOUT_REVERTING: return false;
+    default: return true;
+  }
 }
 
 std::string RolloutView::apply(const fleet::v1::Event& event) {
@@ -93,6 +117,7 @@ std::string RolloutView::apply(const fleet::v1::Event& event) {
     next.set_last_event(last);
     rollout_ = std::move(next);
   }
+  if (is_course(event)) return visible(event.text());
   if (!event.has_rollout_device() || event.rollout_device().device().empty()) return "";
   const RolloutDevice& changed = event.rollout_device();
   RolloutDevice* known = nullptr;
@@ -102,7 +127,9 @@ std::string RolloutView::apply(const fleet::v1::Event& event) {
   if (known == nullptr) known = rollout_.add_devices();
   const bool told = known->state() == changed.state() && known->online() == changed.online();
   *known = changed;
-  if (told) return "";
+  // Of many devices only those that did not take it.
+  const bool many = rollout_.devices_size() > kDevicesInRows;
+  if (told || (many && (!device_ended(changed) || device_succeeded(changed)))) return "";
   const std::string detail = detail_of(changed);
   return pad(mark_of(changed), 2) + visible(changed.device()) + "  " + state_word(changed) +
          (detail.empty() ? "" : "  " + detail);
@@ -137,7 +164,9 @@ std::vector<std::string> device_table(const Rollout& rollout, std::uint64_t now_
     const bool fault = !device_succeeded(*device) && !fingerprint.empty();
     cells.push_back(fault && !seen.insert(fingerprint).second
                         ? "same fault, " + visible(fingerprint)
-                        : detail_of(*device));
+                        : waits_for_wave(rollout, *device)
+                              ? "waits for wave " + std::to_string(device->wave())
+                              : detail_of(*device));
     table.add(std::move(cells), mark_of(*device));
   }
   return table.lines();

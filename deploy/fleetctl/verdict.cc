@@ -7,6 +7,7 @@
 
 #include "deploy/fleetctl/rollout_view.h"
 #include "deploy/fleetctl/text.h"
+#include "proto/cause.h"
 #include "proto/document.h"
 #include "proto/units.h"
 
@@ -91,7 +92,9 @@ std::string cause_line(const Reason& why, const AppManifest* manifest) {
              after;
     case fleet::v1::CODE_MONITOR_FAULT: return "monitor: it died" + exit + after;
     case fleet::v1::CODE_TIMEOUT: return "device: no verdict in time: " + reason_text(why);
-    default: return "device: " + reason_text(why);
+    default:
+      return std::string(proto::word_of_cause(proto::cause_of(why.code()))) + ": " +
+             reason_text(why);
   }
 }
 
@@ -164,6 +167,7 @@ std::string success_words(const Rollout& rollout) {
     case fleet::v1::KIND_START: return app + " runs on";
     case fleet::v1::KIND_RESTART: return app + " was restarted on";
     case fleet::v1::KIND_DELETE: return app + " is deleted from";
+    case fleet::v1::KIND_STAGE: return subject(rollout) + " is staged on";
     default: return subject(rollout) + " is live on";
   }
 }
@@ -298,13 +302,23 @@ std::vector<std::string> verdict_lines(const VerdictInput& input) {
     lines.push_back("OK  " + success_words(rollout) + " " + std::to_string(tally.succeeded) +
                     " of " + std::to_string(reachable) + (tally.offline > 0 ? " reachable" : "") +
                     (reachable == 1 ? " device" : " devices") + took + rest_of(tally, "; "));
+    if (tally.reverted + tally.failed + tally.held > 0) {
+      lines.push_back("    within max_failed " + visible(rollout.policy().max_failed()) +
+                      "     fleetctl rollout show " + visible(rollout.id()) +
+                      "     fleetctl rollout retry " + visible(rollout.id()));
+    }
     if (input.require_all && tally.succeeded != tally.all) {
       lines.push_back("    but not on all of them, and --require-all was given");
     }
     const bool runs = rollout.kind() != fleet::v1::KIND_STOP &&
-                      rollout.kind() != fleet::v1::KIND_DELETE;
+                      rollout.kind() != fleet::v1::KIND_DELETE &&
+                      rollout.kind() != fleet::v1::KIND_STAGE;
     const std::string hint =
         runs && input.manifest != nullptr ? try_it_hint(rollout, *input.manifest) : "";
+    if (rollout.kind() == fleet::v1::KIND_STAGE) {
+      lines.push_back("    start it: fleetctl push " + visible(rollout.app()) + " --to " +
+                      visible(rollout.selector()) + " (the same bytes: none of them is fetched)");
+    }
     if (runs) {
       lines.push_back("    " + (hint.empty() ? "" : hint + "     ") + "fleetctl logs " +
                       visible(rollout.app()) + " -f");
@@ -318,6 +332,9 @@ std::vector<std::string> verdict_lines(const VerdictInput& input) {
   lines.push_back(std::string(word) + "  " + subject(rollout) + ": " +
                   std::to_string(tally.succeeded) + (about_health ? " healthy" : " done") +
                   rest_of(tally, ", ") + "." + what_runs(rollout));
+  if (!rollout.halted_why().empty()) {
+    lines.push_back("  stopped   " + visible(rollout.halted_why()));
+  }
   if (tally.all == 0 && !rollout.verdict().empty()) {
     lines.push_back("  cause     " + visible(rollout.verdict()));
   }

@@ -57,7 +57,30 @@ Operator::Prepared Operator::prepare(const std::string& selector) {
   if (random.chance(300)) {
     manifest.mutable_update()->set_handover(fleet::v1::STOP_START);
   }
-  return {hq.next_push(selector, image, std::move(manifest)), ota::sha256(image)};
+  *manifest.mutable_rollout() = any_policy();
+  Prepared prepared{hq.next_push(selector, image, std::move(manifest)), ota::sha256(image)};
+  prepared.request.set_strategy(fleet::v1::STRATEGY_UNSPECIFIED);
+  return prepared;
+}
+
+// In waves or at once, with each way to end; in a world with a budget all pushes keep to it.
+fleet::v1::RolloutPolicy Operator::any_policy() {
+  Random& random = world_.random;
+  fleet::v1::RolloutPolicy policy;
+  if (random.chance(400)) {
+    policy.add_waves("1");
+    if (random.chance(500)) policy.add_waves("50%");
+    policy.set_soak_ms(static_cast<std::uint64_t>(random.between(0, 60)) * 1000);
+  }
+  constexpr fleet::v1::OnFailure kWays[] = {fleet::v1::ON_FAILURE_UNSPECIFIED, fleet::v1::REVERT,
+                                            fleet::v1::PAUSE, fleet::v1::KEEP};
+  policy.set_on_failure(kWays[random.below(4)]);
+  policy.set_min_finished(static_cast<std::uint32_t>(random.between(1, 5)));
+  if (world_.down_per_site > 0) {
+    policy.mutable_max_unavailable()->set_by(kSiteLabel);
+    policy.mutable_max_unavailable()->set_count(world_.down_per_site);
+  }
+  return policy;
 }
 
 // It goes with the next push.
@@ -143,6 +166,34 @@ void Operator::abort_newest() {
        (ended ? ended->verdict : ended.error().what));
 }
 
+void Operator::change_any() {
+  if (!world_.controller.running()) return;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const auto all = hq.store->rollouts(5);
+  if (!all || all->empty()) return;
+  const std::int64_t number = (*all)[world_.random.below(all->size())].number;
+  const std::size_t what = world_.random.below(4);
+  const auto word = [&]() -> proto::Result<controller::rollout::Rollout> {
+    switch (what) {
+      case 0: return hq.fleet->pause(number, "ana");
+      case 1: return hq.fleet->resume(number, "ana");
+      case 2: return hq.fleet->retry(number, "", "ana");
+      default: return hq.fleet->abort(number, "ana");
+    }
+  };
+  const char* const names[] = {"pauses", "resumes", "retries", "aborts"};
+  const auto done = word();
+  tell(std::string(names[what]) + " r-" + std::to_string(number) + ": " +
+       (done ? controller::rollout::word(done->state) : done.error().what));
+  // Said again, it changes nothing but what happened meanwhile, which is nothing.
+  if (!done || world_.random.chance(700)) return;
+  const auto again = word();
+  if (!again || again->state != done->state) {
+    world_.rules.fail(nullptr, std::string("what ") + names[what] + " r-" +
+                                   std::to_string(number) + " twice changes it");
+  }
+}
+
 std::string Operator::any_selector() {
   Random& random = world_.random;
   if (random.chance(600)) return "all";
@@ -171,7 +222,7 @@ void Operator::act(bool bad_releases) {
     push("all", {});
     return;
   }
-  switch (world_.random.below(12)) {
+  switch (world_.random.below(15)) {
     case 0: return order(fleet::v1::ORDER_STOP, any_selector());
     case 1: return order(fleet::v1::ORDER_START, any_selector());
     case 2: return order(fleet::v1::ORDER_RESTART, any_selector());
@@ -180,6 +231,9 @@ void Operator::act(bool bad_releases) {
     case 5: return order(fleet::v1::ORDER_DELETE, any_selector());
     case 6: return abort_newest();
     case 7: return push_twice(any_selector());
+    case 8:
+    case 9:
+    case 10: return change_any();
     default: push(any_selector(), any_script(bad_releases));
   }
 }

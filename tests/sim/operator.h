@@ -23,6 +23,8 @@ class Operator {
   void push_twice(const std::string& selector);
   void order(fleet::v1::OrderKind kind, const std::string& selector);
   void abort_newest();
+  /// Pause, resume, retry or abort a rollout that was begun, under way or not.
+  void change_any();
   /// Any of these, by chance.
   void act(bool bad_releases);
 
@@ -34,6 +36,7 @@ class Operator {
   void refresh();
   void give_back();
   Prepared prepare(const std::string& selector);
+  fleet::v1::RolloutPolicy any_policy();
   std::int64_t send(const Prepared& prepared, const tests::Script& script,
                     const std::string& key);
   void yank_one();

@@ -153,6 +153,7 @@ void Rules::device_said(Device& device, const Envelope& envelope) {
 }
 
 void Rules::controller_said(Device& device, const Envelope& envelope) {
+  if (envelope.has_desired()) check_budget();
   if (!envelope.has_ack() || !world_.controller.running()) return;
   const auto row = world_.controller.headquarters.store->device(device.id);
   const std::uint64_t sequence = envelope.ack().sequence();
@@ -180,7 +181,32 @@ void Rules::controller_restored() {
   for (auto& [device, known] : known_) known.acknowledged = 0;
 }
 
+// Who is under way, not who goes back: that asks no budget.
+void Rules::check_budget() {
+  if (world_.down_per_site == 0 || !world_.controller.running()) return;
+  controller::Store& store = *world_.controller.headquarters.store;
+  std::map<std::string, std::set<std::string>> down;  // site -> devices
+  for (const auto& device : world_.devices) {
+    const auto open = store.open_rollouts_of(device->id);
+    for (const std::int64_t number : or_none(open)) {
+      const auto rollout = store.rollout(number);
+      const auto row = store.rollout_device(number, device->id);
+      if (!rollout || !*rollout || !row || !*row) continue;
+      const bool under_way = (*row)->row.let_in() && (*row)->row.going_back_to() == 0 &&
+                             controller::rollout::is_release((*rollout)->kind);
+      if (under_way) down[store.subject(device->id)->labels[kSiteLabel]].insert(device->name);
+    }
+  }
+  for (const auto& [site, devices] : down) {
+    if (devices.size() <= world_.down_per_site) continue;
+    fail(nullptr, std::to_string(devices.size()) + " devices of " + site +
+                      " are under way at once, the budget is " +
+                      std::to_string(world_.down_per_site));
+  }
+}
+
 void Rules::sweep() {
+  check_budget();
   for (const auto& device : world_.devices) {
     Known& known = known_[device.get()];
     Process* process = device->process();
@@ -206,6 +232,7 @@ std::vector<std::string> Rules::unrest() {
   if (!world_.controller.running()) return {"the controller does not run"};
   const auto running = world_.controller.headquarters.store->running_rollouts();
   for (const auto& rollout : or_none(running)) {
+    if (rollout.state == fleet::v1::ROLLOUT_PAUSED) continue;  // a person's to go on with
     out.push_back(rollout.id() + " has not ended");
   }
   if (!out.empty()) return out;  // the rest costs more

@@ -60,6 +60,8 @@ class Rules {
     std::int64_t crowded_since_ms = -1;
   };
   void look(Device& device);
+  /// No push takes more devices of a site than its budget, whatever the controller forgot.
+  void check_budget();
   void check_yanks(Device& device, const ota::AppSlots& slots);
   void check_bytes(Device& device, const ota::ReleaseRecord& record);
   void find_unrest(Device& device, std::vector<std::string>& out);

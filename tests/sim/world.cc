@@ -158,7 +158,11 @@ Outcome World::run() {
   for (std::size_t i = 1; i <= options.devices; ++i) {
     devices.push_back(std::make_unique<Device>(*this, "edge-" + std::to_string(i)));
     devices.back()->enrol();
+    const auto labelled = controller.headquarters.store->set_label(
+        devices.back()->id, kSiteLabel, i % 2 == 0 ? "lyon" : "paris");
+    FLEET_ASSERT(labelled.has_value());
   }
+  if (random.chance(500)) down_per_site = 1;
   run_until([] { return false; }, kStartMs);
 
   Storm storm(*this);

@@ -22,6 +22,9 @@
 
 namespace sim {
 
+/// Devices have one of two sites.
+inline constexpr const char* kSiteLabel = "site";
+
 /// What can go wrong beside the network. Chances in thousandths.
 struct Faults {
   unsigned fetch_fails = 0;  // per request
@@ -78,6 +81,7 @@ class World {
   Faults faults;
   Weather weather;
   std::map<std::uint64_t, tests::Script> scripts;  // by release
+  std::uint32_t down_per_site = 0;                 // of every push; 0: no budget
   Rules rules;
   Operator staff;
   Controller controller;

@@ -27,6 +27,7 @@ struct DeltasTest : ::testing::Test {
   DeltasTest() {
     world.set_up_trust();
     id = world.enroll("edge-1");
+    world.online("edge-1");
     auto disk = ota::RealDisk::open(folder());
     FLEET_ASSERT(disk.has_value());
     real_disk = std::move(*disk);

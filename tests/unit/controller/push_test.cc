@@ -12,8 +12,10 @@ struct Push : ::testing::Test {
   World world;
   Push() {
     world.set_up_trust();
-    world.enroll("edge-1");
-    world.enroll("edge-2");
+    for (const char* name : {"edge-1", "edge-2"}) {
+      world.enroll(name);
+      world.online(name);
+    }
   }
   Code refused(const v1::PushRequest& request, const std::string& key = "") {
     const auto begun = world.push(request, key);

@@ -1,81 +1,15 @@
-#include "controller/rollout.h"
-
-#include <gtest/gtest.h>
-
-#include <map>
 #include <string>
 #include <vector>
+
+#include "tests/unit/controller/rollout_plan.h"
 
 namespace controller::rollout {
 namespace {
 
-constexpr std::int64_t kStart = 1'700'000'000'000;
-constexpr std::int64_t kDeadline = 60'000;
-
-/// A rollout with its device rows, stepped as the controller's shell does.
-struct Plan {
-  Rollout rollout;
-  std::map<std::string, Device> devices;
-  std::vector<Action> actions;  // of the last event
-  std::int64_t now_ms = kStart;
-
-  explicit Plan(v1::RolloutKind kind = v1::KIND_PUSH) {
-    rollout.number = 7;
-    rollout.kind = kind;
-    rollout.app = "dns";
-    rollout.release = 2;
-    rollout.selector = "edge";
-    rollout.created_ms = kStart;
-    rollout.device_deadline_ms = kDeadline;
-  }
-
-  void event(const std::string& name, const Event& what) {
-    Step step = rollout::step(rollout, devices.at(name), what, now_ms);
-    rollout = step.rollout;
-    devices[name] = step.device;
-    actions = step.actions;
-  }
-  void join(const std::string& name, bool online) {
-    Device device;
-    device.id = "id-" + name;
-    device.attempt = "attempt-" + name;
-    device.before = {true, 1, v1::RUN};
-    device.row.set_device(name);
-    device.row.set_state(v1::WAITING);
-    device.row.set_online(online);
-    devices[name] = device;
-    event(name, Joined{});
-  }
-  v1::Report report(const std::string& name, v1::DeviceState state) const {
-    v1::Report out;
-    out.set_attempt("attempt-" + name);
-    out.set_state(state);
-    out.set_release(rollout.release);
-    out.mutable_status()->set_live_release(state == v1::HEALTHY ? 2 : 1);
-    if (state == v1::REVERTED) out.mutable_why()->set_text("no answer: dns, 0 of 18 probes");
-    return out;
-  }
-  void say(const std::string& name, v1::DeviceState state) {
-    event(name, Reported{report(name, state)});
-  }
-  void offered(const std::string& name) {
-    join(name, true);
-    event(name, Offered{});
-  }
-  v1::DeviceState state(const std::string& name) { return devices.at(name).row.state(); }
-  template <typename T>
-  const T* action() const {
-    for (const Action& each : actions) {
-      if (const T* found = std::get_if<T>(&each)) return found;
-    }
-    return nullptr;
-  }
-};
-
 TEST(Rollout, AnOnlineDeviceIsOfferedItWhenItJoins) {
   Plan plan;
   plan.join("edge-1", true);
-  EXPECT_NE(plan.action<Offer>(), nullptr);
+  EXPECT_NE(plan.action<Want>(), nullptr);
   EXPECT_EQ(plan.rollout.counts.waiting(), 1u);
   plan.event("edge-1", Offered{});
   EXPECT_EQ(plan.state("edge-1"), v1::OFFERED);
@@ -87,7 +21,7 @@ TEST(Rollout, AnOnlineDeviceIsOfferedItWhenItJoins) {
 TEST(Rollout, AnOfflineDeviceWaitsAndHasNoDeadline) {
   Plan plan;
   plan.join("edge-1", false);
-  EXPECT_EQ(plan.action<Offer>(), nullptr);
+  EXPECT_TRUE(plan.actions.empty());
   EXPECT_EQ(plan.rollout.counts.offline(), 1u);
   EXPECT_EQ(plan.devices.at("edge-1").deadline_ms, 0);
 }
@@ -127,7 +61,7 @@ TEST(Rollout, WhoComesBackAfterASuccessJoins) {
   plan.join("edge-2", false);
   plan.say("edge-1", v1::HEALTHY);
   plan.event("edge-2", Online{});
-  EXPECT_NE(plan.action<Offer>(), nullptr);
+  EXPECT_NE(plan.action<Want>(), nullptr);
   plan.event("edge-2", Offered{});
   plan.say("edge-2", v1::REVERTED);
   EXPECT_EQ(plan.state("edge-2"), v1::REVERTED);
@@ -143,7 +77,7 @@ TEST(Rollout, WhoComesBackAfterAFailureIsLeftAlone) {
   plan.say("edge-1", v1::REVERTED);
   ASSERT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
   plan.event("edge-2", Online{});
-  EXPECT_EQ(plan.action<Offer>(), nullptr);
+  EXPECT_TRUE(plan.actions.empty());
   plan.event("edge-2", Offered{});
   EXPECT_EQ(plan.state("edge-2"), v1::WAITING);
 }
@@ -293,16 +227,51 @@ TEST(Rollout, AFailureThatIsToldAfterItsDeadlineStillEndsTheWish) {
   EXPECT_EQ(plan.action<Ended>(), nullptr) << "the verdict stands";
 }
 
-TEST(Rollout, ADeviceThatGoesOfflineWhileBusyHasItsDeadlineStill) {
+TEST(Rollout, WhoGoesOfflineOnTheWayIsNotFailedAndPassesTheGatesAgain) {
+  for (const auto state : {v1::OFFERED, v1::FETCHING, v1::STAGED}) {
+    Plan plan;
+    plan.offered("edge-1");
+    plan.offered("edge-2");
+    if (state != v1::OFFERED) plan.say("edge-1", state);
+    plan.event("edge-1", Offline{});
+    EXPECT_EQ(plan.rollout.counts.busy(), 2u);
+    plan.now_ms += kDeadline;
+    plan.event("edge-1", DeadlinePassed{});
+    EXPECT_EQ(plan.state("edge-1"), v1::WAITING) << word(state);
+    ASSERT_NE(plan.action<TakeBack>(), nullptr);
+    EXPECT_EQ(plan.action<TakeBack>()->attempt, "attempt-edge-1");
+    EXPECT_EQ(plan.rollout.counts.offline(), 1u);
+    plan.event("edge-1", DeadlinePassed{});
+    EXPECT_TRUE(plan.actions.empty());
+    plan.event("edge-1", Online{});
+    EXPECT_NE(plan.action<Want>(), nullptr);
+  }
+}
+
+TEST(Rollout, WhoGoesOfflineInItsTrialHasFailedByTheDeadline) {
   Plan plan;
   plan.offered("edge-1");
+  plan.say("edge-1", v1::TRIAL);
   plan.event("edge-1", Offline{});
-  EXPECT_EQ(plan.rollout.counts.busy(), 1u);
   plan.now_ms += kDeadline;
   plan.event("edge-1", DeadlinePassed{});
   EXPECT_EQ(plan.state("edge-1"), v1::FAILED);
+  EXPECT_EQ(plan.devices.at("edge-1").row.why().code(), v1::CODE_UNREACHABLE);
   EXPECT_EQ(plan.devices.at("edge-1").row.why().text(),
-            "offline without a verdict within 60 s; last heard: offered");
+            "went offline during its trial, silent for 60 s; last heard: trial");
+}
+
+TEST(Rollout, AnOrderToWhoWentOfflineStands) {
+  Plan plan(v1::KIND_STOP);
+  plan.offered("edge-1");
+  plan.offered("edge-2");
+  plan.event("edge-1", Offline{});
+  plan.now_ms += kDeadline;
+  plan.event("edge-1", DeadlinePassed{});
+  EXPECT_EQ(plan.state("edge-1"), v1::WAITING);
+  EXPECT_EQ(plan.action<TakeBack>(), nullptr);
+  plan.event("edge-1", Online{});
+  EXPECT_NE(plan.action<Offer>(), nullptr);
 }
 
 TEST(Rollout, ALateHealthyCorrectsTheRowButNotTheVerdict) {
@@ -356,11 +325,12 @@ TEST(Rollout, CalledOffTakesBackWhatHasNotEnded) {
   EXPECT_EQ(plan.rollout.verdict, "dns 2: called off by ana with 1 of 3 devices done");
   plan.event("edge-1", Aborted{"ana"});
   EXPECT_EQ(plan.action<TakeBack>(), nullptr);
-  for (const char* name : {"edge-2", "edge-3"}) {
-    plan.event(name, Aborted{"ana"});
-    EXPECT_NE(plan.action<TakeBack>(), nullptr) << name;
-    EXPECT_EQ(plan.state(name), v1::SUPERSEDED) << name;
-  }
+  plan.event("edge-2", Aborted{"ana"});
+  EXPECT_NE(plan.action<TakeBack>(), nullptr);
+  EXPECT_EQ(plan.state("edge-2"), v1::SUPERSEDED);
+  plan.event("edge-3", Aborted{"ana"});
+  EXPECT_EQ(plan.action<TakeBack>(), nullptr) << "it was never told";
+  EXPECT_EQ(plan.state("edge-3"), v1::SUPERSEDED);
   EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_ABORTED);
   EXPECT_EQ(abort(plan.rollout, "bob", plan.now_ms).verdict, plan.rollout.verdict);
 }
@@ -368,19 +338,23 @@ TEST(Rollout, CalledOffTakesBackWhatHasNotEnded) {
 TEST(Rollout, NobodyReachedEndsAtTheDeadline) {
   Plan plan;
   plan.join("edge-1", false);
-  EXPECT_FALSE(tick(plan.rollout, kStart + kDeadline - 1).ended);
-  const TickStep over = tick(plan.rollout, kStart + kDeadline);
-  EXPECT_TRUE(over.ended);
-  EXPECT_EQ(over.rollout.state, v1::ROLLOUT_FAILED);
-  EXPECT_EQ(over.rollout.verdict,
+  plan.after(kDeadline - 1);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_RUNNING);
+  plan.after(1);
+  EXPECT_NE(plan.action<Ended>(), nullptr);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
+  EXPECT_EQ(plan.rollout.verdict,
             "dns 2: none of 1 device was online within 60 s; push again when they are");
-  EXPECT_FALSE(tick(over.rollout, kStart + 2 * kDeadline).ended) << "it has ended already";
+  plan.after(kDeadline);
+  EXPECT_TRUE(plan.actions.empty()) << "it has ended already";
 }
 
 TEST(Rollout, TickLeavesARolloutWithABusyDeviceAlone) {
   Plan plan;
   plan.offered("edge-1");
-  EXPECT_FALSE(tick(plan.rollout, kStart + 10 * kDeadline).ended);
+  plan.after(10 * kDeadline);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_RUNNING);
+  EXPECT_TRUE(plan.actions.empty());
 }
 
 TEST(Rollout, PresenceAloneEndsNothing) {
@@ -418,7 +392,7 @@ TEST(Rollout, EveryStateHasAWord) {
   for (int i = v1::WAITING; i <= v1::REMOVED; ++i) {
     EXPECT_STRNE(word(static_cast<v1::DeviceState>(i)), "unknown") << i;
   }
-  for (int i = v1::ROLLOUT_RUNNING; i <= v1::ROLLOUT_SUPERSEDED; ++i) {
+  for (int i = v1::ROLLOUT_RUNNING; i <= v1::ROLLOUT_REVERTING; ++i) {
     EXPECT_STRNE(word(static_cast<v1::RolloutState>(i)), "unknown") << i;
   }
   EXPECT_STREQ(word(v1::DEVICE_STATE_UNSPECIFIED), "unknown");

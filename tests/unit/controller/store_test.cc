@@ -265,6 +265,7 @@ TEST(Store, RolloutsAndTheirDevicesComeBack) {
   EXPECT_EQ(store->due(500)->size(), 1u);
   EXPECT_EQ(*store->open_rollouts_of("id-1"), std::vector<std::int64_t>{1});
   row.row.set_state(v1::HEALTHY);
+  row.ended = true;
   row.deadline_ms = 0;
   ASSERT_TRUE(store->set_rollout_device(1, row).has_value());
   EXPECT_TRUE(store->open_rollouts_of("id-1")->empty());

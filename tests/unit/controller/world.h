@@ -43,7 +43,8 @@ struct Headquarters {
   void set_up_trust();
   /// Uploads image and manifest of the next release of dns, signs its role, and gives the request.
   v1::PushRequest next_push(const std::string& selector, const std::string& image = "image");
-  v1::UpdatePolicy next_update;  // what its manifest says of windows
+  v1::UpdatePolicy next_update;    // what its manifest says of windows
+  v1::RolloutPolicy next_rollout;  // and of waves
   /// The same of that manifest, which names one image.
   v1::PushRequest next_push(const std::string& selector, const std::string& image,
                             v1::AppManifest manifest);

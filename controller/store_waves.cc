@@ -1,0 +1,91 @@
+// Whose turn it is: what a look for the next devices of a rollout reads.
+#include "controller/store_sql.h"
+
+namespace controller {
+
+using soci::into;
+using soci::use;
+
+Result<std::vector<Store::Waiting>> Store::waiting_devices(std::int64_t number, std::int64_t wave,
+                                                           std::string_view label) {
+  const long long n = number;
+  const long long w = wave;
+  const std::string l(label);
+  return guard("reading who waits for a turn", [&] {
+    Waiting row;
+    soci::statement statement =
+        (session_->sql.prepare
+             << "SELECT d.device_id, COALESCE(l.value, '') FROM rollout_devices d "
+                "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
+                "WHERE d.rollout = :n AND d.ended = 0 AND d.let_in = 0 AND d.online = 1 "
+                "AND d.wave <= :w ORDER BY d.wave, d.rowid",
+         use(l), use(n), use(w), into(row.id), into(row.value));
+    statement.execute();
+    std::vector<Waiting> out;
+    while (statement.fetch()) out.push_back(row);
+    return out;
+  });
+}
+
+Result<std::vector<Store::Waiting>> Store::devices_under_way(std::string_view label) {
+  const std::string l(label);
+  return guard("reading who is under way", [&] {
+    Waiting row;
+    // Pushes (1) and rollbacks (7); who is to go back (and waits, 1) is not told before it returns.
+    soci::statement statement =
+        (session_->sql.prepare
+             << "SELECT DISTINCT d.device_id, COALESCE(l.value, '') FROM rollout_devices d "
+                "JOIN rollouts r ON r.number = d.rollout AND r.kind IN (1, 7) "
+                "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
+                "WHERE d.ended = 0 AND d.let_in = 1 AND (d.going_back = 0 OR d.state <> 1)",
+         use(l), into(row.id), into(row.value));
+    statement.execute();
+    std::vector<Waiting> out;
+    while (statement.fetch()) out.push_back(row);
+    return out;
+  });
+}
+
+Result<std::vector<std::int64_t>> Store::rollouts_with_waiting() {
+  return guard("reading who waits for a turn", [&] {
+    long long number = 0;
+    // Running (1), succeeded (2), superseded (5).
+    soci::statement statement =
+        (session_->sql.prepare << "SELECT DISTINCT d.rollout FROM rollout_devices d "
+                                  "JOIN rollouts r ON r.number = d.rollout AND r.state IN (1, 2, 5) "
+                                  "WHERE d.ended = 0 AND d.let_in = 0 AND d.online = 1",
+         into(number));
+    statement.execute();
+    std::vector<std::int64_t> out;
+    while (statement.fetch()) out.push_back(number);
+    return out;
+  });
+}
+
+Result<std::vector<std::int64_t>> Store::rollouts_with_online() {
+  return guard("reading who was online", [&] {
+    long long number = 0;
+    soci::statement statement =
+        (session_->sql.prepare << "SELECT DISTINCT rollout FROM rollout_devices "
+                                  "WHERE ended = 0 AND online = 1",
+         into(number));
+    statement.execute();
+    std::vector<std::int64_t> out;
+    while (statement.fetch()) out.push_back(number);
+    return out;
+  });
+}
+
+Result<std::int64_t> Store::newest_rollout_of(std::string_view id, std::string_view app) {
+  const std::string i(id);
+  const std::string a(app);
+  return guard("reading a device's newest rollout", [&]() -> std::int64_t {
+    long long number = 0;
+    session_->sql << "SELECT COALESCE(MAX(rollout), 0) FROM rollout_devices "
+                     "WHERE device_id = :i AND app = :a",
+        use(i), use(a), into(number);
+    return number;
+  });
+}
+
+}  // namespace controller

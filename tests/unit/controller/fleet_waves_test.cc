@@ -1,0 +1,440 @@
+// Waves, budgets, going back, people's words and members in the fleet: the engine with its store.
+#include "controller/fleet.h"
+
+#include "tests/unit/controller/world.h"
+
+namespace controller {
+namespace {
+
+constexpr std::int64_t kSoak = 30'000;
+
+struct FleetWaves : ::testing::Test {
+  World world;
+  FleetWaves() { world.set_up_trust(); }
+
+  static std::string name(int number) { return "edge-" + std::to_string(number); }
+  void devices(int count, int sites = 0) {
+    for (int i = 1; i <= count; ++i) {
+      world.enroll(name(i));
+      if (sites > 0) label(i, "site", "s" + std::to_string((i - 1) % sites));
+      world.online(name(i));
+    }
+  }
+  void label(int number, const std::string& key, const std::string& value) {
+    Store::Transaction transaction(*world.store);
+    ASSERT_TRUE(world.store->set_label(world.id_of(name(number)), key, value).has_value());
+    const auto subject = world.store->subject(world.id_of(name(number)));
+    ASSERT_TRUE(subject.has_value());
+    const Status done = world.fleet->relabelled(*subject);
+    ASSERT_TRUE(done.has_value()) << (done ? "" : done.error().what);
+    ASSERT_TRUE(transaction.commit().has_value());
+    world.fleet->committed();
+  }
+  void unlabel(int number, const std::string& key) {
+    Store::Transaction transaction(*world.store);
+    ASSERT_TRUE(world.store->remove_label(world.id_of(name(number)), key).has_value());
+    ASSERT_TRUE(world.fleet->relabelled(*world.store->subject(world.id_of(name(number))))
+                    .has_value());
+    ASSERT_TRUE(transaction.commit().has_value());
+    world.fleet->committed();
+  }
+  std::int64_t push(const v1::RolloutPolicy& policy, const std::string& selector = "edge",
+                    bool stage = false) {
+    world.next_rollout = policy;
+    v1::PushRequest request = world.next_push(selector);
+    request.set_strategy(v1::STRATEGY_UNSPECIFIED);
+    request.set_stage_only(stage);
+    const auto begun = world.push(request);
+    EXPECT_TRUE(begun.has_value()) << (begun ? "" : begun.error().what);
+    return begun ? begun->number : 0;
+  }
+  static v1::RolloutPolicy waves(const std::vector<std::string>& totals) {
+    v1::RolloutPolicy policy;
+    for (const std::string& total : totals) policy.add_waves(total);
+    policy.set_soak_ms(kSoak);
+    return policy;
+  }
+  static v1::RolloutPolicy one_per_site() {
+    v1::RolloutPolicy policy;
+    policy.set_strategy(v1::ALL);
+    policy.mutable_max_unavailable()->set_by("site");
+    policy.mutable_max_unavailable()->set_count(1);
+    return policy;
+  }
+  bool is_let_in(std::int64_t number, int device) {
+    return (*world.store->rollout_device(number, world.id_of(name(device))))->row.let_in();
+  }
+  int let_in_count(std::int64_t number, int devices) {
+    int count = 0;
+    for (int i = 1; i <= devices; ++i) count += is_let_in(number, i) ? 1 : 0;
+    return count;
+  }
+  void say(int number, v1::DeviceState state, std::uint64_t live) {
+    const Status taken = world.report(name(number), state, live);
+    ASSERT_TRUE(taken.has_value()) << (taken ? "" : taken.error().what);
+  }
+  /// What it says of its slots, as a Hello does.
+  void slots(int number, std::uint64_t live, std::uint64_t other) {
+    v1::Telemetry facts;
+    v1::AppStatus& app = *facts.add_apps();
+    app.set_app("dns");
+    app.set_live_slot("A");
+    app.set_live_release(live);
+    app.mutable_a()->set_state(v1::GOOD);
+    app.mutable_a()->set_release(live);
+    app.mutable_b()->set_state(other == 0 ? v1::EMPTY : v1::GOOD);
+    app.mutable_b()->set_release(other);
+    ASSERT_TRUE(world.store->set_facts(world.id_of(name(number)), facts, 1).has_value());
+  }
+  void tick(std::int64_t ms) {
+    world.clock.advance(ms);
+    ASSERT_TRUE(world.fleet->tick().has_value());
+  }
+  /// dns 1 on all of them.
+  void settled(int count) {
+    push({});
+    for (int i = 1; i <= count; ++i) {
+      say(i, v1::HEALTHY, 1);
+      slots(i, 1, 0);
+    }
+  }
+};
+
+TEST_F(FleetWaves, WantsTheReleaseOfWhoseTurnItIs) {
+  devices(3);
+  settled(3);
+  const std::int64_t number = push(waves({"1"}));
+  EXPECT_EQ(world.wish("edge-1")->release(), 2u);
+  EXPECT_EQ(world.wish("edge-2")->release(), 1u);
+  say(1, v1::HEALTHY, 2);
+  tick(kSoak - 1);
+  EXPECT_EQ(world.wish("edge-2")->release(), 1u);
+  tick(1);
+  EXPECT_EQ(world.wish("edge-2")->release(), 2u);
+  EXPECT_EQ(world.wish("edge-3")->rollout(), "r-2");
+  EXPECT_EQ(*world.fleet->wanted_release("dns"), 1u) << "not before it succeeded";
+  say(2, v1::HEALTHY, 2);
+  say(3, v1::HEALTHY, 2);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
+  EXPECT_EQ(*world.fleet->wanted_release("dns"), 2u);
+}
+
+TEST_F(FleetWaves, WhoIsOnlineComesFirst) {
+  devices(3);
+  world.offline("edge-1");
+  const std::int64_t number = push(waves({"1"}));
+  EXPECT_FALSE(is_let_in(number, 1));
+  EXPECT_TRUE(is_let_in(number, 2));
+}
+
+TEST_F(FleetWaves, ASoakOutlivesTheController) {
+  devices(2);
+  const std::int64_t number = push(waves({"1"}));
+  say(1, v1::HEALTHY, 1);
+  const std::int64_t until = world.rollout(number).soak_until_ms;
+  EXPECT_GT(until, 0);
+  world.restart();
+  EXPECT_EQ(world.rollout(number).soak_until_ms, until);
+  tick(kSoak);
+  EXPECT_EQ(world.rollout(number).wave, 2u);
+  EXPECT_FALSE(is_let_in(number, 2)) << "it is not back yet";
+  world.online("edge-2");
+  EXPECT_TRUE(is_let_in(number, 2));
+}
+
+TEST_F(FleetWaves, ABadReleaseIsStoppedInTheFirstWaveAndTakenBack) {
+  devices(6);
+  settled(6);
+  const std::int64_t number = push(waves({"2"}));
+  say(1, v1::HEALTHY, 2);
+  slots(1, 2, 1);
+  v1::RolloutPolicy kept = world.rollout(number).policy;
+  EXPECT_EQ(kept.on_failure(), v1::REVERT);
+  say(2, v1::REVERTED, 1);  // device's word without a fingerprint: 1 of 6 is above 2%, but of two
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_RUNNING);
+  tick(kSoak);
+  ASSERT_EQ(world.rollout(number).wave, 2u);
+  ASSERT_TRUE(world.fleet->desired_sent(world.id_of("edge-6")).has_value());
+  for (int i = 3; i <= 5; ++i) say(i, v1::REVERTED, 1);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_REVERTING);
+  EXPECT_EQ(world.wish("edge-1")->fall_back(), 1u);
+  EXPECT_EQ(world.wish("edge-6")->fall_back(), 1u) << "on its way there: by the same order";
+  say(1, v1::TRIAL, 1);
+  say(1, v1::HEALTHY, 1);
+  EXPECT_EQ(world.state(number, "edge-1"), v1::REVERTED);
+  EXPECT_EQ(world.wish("edge-1")->fall_back(), 0u);
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+  say(6, v1::HEALTHY, 1);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_FAILED);
+  EXPECT_EQ(*world.fleet->wanted_release("dns"), 1u);
+}
+
+TEST_F(FleetWaves, WhoIsOutOfTheWindowIsHeldAndKeepsIt) {
+  devices(4);
+  settled(4);
+  v1::RolloutPolicy policy = waves({"2"});
+  policy.set_min_finished(2);
+  const std::int64_t number = push(policy);
+  say(1, v1::HEALTHY, 2);
+  slots(1, 2, 1);
+  say(2, v1::REVERTED, 1);
+  ASSERT_EQ(world.wish("edge-1")->fall_back(), 1u);
+  say(1, v1::HELD, 2);
+  EXPECT_EQ(world.state(number, "edge-1"), v1::HELD);
+  EXPECT_EQ(world.wish("edge-1")->release(), 2u);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_FAILED);
+}
+
+TEST_F(FleetWaves, ANewerWishIsNotTakenBack) {
+  devices(4);
+  settled(4);
+  v1::RolloutPolicy policy = waves({"2"});
+  policy.set_min_finished(2);
+  const std::int64_t number = push(policy);
+  say(1, v1::HEALTHY, 2);
+  slots(1, 2, 1);
+  push({}, "edge-1");
+  say(1, v1::HEALTHY, 3);
+  say(2, v1::REVERTED, 1);
+  EXPECT_EQ(world.wish("edge-1")->fall_back(), 0u);
+  EXPECT_EQ(world.wish("edge-1")->release(), 3u);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_FAILED);
+}
+
+TEST_F(FleetWaves, NeverMoreOfOneSiteThanTheBudget) {
+  devices(6, 2);
+  const std::int64_t number = push(one_per_site());
+  EXPECT_EQ(let_in_count(number, 6), 2);
+  EXPECT_TRUE(is_let_in(number, 1));
+  EXPECT_TRUE(is_let_in(number, 2));
+  say(1, v1::HEALTHY, 1);
+  EXPECT_TRUE(is_let_in(number, 3)) << "the next one of its site";
+  EXPECT_FALSE(is_let_in(number, 4));
+  world.restart();
+  for (int i = 1; i <= 6; ++i) world.online(name(i));
+  EXPECT_EQ(let_in_count(number, 6), 3) << "who is under way counts after a restart, too";
+  for (int i = 2; i <= 6; ++i) say(i, v1::HEALTHY, 1);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
+}
+
+TEST_F(FleetWaves, ABudgetCountsWhatOtherRolloutsDo) {
+  devices(4, 2);
+  const std::int64_t one = push({}, "edge-1");
+  EXPECT_TRUE(is_let_in(one, 1));
+  const std::int64_t other = push(one_per_site(), "site=s0");
+  EXPECT_TRUE(is_let_in(other, 1)) << "it is under way already: no device more";
+  EXPECT_FALSE(is_let_in(other, 3));
+  say(1, v1::HEALTHY, 2);
+  EXPECT_TRUE(is_let_in(other, 3));
+}
+
+TEST_F(FleetWaves, ABudgetThatAnotherRolloutFreesIsSeenByTheNextTick) {
+  devices(2, 1);
+  push({}, "edge-1");
+  const std::int64_t other = push(one_per_site(), "edge-2");
+  EXPECT_FALSE(is_let_in(other, 2));
+  say(1, v1::HEALTHY, 1);
+  tick(1000);
+  EXPECT_TRUE(is_let_in(other, 2));
+}
+
+TEST_F(FleetWaves, WhoWentOfflineOnTheWayFreesItsBudgetByTheDeadline) {
+  devices(2, 1);
+  v1::RolloutPolicy policy = one_per_site();
+  policy.set_device_deadline_ms(60'000);
+  const std::int64_t number = push(policy);
+  ASSERT_TRUE(world.fleet->desired_sent(world.id_of("edge-1")).has_value());
+  world.offline("edge-1");
+  tick(30'000);
+  EXPECT_FALSE(is_let_in(number, 2));
+  tick(30'000);
+  EXPECT_TRUE(is_let_in(number, 2));
+  EXPECT_FALSE(world.wish("edge-1").has_value()) << "it passes the gate again";
+  world.online("edge-1");
+  EXPECT_FALSE(is_let_in(number, 1));
+  say(2, v1::HEALTHY, 1);
+  EXPECT_TRUE(is_let_in(number, 1));
+}
+
+TEST_F(FleetWaves, DevicesWithoutTheLabelAreOneGroup) {
+  devices(3);
+  EXPECT_EQ(let_in_count(push(one_per_site()), 3), 1);
+}
+
+TEST_F(FleetWaves, PauseResumeAndAbortMayBeSaidTwice) {
+  devices(3);
+  const std::int64_t number = push(waves({"1"}));
+  for (int i = 0; i < 2; ++i) {
+    const auto paused = world.fleet->pause(number, "ana");
+    ASSERT_TRUE(paused.has_value());
+    EXPECT_EQ(paused->state, v1::ROLLOUT_PAUSED);
+  }
+  say(1, v1::HEALTHY, 1);
+  tick(10 * kSoak);
+  EXPECT_FALSE(is_let_in(number, 2));
+  world.restart();
+  for (int i = 1; i <= 3; ++i) world.online(name(i));
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_PAUSED);
+  EXPECT_EQ(world.rollout(number).paused_by, "ana");
+  for (int i = 0; i < 2; ++i) {
+    const auto resumed = world.fleet->resume(number, "bob");
+    ASSERT_TRUE(resumed.has_value());
+    EXPECT_EQ(resumed->state, v1::ROLLOUT_RUNNING);
+  }
+  EXPECT_TRUE(is_let_in(number, 2));
+  for (int i = 0; i < 2; ++i) {
+    const auto ended = world.fleet->abort(number, "ana");
+    ASSERT_TRUE(ended.has_value());
+    EXPECT_EQ(ended->state, v1::ROLLOUT_ABORTED);
+  }
+  EXPECT_EQ(world.fleet->pause(number, "ana").error().code, proto::Code::conflict);
+  EXPECT_EQ(world.fleet->resume(number, "ana").error().code, proto::Code::conflict);
+  EXPECT_EQ(world.fleet->retry(number, "", "ana").error().code, proto::Code::conflict);
+  EXPECT_EQ(world.fleet->pause(99, "ana").error().code, proto::Code::not_found);
+  std::vector<std::string> kinds;
+  const auto told = world.store->events_after(0, {number, "", ""}, 1000);
+  for (const EventRow& row : *told) kinds.push_back(row.event.kind());
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "rollout.paused"), 1);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "rollout.resumed"), 1);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "rollout.ended"), 1);
+}
+
+TEST_F(FleetWaves, RetryAsksAgainAndMayTryARefusedDigest) {
+  devices(2);
+  settled(2);
+  const std::int64_t number = push({});
+  say(1, v1::REVERTED, 1);
+  say(2, v1::FAILED, 1);
+  ASSERT_EQ(world.rollout(number).state, v1::ROLLOUT_FAILED);
+  EXPECT_EQ(world.fleet->retry(number, "edge-9", "ana").error().code, proto::Code::not_found);
+  ASSERT_TRUE(world.fleet->retry(number, "edge-1", "ana").has_value());
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_RUNNING);
+  EXPECT_EQ(world.wish("edge-1")->release(), 2u);
+  EXPECT_TRUE(world.wish("edge-1")->retry_refused());
+  EXPECT_EQ(world.wish("edge-2")->release(), 1u);
+  const std::string attempt = world.wish("edge-1")->attempt();
+  ASSERT_TRUE(world.fleet->retry(number, "edge-1", "ana").has_value());
+  EXPECT_EQ(world.wish("edge-1")->attempt(), attempt) << "it is asked already";
+  ASSERT_TRUE(world.fleet->retry(number, "", "ana").has_value());
+  EXPECT_EQ(world.wish("edge-2")->release(), 2u);
+  say(1, v1::HEALTHY, 2);
+  say(2, v1::HEALTHY, 2);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
+  const auto nothing = world.fleet->retry(number, "", "ana");
+  ASSERT_TRUE(nothing.has_value());
+  EXPECT_EQ(nothing->state, v1::ROLLOUT_SUCCEEDED);
+}
+
+TEST_F(FleetWaves, RetryLeavesWhatANewerRolloutWantsAlone) {
+  devices(1);
+  settled(1);
+  const std::int64_t number = push({});
+  say(1, v1::REVERTED, 1);
+  push({});
+  say(1, v1::HEALTHY, 3);
+  ASSERT_TRUE(world.fleet->retry(number, "", "ana").has_value());
+  EXPECT_EQ(world.wish("edge-1")->release(), 3u);
+}
+
+TEST_F(FleetWaves, WhoGetsTheLabelJoinsAlsoWhenSomethingElseIsWantedOfIt) {
+  devices(3);
+  settled(3);
+  label(1, "role", "resolver");
+  label(2, "role", "resolver");
+  const std::int64_t number = push({}, "role=resolver");
+  EXPECT_EQ(world.wish("edge-3")->release(), 1u);
+  label(3, "role", "resolver");
+  EXPECT_EQ(world.wish("edge-3")->release(), 2u) << "it runs: the device joins it";
+  for (int i = 1; i <= 3; ++i) say(i, v1::HEALTHY, 2);
+  EXPECT_EQ(world.rollout(number).counts.healthy(), 3u);
+  world.enroll("edge-4");
+  world.online("edge-4");
+  EXPECT_EQ(world.wish("edge-4")->release(), 1u);
+  label(4, "role", "resolver");
+  EXPECT_EQ(world.wish("edge-4")->release(), 2u) << "it succeeded: the device joins it";
+}
+
+TEST_F(FleetWaves, WhoJoinsIsOfTheLastWave) {
+  devices(3);
+  settled(3);
+  label(1, "role", "resolver");
+  label(2, "role", "resolver");
+  const std::int64_t number = push(waves({"1"}), "role=resolver");
+  label(3, "role", "resolver");
+  EXPECT_FALSE(is_let_in(number, 3));
+  EXPECT_EQ(world.rollout(number).waves.at(1).counts().devices(), 2u);
+}
+
+TEST_F(FleetWaves, WhoLeavesKeepsWhatItHasAndGetsNoMore) {
+  devices(3);
+  settled(3);
+  for (int i = 1; i <= 3; ++i) label(i, "role", "resolver");
+  const std::int64_t number = push(waves({"1"}), "role=resolver");
+  unlabel(3, "role");
+  EXPECT_EQ(world.rollout(number).counts.devices(), 2u);
+  unlabel(1, "role");
+  EXPECT_EQ(world.rollout(number).counts.devices(), 2u) << "it has it";
+  say(1, v1::HEALTHY, 2);
+  tick(kSoak);
+  say(2, v1::HEALTHY, 2);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
+  EXPECT_EQ(world.wish("edge-3")->release(), 1u);
+}
+
+TEST_F(FleetWaves, AStageWantsTheReleaseBesideWhatRuns) {
+  devices(2);
+  settled(2);
+  const std::int64_t number = push({}, "edge", true);
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+  EXPECT_EQ(world.wish("edge-1")->stage_release(), 2u);
+  say(1, v1::STAGED, 1);
+  say(2, v1::STAGED, 1);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
+  EXPECT_EQ(*world.fleet->wanted_release("dns"), 1u);
+  EXPECT_EQ(world.wish("edge-1")->stage_release(), 2u) << "so that it stays staged";
+  push({});
+  EXPECT_EQ(world.wish("edge-1")->release(), 3u);
+  EXPECT_EQ(world.wish("edge-1")->stage_release(), 0u);
+}
+
+TEST_F(FleetWaves, AStageWaitsForTheUpdateThatIsUnderWay) {
+  devices(1);
+  push({});
+  const std::int64_t number = push({}, "edge", true);
+  EXPECT_FALSE(is_let_in(number, 1));
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+  say(1, v1::HEALTHY, 1);
+  tick(1000);
+  EXPECT_TRUE(is_let_in(number, 1));
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+  EXPECT_EQ(world.wish("edge-1")->stage_release(), 2u);
+}
+
+TEST_F(FleetWaves, AnOrderAfterAStageForgetsIt) {
+  devices(1);
+  settled(1);
+  push({}, "edge", true);
+  say(1, v1::STAGED, 1);
+  ASSERT_TRUE(world.order(v1::ORDER_STOP, "edge").has_value());
+  EXPECT_EQ(world.wish("edge-1")->stage_release(), 0u);
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+}
+
+// Rows and rollouts of a controller that knew no waves.
+TEST_F(FleetWaves, ARolloutOfASchemaBeforeGoesOn) {
+  devices(2);
+  const std::int64_t number = push({});
+  rollout::Rollout old = world.rollout(number);
+  old.policy.Clear();
+  old.waves.clear();
+  ASSERT_TRUE(world.store->set_rollout(old).has_value());
+  world.restart();
+  for (int i = 1; i <= 2; ++i) world.online(name(i));
+  say(1, v1::HEALTHY, 1);
+  say(2, v1::HEALTHY, 1);
+  EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
+  EXPECT_EQ(world.rollout(number).waves.size(), 1u);
+}
+
+}  // namespace
+}  // namespace controller
