@@ -52,7 +52,8 @@ Result<std::vector<std::int64_t>> Store::rollouts_with_waiting() {
     // Running (1), succeeded (2), superseded (5).
     soci::statement statement =
         (session_->sql.prepare << "SELECT DISTINCT d.rollout FROM rollout_devices d "
-                                  "JOIN rollouts r ON r.number = d.rollout AND r.state IN (1, 2, 5) "
+                                  "JOIN rollouts r ON r.number = d.rollout "
+                                  "AND r.state IN (1, 2, 5) "
                                   "WHERE d.ended = 0 AND d.let_in = 0 AND d.online = 1",
          into(number));
     statement.execute();

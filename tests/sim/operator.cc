@@ -188,7 +188,7 @@ void Operator::change_any() {
   // Said again, it changes nothing but what happened meanwhile, which is nothing.
   if (!done || world_.random.chance(700)) return;
   const auto again = word();
-  if (!again || again->state != done->state) {
+  if (again && again->state != done->state) {
     world_.rules.fail(nullptr, std::string("what ") + names[what] + " r-" +
                                    std::to_string(number) + " twice changes it");
   }
