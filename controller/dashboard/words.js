@@ -17,6 +17,8 @@ const STATES = {
 };
 const ROLLOUTS = {
   ROLLOUT_RUNNING: ["◐", "working", "running"],
+  ROLLOUT_PAUSED: ["▲", "look", "paused"],
+  ROLLOUT_REVERTING: ["◐", "working", "reverting"],
   ROLLOUT_SUCCEEDED: ["●", "good", "succeeded"],
   ROLLOUT_FAILED: ["✘", "bad", "failed"],
   ROLLOUT_ABORTED: ["✘", "bad", "aborted"],
@@ -40,7 +42,8 @@ export const number = (value) => Number(value ?? 0);
 export const count = (value, one) => `${value} ${one}${value === 1 ? "" : "s"}`;
 export const kind = (rollout) => (rollout.kind ?? "KIND_PUSH").replace("KIND_", "").toLowerCase();
 export const isRelease = (rollout) => ["push", "rollback"].includes(kind(rollout));
-export const isRunning = (rollout) => rollout.state === "ROLLOUT_RUNNING";
+export const isRunning = (rollout) =>
+  ["ROLLOUT_RUNNING", "ROLLOUT_PAUSED", "ROLLOUT_REVERTING"].includes(rollout.state);
 /** It failed, or a device went back after it was over. */
 export function wentBadly({ state, counts = {} }) {
   const { reverted = 0, failed = 0, held = 0 } = counts;

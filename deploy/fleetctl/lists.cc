@@ -30,7 +30,9 @@ std::string state_word(const Rollout& rollout) { return proto::word_of(rollout.s
 const char* mark(const Rollout& rollout) {
   switch (rollout.state()) {
     case fleet::v1::ROLLOUT_SUCCEEDED: return "✔";
-    case fleet::v1::ROLLOUT_RUNNING: return "▶";
+    case fleet::v1::ROLLOUT_RUNNING:
+    case fleet::v1::ROLLOUT_REVERTING: return "▶";
+    case fleet::v1::ROLLOUT_PAUSED: return "▲";
     case fleet::v1::ROLLOUT_FAILED:
     case fleet::v1::ROLLOUT_ABORTED: return "✘";
     default: return "○";
@@ -140,7 +142,7 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
                                         : join(apps, "     ")});
   for (int i = 0; i < std::min(kRolloutsInStatus, input.rollouts.rollouts_size()); ++i) {
     const Rollout& rollout = input.rollouts.rollouts(i);
-    const bool running = rollout.state() == fleet::v1::ROLLOUT_RUNNING;
+    const bool running = rollout.ended_ms() == 0;
     pairs.push_back(
         {i == 0 ? "ROLLOUTS" : "",
          visible(rollout.id()) + " " + kind_word(rollout) + " " + subject(rollout) + "  " +

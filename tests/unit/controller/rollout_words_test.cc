@@ -8,12 +8,16 @@ namespace controller::rollout {
 namespace {
 
 TEST(RolloutWaves, KeepLetsNobodyElseInAndTakesNothingBack) {
-  Waves plan({3, 4}, v1::KEEP, 2);
+  Waves plan({4, 4}, v1::KEEP, 2);
+  plan.event("edge-04", Offered{});
   plan.say("edge-01", v1::HEALTHY);
   plan.fails(2, "a41c09f2");
   EXPECT_EQ(plan.state("edge-01"), v1::HEALTHY);
-  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_RUNNING) << "edge-03 was not told yet, and is not now";
-  EXPECT_FALSE(plan.is_let_in(3));
+  EXPECT_FALSE(plan.is_let_in(3)) << "it was not told yet, and is not now";
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_RUNNING) << "edge-04 is under way";
+  plan.say("edge-04", v1::HEALTHY);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
+  EXPECT_EQ(plan.state("edge-04"), v1::HEALTHY);
 }
 
 TEST(RolloutWaves, PauseWaitsForAPerson) {
