@@ -21,22 +21,6 @@ namespace {
 
 constexpr std::string_view kBlobs = "/v1/blobs/";
 
-Role role_of(const std::string& word) {
-  if (word == "admin") return Role::admin;
-  if (word == "deployer") return Role::deployer;
-  return word == "viewer" ? Role::viewer : Role::nobody;
-}
-
-const char* word_of(Role role) {
-  switch (role) {
-    case Role::admin: return "admin";
-    case Role::deployer: return "deployer";
-    case Role::viewer: return "viewer";
-    case Role::nobody: return "nobody";
-  }
-  return "nobody";
-}
-
 std::string type_of(std::string_view name) {
   if (name.ends_with(".html")) return "text/html; charset=utf-8";
   if (name.ends_with(".css")) return "text/css; charset=utf-8";
@@ -44,11 +28,19 @@ std::string type_of(std::string_view name) {
   return "text/javascript; charset=utf-8";
 }
 
-// The dashboard's files need no token; what they show does. The address of a rollout, as fleetctl
-// prints it, is the same page.
+// Addresses of the one page, which shows what its address names.
+bool is_page(const std::string& path) {
+  if (path == "/") return true;
+  const std::string first = path.substr(1, path.find('/', 1) - 1);
+  for (const char* name : {"rollouts", "devices", "apps", "audit"}) {
+    if (first == name) return true;
+  }
+  return false;
+}
+
+// The dashboard's files need no token; what they show does.
 std::optional<Response> dashboard(const std::string& path) {
-  const bool is_page = path == "/" || path.rfind("/rollouts/", 0) == 0;
-  const std::string name = is_page ? "index.html" : path.substr(1);
+  const std::string name = is_page(path) ? "index.html" : path.substr(1);
   for (std::size_t i = 0; i < kDashboardFiles_count; ++i) {
     if (name != kDashboardFiles[i].name) continue;
     Response response;
@@ -58,6 +50,8 @@ std::optional<Response> dashboard(const std::string& path) {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'";
+    response.headers["X-Frame-Options"] = "DENY";
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()";
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin";
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin";
     response.headers["Referrer-Policy"] = "no-referrer";
@@ -108,6 +102,22 @@ Response file_answer(Result<ota::Fd> file) {
 
 }  // namespace
 
+Role role_of(const std::string& word) {
+  if (word == "admin") return Role::admin;
+  if (word == "deployer") return Role::deployer;
+  return word == "viewer" ? Role::viewer : Role::nobody;
+}
+
+const char* word_of(Role role) {
+  switch (role) {
+    case Role::admin: return "admin";
+    case Role::deployer: return "deployer";
+    case Role::viewer: return "viewer";
+    case Role::nobody: return "nobody";
+  }
+  return "nobody";
+}
+
 Response answer(const google::protobuf::Message& message, int status) {
   Result<std::string> json = proto::to_json(message);
   if (!json) return error_response(json.error());
@@ -132,15 +142,33 @@ struct OperatorApi::Routes {
 };
 
 OperatorApi::OperatorApi(Parts parts)
-    : parts_(parts), routes_(std::make_unique<Routes>(Routes{operator_routes()})) {}
+    : parts_(parts),
+      browsers_(parts.store, parts.clock),
+      overview_(parts.store, parts.fleet, parts.metadata),
+      routes_(std::make_unique<Routes>(Routes{operator_routes()})) {
+  parts_.overview = &overview_;
+}
 OperatorApi::~OperatorApi() = default;
 
 Result<Caller> OperatorApi::caller_of(const Request& request) {
-  if (request.bearer.empty()) {
+  std::string hash;
+  if (!request.bearer.empty()) {
+    hash = ota::hash_token(request.bearer).hex();
+  } else if (!request.cookie.empty()) {
+    TRY(const auto session, browsers_.find(request.cookie));
+    if (!session) return Error{Code::unauthenticated, "this session is over; log in again", ""};
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    const std::string want = BrowserSessions::csrf_of(request.cookie);
+    if (!reads && !ota::equal_constant_time(request.csrf, want)) {
+      return Error{Code::forbidden,
+                   "a change from a browser needs its session's token in X-CSRF-Token", ""};
+    }
+    hash = session->token_hash;
+  } else {
     return Error{Code::unauthenticated,
                  "this needs a token: log in with fleetctl login URL --token-file F", ""};
   }
-  TRY(const auto token, parts_.store.api_token(ota::hash_token(request.bearer).hex()));
+  TRY(const auto token, parts_.store.api_token(hash));
   if (!token) {
     return Error{Code::unauthenticated,
                  "this token is not known here; log in again: fleetctl login URL --token-file F",
@@ -202,6 +230,7 @@ awaitable<Response> OperatorApi::handle(Request request) {
     auto page = dashboard(request.path);
     if (page) co_return std::move(*page);
   }
+  if (request.path == "/v1/session") co_return session(request);
   const auto caller = caller_of(request);
   if (!caller) co_return error_response(caller.error());
   bool known_path = false;

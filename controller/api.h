@@ -1,6 +1,6 @@
 // The routes: who may ask what, and what is answered. Operators come with a bearer token on their
-// listener, devices with a certificate on theirs; no route is on both. Every request's token or
-// certificate is looked up anew, so that a revoked one ends at once.
+// listener, their browsers with a session's cookie, devices with a certificate on theirs; no route is
+// on both. Every request's token or certificate is looked up anew, so that a revoked one ends at once.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "controller/browser_sessions.h"
 #include "controller/console.h"
 #include "controller/deltas.h"
+#include "controller/device_history.h"
 #include "controller/enrolment.h"
 #include "controller/events.h"
 #include "controller/fleet.h"
@@ -18,6 +20,7 @@
 #include "controller/http.h"
 #include "controller/metadata.h"
 #include "controller/metrics.h"
+#include "controller/overview.h"
 #include "controller/push.h"
 #include "controller/sessions.h"
 #include "controller/store.h"
@@ -42,6 +45,8 @@ struct Parts {
   std::int64_t started_ms;        // of this process, monotonic
   Metrics& metrics;
   Deltas* deltas = nullptr;       // none: there are no deltas to fetch
+  DeviceHistory* history = nullptr;  // none: devices have no history
+  Overview* overview = nullptr;      // set by OperatorApi
 };
 
 /// A body in memory of who is not known: an enrolment is smaller.
@@ -54,6 +59,9 @@ struct Caller {
   std::string name;
   Role role = Role::nobody;
 };
+
+Role role_of(const std::string& word);
+const char* word_of(Role role);
 
 /// The operators' listener: /v1, the dashboard, /healthz.
 class OperatorApi final : public Handler {
@@ -71,9 +79,15 @@ class OperatorApi final : public Handler {
  private:
   struct Routes;
 
+  /// Of the bearer token, else of the browser's session, whose changes need its CSRF token.
   Result<Caller> caller_of(const Request& request);
+  // api_session.cc
+  Response session(const Request& request);
+  Result<BrowserSessions::Begun> log_in(const Request& request, Caller& caller);
 
   Parts parts_;
+  BrowserSessions browsers_;
+  Overview overview_;
   std::unique_ptr<Routes> routes_;
   std::set<std::string> uploading_;  // digests on their way in
 };

@@ -112,6 +112,7 @@ awaitable<Response> remove_device(Call call) {
   if (!removed) co_return error_response(removed.error());
   call.parts.fleet.committed();
   call.parts.sessions.drop(row->id);
+  if (call.parts.history != nullptr) call.parts.history->forget(row->id);
   co_await call.parts.flights.forget_device(row->id);
   co_return json_response("", 204);
 }

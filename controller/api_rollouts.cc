@@ -248,9 +248,7 @@ awaitable<Response> show_metrics(Call call) {
 awaitable<Response> whoami(Call call) {
   v1::Whoami who;
   who.set_name(call.caller.name);
-  who.set_role(call.caller.role == Role::admin      ? "admin"
-               : call.caller.role == Role::deployer ? "deployer"
-                                                    : "viewer");
+  who.set_role(word_of(call.caller.role));
   co_return answer(who);
 }
 

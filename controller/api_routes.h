@@ -39,6 +39,12 @@ awaitable<Response> remove_device(Call call);
 awaitable<Response> label_device(Call call);
 awaitable<Response> make_enroll_token(Call call);
 
+// api_fleet.cc
+awaitable<Response> show_fleet(Call call);
+awaitable<Response> list_summaries(Call call);
+awaitable<Response> show_device_history(Call call);
+awaitable<Response> show_release_history(Call call);
+
 // api_flights.cc
 awaitable<Response> list_flights(Call call);
 

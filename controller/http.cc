@@ -116,6 +116,8 @@ class Connection {
     TRY_VOID(split_target(text_of(message.target()), request));
     const std::string authorization = text_of(message[http::field::authorization]);
     if (authorization.rfind("Bearer ", 0) == 0) request.bearer = authorization.substr(7);
+    request.cookie = cookie_named(kSessionCookie, text_of(message[http::field::cookie]));
+    request.csrf = text_of(message["X-CSRF-Token"]);
     request.idempotency_key = text_of(message["Idempotency-Key"]);
     request.last_event_id = text_of(message["Last-Event-ID"]);
     request.remote_address = stream_.remote_address();

@@ -23,12 +23,17 @@ namespace controller {
 
 using proto::awaitable;
 
+/// The cookie of a browser's session.
+inline constexpr std::string_view kSessionCookie = "__Host-fleet";
+
 /// A request as it came. Names of headers are lower-case; path and query are percent-decoded.
 struct Request {
   std::string method;  // "GET"
   std::string path;    // "/v1/devices/edge-1"
   std::map<std::string, std::string> query;
   std::string bearer;           // of `authorization`, "" if none
+  std::string cookie;           // of kSessionCookie, "" if none
+  std::string csrf;             // of `x-csrf-token`
   std::string idempotency_key;
   std::string last_event_id;
   std::string body;             // "" when it went into a sink

@@ -82,6 +82,20 @@ Status split_target(std::string_view target, Request& request) {
   return {};
 }
 
+std::string cookie_named(std::string_view name, std::string_view header) {
+  while (!header.empty()) {
+    const std::string_view pair = header.substr(0, header.find(';'));
+    header.remove_prefix(std::min(pair.size() + 1, header.size()));
+    const std::size_t begin = std::min(pair.find_first_not_of(' '), pair.size());
+    const std::string_view cookie = pair.substr(begin);
+    const std::size_t equals = cookie.find('=');
+    if (equals == name.size() && cookie.substr(0, equals) == name) {
+      return std::string(cookie.substr(equals + 1));
+    }
+  }
+  return "";
+}
+
 std::string ByteRange::content_range(std::uint64_t size_bytes) const {
   return "bytes " + std::to_string(offset) + "-" + std::to_string(offset + length - 1) + "/" +
          std::to_string(size_bytes);

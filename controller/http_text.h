@@ -13,6 +13,10 @@ namespace controller {
 /// a control character or a bad escape is refused. errors bad_argument
 proto::Status split_target(std::string_view target, Request& request);
 
+/// The value of one cookie in "a=1; b=2", "" if it is not there. A second one of the name is not
+/// looked at.
+std::string cookie_named(std::string_view name, std::string_view header);
+
 /// Which bytes of a file are wanted.
 struct ByteRange {
   std::uint64_t offset = 0;

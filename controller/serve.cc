@@ -114,11 +114,13 @@ Status serve(const ServeOptions& options) {
   Deltas deltas(*store, blobs, *delta_disk, delta_pool, clock);
   TRY_VOID(deltas.open());
   sessions.deltas = &deltas;
+  DeviceHistory history(clock);
+  sessions.history = &history;
   Pushes pushes(*store, fleet, metadata, blobs);
   Metrics metrics;
   const Parts parts{*store,   events, fleet,  consoles, flights, metadata,       enrolment,
                     sessions, pushes, blobs,  hashing,  clock,   clock.now_ms(), metrics,
-                    &deltas};
+                    &deltas, &history};
   OperatorApi operator_api(parts);
   DeviceApi device_api(parts);
 

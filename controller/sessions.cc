@@ -200,6 +200,7 @@ awaitable<void> Sessions::hear(Session& session) {
         break;
       case Envelope::kTelemetry: {
         if (!is_bounded(envelope->telemetry())) break;
+        if (history != nullptr) history->add(session.id, envelope->telemetry());
         const Status kept = store_.set_facts(session.id, envelope->telemetry(), clock_.wall_ms());
         if (!kept) proto::log_error("facts.not_stored", {{"why", kept.error().what}});
         break;

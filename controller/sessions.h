@@ -11,6 +11,7 @@
 
 #include "controller/console.h"
 #include "controller/deltas.h"
+#include "controller/device_history.h"
 #include "controller/enrolment.h"
 #include "controller/fleet.h"
 #include "controller/flights.h"
@@ -34,6 +35,8 @@ class Sessions {
 
   /// Adds deltas to what is sent, if it is there; outlives this. Else devices fetch whole images.
   Deltas* deltas = nullptr;
+  /// Keeps what devices measure, if it is there; outlives this.
+  DeviceHistory* history = nullptr;
 
   /// Whether this certificate is of a device of the fleet. errors unauthenticated | forbidden
   Status may_link(const proto::PeerFacts& peer);

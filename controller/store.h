@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -160,6 +161,9 @@ class Store {
   Status set_desired(std::string_view id, const v1::DesiredApp& desired);
   Status remove_desired(std::string_view id, std::string_view app);
 
+  /// Devices that were written since it was asked last; nothing: any may have been.
+  std::optional<std::set<std::string>> take_changed_devices();
+
   // store_releases.cc
   Status add_metadata(std::string_view role, std::int64_t version, std::string_view text);
   /// The newest version, or the one asked for.
@@ -182,6 +186,8 @@ class Store {
   /// Newest first.
   Result<std::vector<rollout::Rollout>> rollouts(std::int64_t limit);
   Result<std::vector<rollout::Rollout>> rollouts_of(std::string_view app, v1::RolloutState state);
+  /// Newest first, of any state.
+  Result<std::vector<rollout::Rollout>> rollouts_of_app(std::string_view app, std::int64_t limit);
   /// Under way: running, paused or reverting.
   Result<std::vector<rollout::Rollout>> running_rollouts();
   Status add_rollout_device(std::int64_t number, std::string_view app,
@@ -189,6 +195,8 @@ class Store {
   Status set_rollout_device(std::int64_t number, const rollout::Device& device);
   Status remove_rollout_device(std::int64_t number, std::string_view id);
   Result<std::vector<rollout::Device>> rollout_devices(std::int64_t number);
+  /// Those that were reverted, failed or are held.
+  Result<std::vector<rollout::Device>> bad_rollout_devices(std::int64_t number);
   Result<std::optional<rollout::Device>> rollout_device(std::int64_t number, std::string_view id);
   /// Which rollout a report's attempt belongs to: its number, 0 when none.
   Result<std::int64_t> rollout_of_attempt(std::string_view id, std::string_view attempt);
@@ -230,6 +238,7 @@ class Store {
   Status migrate();
 
   std::unique_ptr<Session> session_;
+  std::optional<std::set<std::string>> changed_devices_;
 };
 
 }  // namespace controller

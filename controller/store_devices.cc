@@ -131,9 +131,14 @@ void add_memberships(soci::session& sql, std::map<std::string, Subject>& subject
 
 }  // namespace
 
+std::optional<std::set<std::string>> Store::take_changed_devices() {
+  return std::exchange(changed_devices_, std::set<std::string>());
+}
+
 Status Store::add_device(const DeviceRow& device) {
   const long long enrolled = device.enrolled_ms;
   const long long until = device.certificate_until_ms;
+  if (changed_devices_) changed_devices_->insert(device.id);
   return guard("adding a device", [&] {
     const std::string facts = as_json(device.facts);
     session_->sql << "INSERT INTO devices (id, name, public_key, enrolled_ms, "
@@ -206,6 +211,7 @@ Result<Subject> Store::subject(std::string_view id) {
 
 Status Store::set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const long long seen = seen_ms;
   return guard("writing a device's facts", [&] {
     const std::string text = as_json(facts);
@@ -217,6 +223,7 @@ Status Store::set_facts(std::string_view id, const v1::Telemetry& facts, std::in
 Status Store::set_hello(std::string_view id, std::string_view agent_version,
                         std::string_view address, std::int64_t generation_applied) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const std::string v(agent_version);
   const std::string a(address);
   const long long g = generation_applied;
@@ -242,6 +249,7 @@ Status Store::set_report_sequence(std::string_view id, std::int64_t sequence,
 Status Store::set_certificate(std::string_view id, std::string_view public_key,
                               std::int64_t until_ms) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const std::string k(public_key);
   const long long until = until_ms;
   return guard("writing a certificate", [&] {
@@ -252,6 +260,7 @@ Status Store::set_certificate(std::string_view id, std::string_view public_key,
 
 Status Store::revoke_device(std::string_view id) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   // The name is free again for another device; the row stays, so that the certificate is known.
   return guard("revoking a device", [&] {
     session_->sql << "UPDATE devices SET revoked = 1, name = name || '~' || id "
@@ -263,6 +272,7 @@ Status Store::revoke_device(std::string_view id) {
 
 Status Store::add_group(std::string_view id, std::string_view group) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const std::string g(group);
   return guard("adding to a group", [&] {
     session_->sql << "INSERT INTO device_groups (device_id, group_name) VALUES (:i,:g) "
@@ -273,6 +283,7 @@ Status Store::add_group(std::string_view id, std::string_view group) {
 
 Status Store::set_label(std::string_view id, std::string_view name, std::string_view value) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const std::string n(name);
   const std::string v(value);
   return guard("setting a label", [&] {
@@ -284,6 +295,7 @@ Status Store::set_label(std::string_view id, std::string_view name, std::string_
 
 Status Store::remove_label(std::string_view id, std::string_view name) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const std::string n(name);
   return guard("removing a label", [&] {
     session_->sql << "DELETE FROM device_labels WHERE device_id = :i AND name = :n", use(i),
@@ -319,6 +331,7 @@ Result<std::optional<v1::DesiredApp>> Store::desired_app(std::string_view id,
 
 Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const auto release = static_cast<long long>(desired.release());
   const long long run = desired.run();
   const long long restarts = desired.restart_count();
@@ -337,6 +350,7 @@ Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
 
 Status Store::remove_desired(std::string_view id, std::string_view app) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const std::string a(app);
   return guard("forgetting what was wanted", [&] {
     session_->sql << "DELETE FROM desired WHERE device_id = :d AND app = :a", use(i), use(a);

@@ -78,7 +78,8 @@ struct RawDevice {
   }
 };
 
-std::vector<Device> select_devices(soci::session& sql, long long number, const std::string* id) {
+std::vector<Device> select_devices(soci::session& sql, long long number, const std::string* id,
+                                   const char* rest = " ORDER BY rowid") {
   RawDevice raw;
   soci::statement statement(sql);
   statement.exchange(into(raw.id));
@@ -99,7 +100,7 @@ std::vector<Device> select_devices(soci::session& sql, long long number, const s
       std::string("SELECT device_id, attempt, deadline_ms, ended, before_wanted, before_release, "
                   "before_run, before_stage, wave, let_in, row_json FROM rollout_devices "
                   "WHERE rollout = :r") +
-      (id != nullptr ? " AND device_id = :d" : " ORDER BY rowid"));
+      (id != nullptr ? " AND device_id = :d" : rest));
   statement.define_and_bind();
   statement.execute();
   std::vector<Device> out;
@@ -194,6 +195,14 @@ Result<std::vector<Rollout>> Store::rollouts_of(std::string_view app, v1::Rollou
   });
 }
 
+Result<std::vector<Rollout>> Store::rollouts_of_app(std::string_view app, std::int64_t limit) {
+  const std::string a(app);
+  const long long n = limit;
+  return guard("reading an app's rollouts", [&] {
+    return select(session_->sql, "WHERE app = :a ORDER BY number DESC LIMIT :n", &a, &n);
+  });
+}
+
 Result<std::vector<Rollout>> Store::running_rollouts() {
   // Running, paused, reverting.
   return guard("reading the running rollouts", [&] {
@@ -267,6 +276,15 @@ Status Store::remove_rollout_device(std::int64_t number, std::string_view id) {
 Result<std::vector<Device>> Store::rollout_devices(std::int64_t number) {
   return guard("reading a rollout's devices",
                [&] { return select_devices(session_->sql, number, nullptr); });
+}
+
+Result<std::vector<Device>> Store::bad_rollout_devices(std::int64_t number) {
+  static const std::string rest = " AND state IN (" + std::to_string(v1::REVERTED) + ", " +
+                                  std::to_string(v1::FAILED) + ", " + std::to_string(v1::HELD) +
+                                  ") ORDER BY rowid";
+  return guard("reading a rollout's devices", [&] {
+    return select_devices(session_->sql, number, nullptr, rest.c_str());
+  });
 }
 
 Result<std::optional<Device>> Store::rollout_device(std::int64_t number, std::string_view id) {

@@ -18,9 +18,10 @@ run=(
 show=(
   bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
   socat sqlite3 faketime        # faults of the wire, of the store and of clocks
+  chromium fonts-dejavu-core    # the person in front of the dashboard
 )
 want=("${build[@]}" "${run[@]}" "${show[@]}")
-# What fetches and runs the peers of the TUF tests; one from elsewhere serves as well.
+# What builds the dashboard, and fetches and runs the peers of tests; one from elsewhere serves as well.
 python3 -c 'import ensurepip' 2>/dev/null || want+=(python3-venv)
 command -v node >/dev/null && command -v npm >/dev/null || want+=(nodejs npm)
 

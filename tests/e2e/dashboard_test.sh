@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The dashboard in Debian's Chromium, as a person uses it: a real controller, agents and guests. The
+# browser's side is dashboard/person.mjs; it asks this script to do what happens outside the browser.
+# Screenshots go to $FLEET_SCREENSHOTS, else to build/release/tests/e2e/screenshots.
+LAB=dashboard LAB_PORT=${LAB_PORT:-18520}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/lib.sh"
+peer=$build/tests/e2e/playwright
+want='playwright-core@1.57.0'  # the newest that Debian 12's node runs
+if [[ $(cat "$peer/installed" 2>/dev/null) != "$want" ]]; then
+  rm -rf "$peer"
+  mkdir -p "$peer"
+  npm install --prefix "$peer" --silent --no-audit --no-fund --ignore-scripts "$want"
+  echo "$want" >"$peer/installed"
+fi
+export FLEET_SCREENSHOTS=${FLEET_SCREENSHOTS:-$build/tests/e2e/screenshots}
+mkdir -p "$FLEET_SCREENSHOTS"
+
+# What the person asks for, by name.
+do_first_controller() {
+  lab_up
+  lab_controller_init
+  lab_controller_start
+  lab_login
+  fleetctl login "https://localhost:$LAB_PORT" --token-file "$LAB_DIR/admin.token" --ca "$LAB_DIR/ca.pem"
+  fleetctl keys init --second-copy "$LAB_DIR/second-copy"
+  fleetctl keys delegate dns
+  cp -r "$images/dns" "$LAB_DIR/dns"
+  cd "$LAB_DIR/dns"
+  # A viewer's token; only its hash is kept.
+  local hash
+  hash=$(printf 'a-viewers-token' | sha256sum | cut -d' ' -f1)
+  sqlite3 "$LAB_DIR/controller/controller.db" \
+    "INSERT INTO api_tokens VALUES ('$hash', 'vera', 'viewer', 0)"
+}
+do_devices() {
+  local n sites=(lyon lyon paris)
+  for n in 1 2 3; do
+    lab_device "$n"
+    lab_launcher_start "$n"
+    fleetctl enroll-token --group edge --label "site=${sites[n - 1]}" --label role=resolver -o "$LAB_DIR/edge-$n.boot"
+    lab_enroll "$n" "$LAB_DIR/edge-$n.boot"
+    lab_agent_start "$n"
+  done
+}
+do_push() { fleetctl push dns --to edge --detach; }
+do_push_crash() { fleetctl push dns --to edge --detach --image "$images/dns-crash/dns.x86_64.spt"; }
+do_push_changed() { change "name$RANDOM"; fleetctl push dns --to edge --detach; }
+do_stop_devices() { local n; for n in 1 2 3; do lab_stop "agent-$n"; done; }
+do_start_devices() { local n; for n in 1 2 3; do lab_agent_start "$n"; done; }
+do_stop_controller() { lab_stop controller; }
+do_start_controller() { lab_controller_start; }
+# A thousand more devices and a rollout over them, as the controller would have stored them.
+do_thousand() { lab_stop controller; "$here/dashboard/thousand.sh" "$LAB_DIR/controller/controller.db"; lab_controller_start; }
+
+do_first_controller >/dev/null
+coproc PERSON { LAB_TOKEN=$(cat "$LAB_DIR/admin.token") NODE_PATH=$peer/node_modules \
+  node "$here/dashboard/person.mjs" "https://localhost:$LAB_PORT" "$peer/node_modules/playwright-core/index.mjs" 2>&1; }
+person=$PERSON_PID
+while read -r word rest <&"${PERSON[0]}"; do
+  case $word in
+    do) if "do_$rest" >>"$LAB_DIR/asked.log" 2>&1; then echo done; else tail -5 "$LAB_DIR/asked.log" >&2; echo failed; fi >&"${PERSON[1]}" ;;
+    ok) ok "$rest" ;;
+    *) echo "$word $rest" ;;
+  esac
+done
+wait "$person" || die "the person in front of the browser was not content"
+echo "$passed passed; screenshots in $FLEET_SCREENSHOTS"
