@@ -60,8 +60,7 @@ Response terse_answer(const google::protobuf::Message& message) {
 }  // namespace
 
 awaitable<Response> show_fleet(Call call) {
-  const std::string by = call.request.parameter("by");
-  const auto overview = call.parts.overview->look(by.empty() ? "group" : by);
+  const auto overview = call.parts.overview->look(call.request.parameter("by"));
   if (!overview) co_return error_response(overview.error());
   co_return terse_answer(*overview);
 }

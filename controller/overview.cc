@@ -152,7 +152,14 @@ Result<v1::FleetOverview> Overview::look(const std::string& by) {
   TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
   TRY_VOID(refresh_faults(rollouts));
   v1::FleetOverview out;
-  out.set_by(by);
+  out.set_by(by.empty() ? "group" : by);
+  if (by.empty()) {
+    const bool has_site =
+        std::any_of(devices_.begin(), devices_.end(), [](const auto& device) {
+          return device.second.subject.labels.count("site") == 1;
+        });
+    if (has_site) out.set_by("site");
+  }
   out.set_devices(static_cast<std::uint32_t>(devices_.size()));
   for (const auto& [id, entry] : devices_) {
     const std::string state = now(id, entry).state();
@@ -168,7 +175,7 @@ Result<v1::FleetOverview> Overview::look(const std::string& by) {
   TRY(const auto running, store_.running_rollouts());
   for (const rollout::Rollout& one : running) *out.add_running() = to_api(one);
   TRY(auto expiries, metadata_.expiries());
-  add_tiles(by, out);
+  add_tiles(out.by(), out);
   add_faults(out);
   add_device_needs(out);
   for (v1::RoleExpiry& role : expiries) *out.add_expiries() = std::move(role);

@@ -37,7 +37,7 @@ class Overview {
   Overview(const Overview&) = delete;
   Overview& operator=(const Overview&) = delete;
 
-  /// in     by: group, board, release or a label's name
+  /// in     by: group, board, release or a label's name; "": the label site if there is one
   /// errors io
   Result<v1::FleetOverview> look(const std::string& by);
   /// By name. errors bad_argument (the selector) | io

@@ -10,7 +10,8 @@ want='playwright-core@1.57.0'  # the newest that Debian 12's node runs
 if [[ $(cat "$peer/installed" 2>/dev/null) != "$want" ]]; then
   rm -rf "$peer"
   mkdir -p "$peer"
-  npm install --prefix "$peer" --silent --no-audit --no-fund --ignore-scripts "$want"
+  npm install --prefix "$peer" --silent --no-audit --no-fund --ignore-scripts "$want" ||
+    { echo "not ok - npm does not give $want" >&2; exit 1; }
   echo "$want" >"$peer/installed"
 fi
 export FLEET_SCREENSHOTS=${FLEET_SCREENSHOTS:-$build/tests/e2e/screenshots}

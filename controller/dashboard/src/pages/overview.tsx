@@ -52,7 +52,7 @@ function eventSign(event: FleetEvent): Sign {
   if (event.kind === "rollout.started") return ["◐", "working", ""];
   if (event.kind?.startsWith("rollout.")) return words.rolloutSign(event.rollout ?? { id: "" });
   if (event.kind === "flight.recorded") return ["✘", "bad", ""];
-  if (event.kind === "device.online" || event.kind === "device.joined") return ["●", "good", ""];
+  if (event.kind === "device.online" || event.kind === "device.enrolled") return ["●", "good", ""];
   return ["○", "gone", ""];
 }
 
@@ -112,7 +112,7 @@ function FirstDevice() {
 }
 
 export function OverviewPage({ session }: { session: Session }) {
-  const [by, setBy] = useState(() => localStorage.getItem("tiles-by") ?? "site");
+  const [by, setBy] = useState(() => localStorage.getItem("tiles-by") ?? "");
   const { data } = useResource<Overview>(`/v1/fleet?by=${encodeURIComponent(by)}`);
   const [kept, keep] = useState<Overview>(); // while the tiles change what they count by
   const { data: apps } = useResource<{ apps?: App[] }>("/v1/apps", {
@@ -122,8 +122,8 @@ export function OverviewPage({ session }: { session: Session }) {
   useEffect(() => {
     if (!data) return;
     keep(data);
-    // A fleet without that label counts by group.
-    if (data.groupings && !data.groupings.includes(by)) setBy("group");
+    // A fleet without that label any more counts as it thinks best.
+    if (by && data.groupings && !data.groupings.includes(by)) setBy("");
   }, [data]);
   const fleet = data ?? kept;
   useEffect(() => {
@@ -166,7 +166,7 @@ export function OverviewPage({ session }: { session: Session }) {
             </>
           )}
         </Card>
-        <Tiles fleet={fleet} by={by} onBy={choose} />
+        <Tiles fleet={fleet} onBy={choose} />
       </div>
       <div class="two">
         <ReleasesOverTime apps={(apps?.apps ?? []).map(({ name }) => name)} />

@@ -61,9 +61,9 @@ function OneTile({ tile, by }: { tile: Tile; by: string }) {
   );
 }
 
-export function Tiles(props: { fleet: Overview; by: string; onBy: (name: string) => void }) {
+export function Tiles(props: { fleet: Overview; onBy: (name: string) => void }) {
   const tiles = props.fleet.tiles ?? [];
-  const by = props.fleet.by ?? props.by;
+  const by = props.fleet.by ?? "group";
   const more = tiles.length - kTiles;
   return (
     <Card
@@ -75,7 +75,7 @@ export function Tiles(props: { fleet: Overview; by: string; onBy: (name: string)
             <button
               key={name}
               type="button"
-              aria-pressed={name === props.by}
+              aria-pressed={name === by}
               onClick={() => props.onBy(name)}
             >
               {name}
