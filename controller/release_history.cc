@@ -23,7 +23,10 @@ Result<std::vector<Move>> moves_of(Store& store, const std::vector<rollout::Roll
     TRY(const auto devices, store.rollout_devices(one.number));
     for (const rollout::Device& device : devices) {
       const auto ended_ms = static_cast<std::int64_t>(device.row.ended_ms());
-      if (ended_ms == 0 || members.count(device.id) == 0) continue;
+      const v1::DeviceState state = device.row.state();
+      const bool told = state == v1::HEALTHY || state == v1::REVERTED || state == v1::FAILED ||
+                        state == v1::REMOVED;  // others may have ended without a word of it
+      if (ended_ms == 0 || !told || members.count(device.id) == 0) continue;
       moves.push_back({ended_ms, device.id, device.row.live_release()});
     }
   }
@@ -48,6 +51,11 @@ Result<v1::ReleaseHistory> release_history(Store& store, const std::string& app,
                                            std::int64_t since_ms, std::int64_t now_ms) {
   TRY(const auto rollouts, store.rollouts_of_app(app, kHistoryRollouts));
   TRY(const auto moves, moves_of(store, rollouts));
+  // A young fleet has the whole width: the time begins shortly before its first release.
+  if (!moves.empty() && moves.front().at_ms > since_ms) {
+    const std::int64_t first_ms = moves.front().at_ms;
+    since_ms = std::max(since_ms, first_ms - std::max<std::int64_t>(1000, (now_ms - first_ms) / 10));
+  }
   v1::ReleaseHistory out;
   std::set<std::uint64_t> releases;
   for (const Move& move : moves) {
@@ -56,7 +64,7 @@ Result<v1::ReleaseHistory> release_history(Store& store, const std::string& app,
   while (releases.size() > kHistoryReleases) releases.erase(releases.begin());
   for (const std::uint64_t release : releases) out.add_releases(release);
   for (const rollout::Rollout& one : rollouts) {
-    if (one.kind != v1::KIND_PUSH || one.created_ms < since_ms) continue;
+    if (one.kind != v1::KIND_PUSH || one.created_ms < since_ms || one.created_ms > now_ms) continue;
     v1::ReleasePush& push = *out.add_pushes();
     push.set_at_ms(static_cast<std::uint64_t>(one.created_ms));
     push.set_release(one.release);
@@ -68,7 +76,7 @@ Result<v1::ReleaseHistory> release_history(Store& store, const std::string& app,
   std::map<std::string, std::uint64_t> where;
   std::map<std::uint64_t, std::uint32_t> running;
   std::size_t next = 0;
-  for (std::int64_t at_ms = since_ms; at_ms <= now_ms; at_ms += slice_ms) {
+  for (std::int64_t at_ms = since_ms;; at_ms = std::min(at_ms + slice_ms, now_ms)) {
     const std::size_t before = next;
     std::map<std::uint64_t, std::uint32_t> earlier = running;
     for (; next < moves.size() && moves[next].at_ms <= at_ms; ++next) {
@@ -77,9 +85,10 @@ Result<v1::ReleaseHistory> release_history(Store& store, const std::string& app,
       release = moves[next].release;
       if (release != 0) ++running[release];
     }
-    const bool is_end = at_ms == since_ms || at_ms + slice_ms > now_ms;
-    if (next != before && at_ms > since_ms) add_moment(at_ms - slice_ms, earlier, out);
+    const bool is_end = at_ms == since_ms || at_ms == now_ms;
+    if (next != before && at_ms > since_ms) add_moment(at_ms - 1, earlier, out);
     if (next != before || is_end) add_moment(at_ms, running, out);
+    if (at_ms >= now_ms) break;
   }
   return out;
 }

@@ -5,14 +5,13 @@ if(NOT NPM_PROGRAM)
   message(FATAL_ERROR "npm is missing, the dashboard needs it; run deploy/install-deps.sh")
 endif()
 set(dashboard ${CMAKE_CURRENT_SOURCE_DIR}/dashboard)
-set(packages ${dashboard}/node_modules/.package-lock.json)  # npm writes it last
+set(packages ${CMAKE_CURRENT_BINARY_DIR}/dashboard_packages)
 add_custom_command(
   OUTPUT ${packages}
-  COMMAND ${NPM_PROGRAM} ci --ignore-scripts --no-audit --no-fund --silent
+  COMMAND ${CMAKE_COMMAND} -DDASHBOARD=${dashboard} -DNPM=${NPM_PROGRAM} -P ${dashboard}/packages.cmake
   COMMAND ${CMAKE_COMMAND} -E touch ${packages}
-  DEPENDS ${dashboard}/package.json ${dashboard}/package-lock.json
-  WORKING_DIRECTORY ${dashboard}
-  COMMENT "Fetching the dashboard's packages" VERBATIM)
+  DEPENDS ${dashboard}/package-lock.json ${dashboard}/packages.cmake
+  COMMENT "Looking after the dashboard's packages" VERBATIM)
 
 file(GLOB_RECURSE dashboard_sources CONFIGURE_DEPENDS
   ${dashboard}/src/*.ts ${dashboard}/src/*.tsx ${dashboard}/src/*.css ${dashboard}/public/*)

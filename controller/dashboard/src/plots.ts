@@ -8,7 +8,8 @@ const color = (name: string) =>
 
 const clock = (seconds: number, span: number) => {
   const date = new Date(seconds * 1000);
-  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const second = span < 900 ? ({ second: "2-digit" } as const) : {};
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...second });
   const day = date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
   return span > 2 * 86400 ? day : time;
 };

@@ -104,7 +104,10 @@ export function age(ms: Long): string {
   const since = Math.max(0, Date.now() - num(ms));
   return since < 10000 ? `${Math.floor(since / 1000)} s` : lasting(since);
 }
-export const ago = (ms: Long) => (num(ms) ? `${age(ms)} ago` : "never");
+export const ago = (ms: Long) => {
+  if (!num(ms)) return "never";
+  return Date.now() - num(ms) < 3000 ? "just now" : `${age(ms)} ago`;
+};
 
 export function clock(ms: Long): string {
   return new Date(num(ms)).toLocaleTimeString("en-GB");

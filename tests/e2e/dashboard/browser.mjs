@@ -57,6 +57,7 @@ export class Window {
   }
 
   async shot(name, options = {}) {
+    if (options.fullPage) await this.page.evaluate(() => scrollTo(0, 0));
     await this.page.waitForTimeout(400); // a picture, not a verdict: plots are drawn by then
     await this.page.screenshot({ path: `${this.world.screenshots}/${name}.png`, ...options });
   }

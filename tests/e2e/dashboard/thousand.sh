@@ -7,7 +7,8 @@ sqlite3 "$1" <<SQL
 BEGIN;
 CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000)
   SELECT i, printf('sim-%04d', i) AS name, printf('simdevice%07d', i) AS id,
-  (SELECT value FROM json_each('["lyon","paris","london","berlin","madrid","oslo","rome","vienna","porto","turin"]') LIMIT 1 OFFSET (i * i / 7) % 10) || CASE (i % 4) WHEN 0 THEN '' ELSE '-' || (i % 4) END AS site,
+  json_extract('["lyon","paris","london","berlin","madrid","oslo","rome","vienna","porto","turin"]',
+    '\$[' || ((i * i / 7) % 10) || ']') || CASE (i % 4) WHEN 0 THEN '' ELSE '-' || (i % 4) END AS site,
   CASE WHEN i % 97 = 0 THEN 7 WHEN i % 193 = 0 THEN 8 ELSE 6 END AS state FROM c;
 INSERT INTO devices (id, name, public_key, enrolled_ms, certificate_until_ms, agent_version, address, facts_json, seen_ms)
   SELECT id, name, id, $now - 86400000, $now + 7776000000, '0.1.0', '192.0.2.99',

@@ -104,5 +104,14 @@ TEST(ReportBounds, RefuseFactsThatAreTooLarge) {
   EXPECT_FALSE(is_bounded(facts));
 }
 
+TEST(HttpText, ACookieIsFoundByItsWholeName) {
+  EXPECT_EQ(cookie_named("a", "a=1"), "1");
+  EXPECT_EQ(cookie_named("b", "a=1; b=2;c=3"), "2");
+  EXPECT_EQ(cookie_named("c", "a=1; b=2;c=3=4"), "3=4");
+  EXPECT_EQ(cookie_named("a", "aa=1; xa=2; =3; a"), "");
+  EXPECT_EQ(cookie_named("a", "a=1; a=2"), "1") << "the first counts";
+  for (const char* header : {"", ";", " ; ;", "=", "a"}) EXPECT_EQ(cookie_named("a", header), "");
+}
+
 }  // namespace
 }  // namespace controller

@@ -96,7 +96,8 @@ export function AppPage({ name, session }: { name: string; session: Session }) {
   if (!data || !apps) return <Waiting what={name} />;
   const app = apps.apps?.find((one) => one.name === name);
   const releases = data.releases ?? [];
-  const back = releases.find((one) => one.number !== app?.wanted_release && !one.yanked);
+  // Further back than the newest: one that runs somewhere is known to run.
+  const back = releases.slice(1).find((one) => one.devices && !one.yanked);
   const vars = Object.entries((releases[0]?.manifest?.vars ?? {}) as Record<string, { type?: string; default?: string; from?: string }>);
   return (
     <>

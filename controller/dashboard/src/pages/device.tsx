@@ -58,6 +58,20 @@ function Facts({ device }: { device: Device }) {
   );
 }
 
+// The head of the page: what one looks for first.
+function Head({ device }: { device: Device }) {
+  const { inventory = {} } = device;
+  const best = (inventory.monitors ?? []).find((monitor) => monitor.usable);
+  const facts = [
+    inventory.board || "unknown board",
+    best ? `${best.name}, ${best.evidence}` : "nothing runs a unikernel here",
+    device.online ? `link up, ${device.address}` : `link down, seen ${words.ago(device.seen_ms)}`,
+    `agent ${device.agent_version || "?"}`,
+    inventory.clock_synchronised ? "clock ok" : "clock not synchronised",
+  ];
+  return <p class="soft">{facts.join(" · ")}</p>;
+}
+
 function Monitors({ device }: { device: Device }) {
   return (
     <ul class="monitors">
@@ -222,6 +236,7 @@ export function DevicePage({ name, session }: { name: string; session: Session }
       <div class="page-head">
         <h1>{device.name}</h1>
         <Mark sign={stateOf(device)} />
+        <Head device={device} />
         <Labels device={device} />
       </div>
       {apps.map((app) => (

@@ -48,12 +48,12 @@ function HealthTrace({ device, app }: { device: Device; app: DeviceApp }) {
     const samples = (data?.samples ?? []).slice(-kTicks);
     return samples.map((sample) => sample.apps?.find((one) => one.app === app.app)?.healthy);
   }, [data, app.app]);
-  if (ticks.length === 0) return null;
-  const passed = ticks.filter(Boolean).length;
+  const known = ticks.filter((healthy) => healthy !== undefined);
+  if (known.length === 0) return null;
   return (
     <div class="trace">
       <span class="soft">
-        healthy in {passed} of the last {words.count(ticks.length, "sample")}
+        healthy in {known.filter(Boolean).length} of the last {words.count(known.length, "sample")}
       </span>
       <span class="ticks" aria-hidden="true">
         {ticks.map((healthy, index) => (

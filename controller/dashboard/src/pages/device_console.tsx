@@ -18,6 +18,7 @@ function textOf(data: string): string {
 
 interface Chunk {
   instance: string;
+  head: string; // what stands above the first of it
   end: number;
   text: string;
 }
@@ -26,6 +27,7 @@ function useConsole(device: string, app: string, paused: boolean): string {
   const [text, setText] = useState("");
   const waiting = useRef("");
   const seen = useRef(new Map<string, number>());
+  const speaking = useRef("");
   const pausedNow = useRef(paused);
   pausedNow.current = paused;
   const flush = () => {
@@ -38,20 +40,24 @@ function useConsole(device: string, app: string, paused: boolean): string {
     const known = seen.current.get(chunk.instance) ?? 0;
     if (chunk.end <= known) return; // it is in what was kept
     seen.current.set(chunk.instance, chunk.end);
-    waiting.current = (waiting.current + chunk.text).slice(-kKept);
+    const head = chunk.instance === speaking.current ? "" : chunk.head;
+    speaking.current = chunk.instance;
+    waiting.current = (waiting.current + head + chunk.text).slice(-kKept);
     flush();
   };
   useEffect(flush, [paused]);
   useEffect(() => {
     const stop = new AbortController();
     seen.current = new Map();
+    speaking.current = "";
     waiting.current = "";
     setText("");
     const event = (log: LogEvent) => {
       const data = log.data ?? "";
       const size = Math.floor((data.length * 3) / 4) - (data.match(/=/g)?.length ?? 0);
       const instance = `${log.release} ${log.instance}`;
-      take({ instance, end: num(log.offset) + size, text: textOf(data) });
+      const head = `── ${app} ${log.release} ──\n`;
+      take({ instance, head, end: num(log.offset) + size, text: textOf(data) });
     };
     const follow = async () => {
       const query = new URLSearchParams({ app, selector: device }).toString();
