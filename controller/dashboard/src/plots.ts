@@ -18,11 +18,14 @@ const clock = (seconds: number, span: number) => {
 function lines(options: PlotOptions): uPlot.Plugin {
   return {
     hooks: {
-      drawAxes: (plot) => {
+      draw: (plot) => {
         const { ctx, bbox } = plot;
         ctx.save();
-        ctx.strokeStyle = color("soft");
-        ctx.fillStyle = color("soft");
+        ctx.strokeStyle = color("ink");
+        ctx.fillStyle = color("ink");
+        ctx.lineWidth = devicePixelRatio;
+        ctx.textAlign = "left";
+        ctx.textBaseline = "alphabetic";
         ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
         ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
         let free = -Infinity;
@@ -59,13 +62,13 @@ export function draw(target: HTMLElement, options: PlotOptions): () => void {
       height: options.height,
       legend: { show: false },
       cursor: { show: false },
-      padding: [12, 8, 0, 0],
+      padding: [12, 24, 0, 0],
       scales: { y: { range: (_, __, max) => [0, Math.max(max, options.least ?? 1)] } },
       axes: [
         {
           ...axis,
           size: 24,
-          space: 70,
+          space: 90,
           values: (_, ticks) => ticks.map((tick) => clock(tick, span / 1000)),
         },
         {

@@ -80,8 +80,8 @@ function Row({ device }: { device: DeviceSummary }) {
           </span>
         ))}
       </span>
-      <span class="number">{offline || !words.num(device.memory_free_bytes) ? "" : words.size(device.memory_free_bytes)}</span>
-      <span class="number soft">{words.num(device.seen_ms) ? words.age(device.seen_ms) : "never"}</span>
+      <span class="number" data-label="free">{offline || !words.num(device.memory_free_bytes) ? "" : words.size(device.memory_free_bytes)}</span>
+      <span class="number soft" data-label="seen">{words.num(device.seen_ms) ? words.age(device.seen_ms) : "never"}</span>
       <span class="soft labels">
         {device.note ? <span class={device.state === "bad" ? "bad" : "look"}>{device.note}</span> : labelsOf(device).join(", ")}
       </span>
@@ -192,9 +192,6 @@ export function DevicesPage({ query }: { query: URLSearchParams }) {
             );
           })}
         </span>
-        <button type="button" class="quiet" disabled={devices.length === 0} onClick={() => save(devices)}>
-          CSV
-        </button>
       </div>
       {chips.length > 0 && (
         <p class="chips" aria-label="Labels">
@@ -214,6 +211,11 @@ export function DevicesPage({ query }: { query: URLSearchParams }) {
         title={list ? `${(list.matched ?? 0).toLocaleString("en")} of ${words.count(list.fleet_size ?? 0, "device")}` : "Devices"}
         id="h-devices"
         class="devices"
+        side={
+          <button type="button" class="quiet" disabled={devices.length === 0} onClick={() => save(devices)}>
+            CSV
+          </button>
+        }
       >
         {refused && <p class="bad">{refused.message}</p>}
         {!list && !refused && <Waiting what="the devices" />}

@@ -5,12 +5,14 @@ import { Card, Command, Mark, Moment, Waiting } from "../parts";
 import { ReleasesOverTime } from "../release_plot";
 import { useResource } from "../resource";
 import { deviceAddress, devicesAddress, rolloutAddress } from "../route";
-import type { App, Expiry, FleetEvent, Overview, Session } from "../types";
+import type { App, Expiry, FleetEvent, Long, Overview, Session } from "../types";
 import * as words from "../words";
 import type { Sign } from "../words";
 import { Needs } from "./needs";
 import { RolloutCard } from "./rollout_card";
 import { Tiles } from "./tiles";
+
+const kRestartedMs = 60000;
 
 function Sum({ sign, value, to }: { sign: Sign; value: number; to: string }) {
   const [shape, meaning, word] = sign;
@@ -125,6 +127,8 @@ export function OverviewPage({ session }: { session: Session }) {
     // A fleet without that label any more counts as it thinks best.
     if (by && data.groupings && !data.groupings.includes(by)) setBy("");
   }, [data]);
+  const { data: server } = useResource<{ up_ms?: Long }>("/v1/status", { matters: () => false });
+  const up = words.num(server?.up_ms);
   const fleet = data ?? kept;
   useEffect(() => {
     const sign = fleet?.bad ? `✘ ${fleet.bad} ` : fleet?.updating ? "◐ " : "";
@@ -134,6 +138,7 @@ export function OverviewPage({ session }: { session: Session }) {
   if (!fleet) return <Waiting what="the fleet" />;
   const running = fleet.running ?? [];
   const shown = running.length ? running : fleet.last ? [fleet.last] : [];
+  const restarted = up > 0 && up < kRestartedMs && (fleet.offline ?? 0) > 0;
   const choose = (name: string) => {
     localStorage.setItem("tiles-by", name);
     setBy(name);
@@ -150,11 +155,20 @@ export function OverviewPage({ session }: { session: Session }) {
         </ul>
         <Keys expiries={fleet.expiries ?? []} />
       </div>
+      {restarted && (
+        <p>
+          <Mark
+            sign={["◐", "working", ""]}
+            word={`the controller started ${words.lasting(up)} ago; ${fleet.online ?? 0} of ${words.count(fleet.devices ?? 0, "device")} are back`}
+          />
+        </p>
+      )}
       {!fleet.devices && <FirstDevice />}
       <Card title="Needs you" class="needs-card">
         <Needs needs={fleet.needs ?? []} last={fleet.last} />
       </Card>
       <div class="two">
+        <div class="column">
         <Card title={running.length || !shown.length ? "Running now" : "Last rollout"}>
           {shown.map((rollout) => (
             <RolloutCard key={rollout.id} rollout={rollout} session={session} />
@@ -166,11 +180,12 @@ export function OverviewPage({ session }: { session: Session }) {
             </>
           )}
         </Card>
-        <Tiles fleet={fleet} onBy={choose} />
-      </div>
-      <div class="two">
         <ReleasesOverTime apps={(apps?.apps ?? []).map(({ name }) => name)} />
+        </div>
+        <div class="column">
+        <Tiles fleet={fleet} onBy={choose} />
         <Happened />
+        </div>
       </div>
     </div>
   );

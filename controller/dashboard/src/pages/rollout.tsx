@@ -198,10 +198,10 @@ function Fault({ group, rollout }: { group: FaultGroup; rollout: Rollout }) {
       <p class="soft">
         {why.fingerprint && (
           <>
-            fault <code>{why.fingerprint}</code> ·{" "}
+            fault <code>{why.fingerprint}</code>
           </>
         )}
-        {facts.join(" · ")}
+        {facts.map((fact) => ` · ${fact}`).join("")}
       </p>
       {lines.length > 0 && <Console lines={lines} name={`Console of ${first.device}`} />}
       <p class="links">

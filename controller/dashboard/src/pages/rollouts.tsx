@@ -74,7 +74,9 @@ export function RolloutsPage() {
                   <th scope="col">Devices</th>
                   <th scope="col">By</th>
                   <th scope="col">Began</th>
-                  <th scope="col">Took</th>
+                  <th scope="col" class="number">
+                    Took
+                  </th>
                 </tr>
               </thead>
               <tbody>

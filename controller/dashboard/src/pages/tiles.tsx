@@ -6,7 +6,8 @@ import * as words from "../words";
 import type { Meaning } from "../words";
 
 const kDots = 36;
-const kTiles = 40;
+const kFewTiles = 12; // above, tiles are small: a bar and no words but what is wrong
+const kTiles = 100;
 
 const parts = (tile: Tile): [Meaning, string, number, string][] => [
   ["bad", "✘", tile.bad ?? 0, "failed"],
@@ -23,7 +24,7 @@ function address(by: string, key: string): string {
   return devicesAddress({ selector: by === "group" ? key : `${by}=${key}` });
 }
 
-function OneTile({ tile, by }: { tile: Tile; by: string }) {
+function OneTile({ tile, by, small }: { tile: Tile; by: string; small: boolean }) {
   const all = tile.devices ?? 0;
   const there = parts(tile).filter(([, , value]) => value > 0);
   const text = there.map(([, , value, word]) => `${value} ${word}`).join(", ");
@@ -38,7 +39,7 @@ function OneTile({ tile, by }: { tile: Tile; by: string }) {
           <strong>{tile.key || `no ${by}`}</strong>
           <span class="soft">{all.toLocaleString("en")}</span>
         </span>
-        {all <= kDots ? (
+        {all <= kDots && !small ? (
           <span class="dots" aria-hidden="true">
             {there.flatMap(([meaning, shape, value]) =>
               Array.from({ length: value }, (_, index) => (
@@ -55,7 +56,7 @@ function OneTile({ tile, by }: { tile: Tile; by: string }) {
             ))}
           </span>
         )}
-        {worst !== "good" && <span class="tile-text">{text}</span>}
+        {worst !== "good" && !(small && worst === "gone") && <span class="tile-text">{text}</span>}
       </a>
     </li>
   );
@@ -85,9 +86,9 @@ export function Tiles(props: { fleet: Overview; onBy: (name: string) => void }) 
       }
     >
       {tiles.length === 0 && <p class="soft">No device yet.</p>}
-      <ul class="tiles">
+      <ul class={tiles.length > kFewTiles ? "tiles many" : "tiles"}>
         {tiles.slice(0, kTiles).map((tile) => (
-          <OneTile key={tile.key} tile={tile} by={by} />
+          <OneTile key={tile.key} tile={tile} by={by} small={tiles.length > kFewTiles} />
         ))}
       </ul>
       {more > 0 && (
