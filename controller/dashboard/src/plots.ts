@@ -93,13 +93,20 @@ export function draw(target: HTMLElement, options: PlotOptions): () => void {
     [options.x.map((at) => at / 1000), ...options.series.map((one) => one.values)],
     target,
   );
-  const fit = new ResizeObserver(() => {
+  // In the next frame: what changes sizes while they are told is told as an error.
+  let frame = 0;
+  const resize = () => {
     const width = target.clientWidth;
     if (width > 0 && width !== plot.width) plot.setSize({ width, height: options.height });
+  };
+  const fit = new ResizeObserver(() => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(resize);
   });
   fit.observe(target);
   return () => {
     fit.disconnect();
+    cancelAnimationFrame(frame);
     plot.destroy();
   };
 }

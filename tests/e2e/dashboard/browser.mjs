@@ -21,7 +21,7 @@ export class Window {
       const own = origin === new URL(world.address).origin || protocol === "blob:";
       if (!own) window.faults.push(`a request to ${request.url()}`);
     });
-    page.on("pageerror", (error) => window.faults.push(`error: ${error.stack}`));
+    page.on("pageerror", (error) => window.faults.push(`error: ${error.message} ${error.stack}`));
     page.on("console", (message) => {
       const isStatus = /Failed to load resource/.test(message.text()); // told apart by the steps
       if (message.type() === "error" && !isStatus) window.faults.push(message.text());

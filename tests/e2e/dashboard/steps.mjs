@@ -127,7 +127,7 @@ async function callingOff(world, window) {
   await page.click(".rollout h3 >> text=r-5");
   await window.sees("running", ".page-head");
   await page.click(".acts >> text=Abort");
-  await page.click("dialog[open] >> text=Abort r-5 >> nth=-1");
+  await page.click("dialog[open] button.strong");
   await window.sees("aborted", ".page-head");
   world.ok("Abort calls a running rollout off");
   await world.outside("start_devices");

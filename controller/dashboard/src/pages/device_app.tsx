@@ -78,7 +78,7 @@ function Acts({ device, app, session }: { device: Device; app: DeviceApp; sessio
     <div class="acts">
       {back > 0 && back !== live && (
         <Act
-          label="Revert"
+          label={`Revert to ${app.app} ${back}`}
           danger
           effect={`Revert ${device.name} to ${app.app} ${back}`}
           explain={
@@ -92,7 +92,7 @@ function Acts({ device, app, session }: { device: Device; app: DeviceApp; sessio
       )}
       {live > 0 && !app.stopped && (
         <Act
-          label="Restart"
+          label={`Restart ${app.app}`}
           effect={`Restart ${app.app} on ${device.name}`}
           explain={<p>Its guest is stopped and started again; clients lose what they had open.</p>}
           act={order("ORDER_RESTART")}

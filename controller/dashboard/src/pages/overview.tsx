@@ -156,7 +156,7 @@ export function OverviewPage({ session }: { session: Session }) {
         <Keys expiries={fleet.expiries ?? []} />
       </div>
       {restarted && (
-        <p>
+        <p class="restarted">
           <Mark
             sign={["◐", "working", ""]}
             word={`the controller started ${words.lasting(up)} ago; ${fleet.online ?? 0} of ${words.count(fleet.devices ?? 0, "device")} are back`}

@@ -16,7 +16,7 @@ function Abort({ rollout }: { rollout: Rollout }) {
   const healthy = counts.healthy ?? 0;
   return (
     <Act
-      label="Abort"
+      label={`Abort ${id}`}
       danger
       effect={`Abort ${id}`}
       explain={
@@ -40,7 +40,7 @@ function Revert({ rollout }: { rollout: Rollout }) {
   const effect = `Revert ${devices(healthy)} to ${app} ${previous}`;
   return (
     <Act
-      label="Revert"
+      label={effect}
       danger
       effect={effect}
       explain={
@@ -96,7 +96,7 @@ function Waves({ rollout }: { rollout: Rollout }) {
       )}
       {bad > 0 && state !== "ROLLOUT_REVERTING" && (
         <Act
-          label="Retry"
+          label={`Retry ${devices(bad)}`}
           effect={`Retry ${devices(bad)}`}
           explain={<p>They are asked again to take what they refused or reverted.</p>}
           act={post("retry", {})}

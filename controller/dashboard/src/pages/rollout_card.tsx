@@ -10,7 +10,11 @@ function waveText(rollout: Rollout): string {
   if (waves.length < 2) return "";
   const soak = words.num(rollout.soak_until_ms) - Date.now();
   const soaking = soak > 0 ? `, soaks ${words.lasting(soak)} more` : "";
-  return `wave ${rollout.wave ?? 1} of ${waves.length}${soaking}`;
+  const names = waves.map((wave, index) => {
+    const name = wave.share || String(wave.counts?.devices ?? "");
+    return index + 1 === (rollout.wave ?? 1) ? `▶ ${name}` : name;
+  });
+  return `waves ${names.join(" | ")}${soaking}`;
 }
 
 /** Who, when, for whom. */
@@ -21,6 +25,13 @@ export function Origin({ rollout }: { rollout: Rollout }) {
       {waveText(rollout) && ` · ${waveText(rollout)}`}
     </p>
   );
+}
+
+function limitText({ policy, counts = {} }: Rollout): string {
+  if (!policy?.max_failed) return "";
+  const failed = (counts.failed ?? 0) + (counts.reverted ?? 0);
+  const now = ((100 * failed) / Math.max(1, counts.devices ?? 0)).toFixed(1);
+  return `limit ${policy.max_failed}, now ${now}%`;
 }
 
 export function RolloutCard({ rollout, session }: { rollout: Rollout; session: Session }) {
@@ -37,6 +48,7 @@ export function RolloutCard({ rollout, session }: { rollout: Rollout; session: S
       <Origin rollout={rollout} />
       <Bar counts={rollout.counts} kind={words.kind(rollout)} />
       <CountWords counts={rollout.counts} kind={words.kind(rollout)} />
+      {words.isRunning(rollout) && <p class="soft">{limitText(rollout)}</p>}
       {rollout.verdict && !words.isRunning(rollout) && <p class="verdict">{rollout.verdict}</p>}
       {(rollout.paused_why || rollout.halted_why) && (
         <p class="look">▲ {rollout.halted_why || rollout.paused_why}</p>

@@ -27,7 +27,9 @@ function address(by: string, key: string): string {
 function OneTile({ tile, by, small }: { tile: Tile; by: string; small: boolean }) {
   const all = tile.devices ?? 0;
   const there = parts(tile).filter(([, , value]) => value > 0);
-  const text = there.map(([, , value, word]) => `${value} ${word}`).join(", ");
+  const told = there.map(([meaning, , value, word]) => [meaning, `${value} ${word}`] as const);
+  const text = told.map(([, words]) => words).join(", ");
+  const wrong = told.filter(([meaning]) => meaning !== "good" && meaning !== "gone");
   const worst = there[0]?.[0] ?? "gone";
   return (
     <li class={`tile ${worst}`}>
@@ -56,7 +58,8 @@ function OneTile({ tile, by, small }: { tile: Tile; by: string; small: boolean }
             ))}
           </span>
         )}
-        {worst !== "good" && !(small && worst === "gone") && <span class="tile-text">{text}</span>}
+        {worst !== "good" && !small && <span class="tile-text">{text}</span>}
+        {small && wrong[0] && <span class="tile-text">{wrong[0][1]}</span>}
       </a>
     </li>
   );
