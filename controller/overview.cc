@@ -133,17 +133,23 @@ Status Overview::refresh_faults(const std::vector<rollout::Rollout>& rollouts) {
   return {};
 }
 
+std::string_view Overview::state_now(const std::string& id, const Entry& entry) const {
+  if (!fleet_.is_online(id)) return "offline";
+  const auto fault = fault_of_.find(entry.summary.name());
+  if (fault == fault_of_.end() || entry.summary.state() == "updating") return entry.summary.state();
+  return fault->second->row.state() == v1::HELD ? "look" : "bad";
+}
+
 v1::DeviceSummary Overview::now(const std::string& id, const Entry& entry) const {
   v1::DeviceSummary out = entry.summary;
   const auto found = fault_of_.find(out.name());
   if (found != fault_of_.end()) {
     const Fault& fault = *found->second;
-    if (out.state() != "updating") out.set_state(fault.row.state() == v1::HELD ? "look" : "bad");
     out.set_note(fault.app + (fault.is_release ? " " + std::to_string(fault.release) : "") + " " +
                  rollout::word(fault.row.state()) +
                  (fault.row.why().text().empty() ? "" : ": " + fault.row.why().text()));
   }
-  if (!fleet_.is_online(id)) out.set_state("offline");
+  out.set_state(std::string(state_now(id, entry)));
   return out;
 }
 
@@ -162,7 +168,7 @@ Result<v1::FleetOverview> Overview::look(const std::string& by) {
   }
   out.set_devices(static_cast<std::uint32_t>(devices_.size()));
   for (const auto& [id, entry] : devices_) {
-    const std::string state = now(id, entry).state();
+    const std::string_view state = state_now(id, entry);
     if (state == "offline") {
       out.set_offline(out.offline() + 1);
     } else {

@@ -62,6 +62,8 @@ class Overview {
   Status refresh_faults(const std::vector<rollout::Rollout>& rollouts);
   static Entry summarise(const DeviceRow& row, Subject subject,
                          const std::vector<v1::DesiredApp>& desired);
+  /// Its state now: what it is by itself, after its faults and its link.
+  std::string_view state_now(const std::string& id, const Entry& entry) const;
   /// The summary as it is now.
   v1::DeviceSummary now(const std::string& id, const Entry& entry) const;
 

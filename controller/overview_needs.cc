@@ -11,9 +11,8 @@ namespace {
 constexpr int kNamesTold = 8;
 constexpr int kConsoleLinesTold = 8;
 
-void count(const v1::DeviceSummary& device, v1::FleetTile& tile) {
+void count(std::string_view state, v1::FleetTile& tile) {
   tile.set_devices(tile.devices() + 1);
-  const std::string& state = device.state();
   if (state == "offline") tile.set_offline(tile.offline() + 1);
   if (state == "updating") tile.set_updating(tile.updating() + 1);
   if (state == "look") tile.set_look(tile.look() + 1);
@@ -66,10 +65,11 @@ void Overview::add_tiles(const std::string& by, v1::FleetOverview& out) const {
   std::map<std::string, v1::FleetTile> tiles;
   std::set<std::string> labels;
   for (const auto& [id, entry] : devices_) {
-    const v1::DeviceSummary device = now(id, entry);
+    const v1::DeviceSummary& device = entry.summary;
+    const std::string_view state = state_now(id, entry);
     for (const std::string& key : keys_of(device, by)) {
       tiles[key].set_key(key);
-      count(device, tiles[key]);
+      count(state, tiles[key]);
     }
     for (const auto& [label, value] : device.labels()) labels.insert(label);
   }
@@ -117,8 +117,9 @@ void Overview::add_device_needs(v1::FleetOverview& out) const {
   std::map<std::string, std::vector<DeviceNeed>> needs;  // by kind
   const auto add = [&needs](DeviceNeed need) { needs[need.kind].push_back(std::move(need)); };
   for (const auto& [id, entry] : devices_) {
-    const v1::DeviceSummary device = now(id, entry);
-    if (device.state() == "offline") {
+    const v1::DeviceSummary& device = entry.summary;
+    const std::string_view state = state_now(id, entry);
+    if (state == "offline") {
       add({"offline", device.name(), "offline", device.seen_ms(), "", 0});
       continue;
     }
@@ -126,7 +127,7 @@ void Overview::add_device_needs(v1::FleetOverview& out) const {
       const std::uint64_t free_mib = device.memory_free_bytes() / proto::kMiB;
       add({"memory", device.name(), std::to_string(free_mib) + " MiB free", 0, "", 0});
     }
-    if (device.state() == "updating" || fault_of_.count(device.name()) == 1) continue;
+    if (state == "updating" || fault_of_.count(device.name()) == 1) continue;
     for (const v1::AppSummary& app : device.apps()) {
       if (app.state() == v1::FAILED || app.state() == v1::HELD) {
         const std::string word = rollout::word(app.state());

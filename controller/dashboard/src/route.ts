@@ -51,7 +51,7 @@ function follow(event: MouseEvent) {
   if (!link || link.origin !== location.origin || link.download || link.target) return;
   if (link.hash && link.pathname === location.pathname) return;
   event.preventDefault();
-  go(link.pathname + link.search);
+  go(link.pathname + link.search + link.hash);
 }
 
 export const devicesAddress = (query: Record<string, string | undefined>) => {

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# thousand.sh CONTROLLER.DB: a thousand devices in 40 sites, all of one group, and a rollout over
+# thousand.sh CONTROLLER.DB [N]: a thousand devices in 40 sites, all of one group, and a rollout over
 # them that went badly on a few, as a controller stores them. It must not run.
 set -euo pipefail
-now=$(date +%s%3N)
+n=${2:-1000} now=$(date +%s%3N)
 sqlite3 "$1" <<SQL
 BEGIN;
-CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000)
+CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < $n)
   SELECT i, printf('sim-%04d', i) AS name, printf('simdevice%07d', i) AS id,
   json_extract('["lyon","paris","london","berlin","madrid","oslo","rome","vienna","porto","turin"]',
     '\$[' || ((i * i / 7) % 10) || ']') || CASE (i % 4) WHEN 0 THEN '' ELSE '-' || (i % 4) END AS site,
@@ -23,7 +23,7 @@ INSERT INTO device_labels SELECT id, 'role', CASE i % 2 WHEN 0 THEN 'resolver' E
 INSERT INTO rollouts SELECT 1000, 'dns', 2, 1, 3, 600000, '', json_object('id', 'r-1000', 'kind', 'KIND_PUSH', 'app', 'dns',
   'release', '3', 'previous_release', '1', 'selector', 'field', 'by', 'ana', 'state', 'ROLLOUT_SUCCEEDED',
   'created_ms', CAST($now - 3600000 AS TEXT), 'ended_ms', CAST($now - 3500000 AS TEXT),
-  'verdict', 'dns 3 is live on most of field', 'counts', json_object('devices', 1000,
+  'verdict', 'dns 3 is live on most of field', 'counts', json_object('devices', $n,
   'healthy', (SELECT COUNT(*) FROM n WHERE state = 6), 'reverted', (SELECT COUNT(*) FROM n WHERE state = 7),
   'failed', (SELECT COUNT(*) FROM n WHERE state = 8)));
 INSERT INTO rollout_devices SELECT 1000, id, 'dns', 'attempt' || id, state, 1, 0, 0, 1, 1,

@@ -217,7 +217,7 @@ export function DevicePage({ name, session }: { name: string; session: Session }
   }, [name]);
   const arrived = device !== undefined;
   useEffect(() => {
-    if (arrived && location.hash) document.querySelector(location.hash)?.scrollIntoView();
+    if (arrived && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   }, [arrived]);
   if (refused && !device) {
     return (
