@@ -312,6 +312,12 @@ async function thousand(world) {
   });
   world.say(`figure: scrolling 1,003 devices, a frame takes ${frames.median} ms, at worst ${frames.worst}`);
   await window.isReadable();
+  await window.go("/devices/edge-1");
+  // The second sample comes 20 s after the first.
+  await page.locator(".three canvas").nth(2).waitFor({ timeout: 90000 });
+  await window.sees(/healthy in \d+ of the last/, ".trace");
+  await window.shot("23-measured", { fullPage: true });
+  world.ok("what a device measured is drawn");
   await window.close();
   world.ok("a thousand devices: counts first, rows as they are scrolled to");
 }

@@ -206,9 +206,11 @@ function Fault({ group, rollout }: { group: FaultGroup; rollout: Rollout }) {
       {lines.length > 0 && <Console lines={lines} name={`Console of ${first.device}`} />}
       <p class="links">
         <a href={`${deviceAddress(first.device)}#flights`}>Flight record of {first.device}</a>
-        <span class="soft">
-          these devices will not try {rollout.app} {rollout.release} again
-        </span>
+        {first.state === "REVERTED" && words.isRelease(rollout) && (
+          <span class="soft">
+            these devices will not try {rollout.app} {rollout.release} again
+          </span>
+        )}
       </p>
     </article>
   );
