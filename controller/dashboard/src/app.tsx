@@ -22,7 +22,15 @@ function takeToken(): string {
   return token;
 }
 
-function Page({ path, query, session }: { path: string; query: URLSearchParams; session: Session }) {
+function Page({
+  path,
+  query,
+  session,
+}: {
+  path: string;
+  query: URLSearchParams;
+  session: Session;
+}) {
   const [, first = "", second = ""] = path.split("/");
   if (first === "rollouts") {
     return second ? <RolloutPage key={second} id={second} session={session} /> : <RolloutsPage />;
@@ -89,7 +97,12 @@ export function App() {
       <a class="skip" href="#page">
         To the page
       </a>
-      <Header path={place.path} session={session} onHelp={() => setHelping(true)} onLogout={() => setSession(null)} />
+      <Header
+        path={place.path}
+        session={session}
+        onHelp={() => setHelping(true)}
+        onLogout={() => setSession(null)}
+      />
       <main id="page" tabIndex={-1}>
         <Page path={place.path} query={place.query} session={session} />
       </main>

@@ -51,7 +51,11 @@ export function ReleasesOverTime({ apps, only }: { apps: string[]; only?: boolea
       side={
         <span class="choices-line">
           {apps.length > 1 && !only && (
-            <select aria-label="App" value={app} onChange={(event) => setChosen(event.currentTarget.value)}>
+            <select
+              aria-label="App"
+              value={app}
+              onChange={(event) => setChosen(event.currentTarget.value)}
+            >
               {apps.map((name) => (
                 <option key={name}>{name}</option>
               ))}
@@ -59,7 +63,12 @@ export function ReleasesOverTime({ apps, only }: { apps: string[]; only?: boolea
           )}
           <span class="choice" role="group" aria-label="Time shown">
             {kSpans.map(([value, name]) => (
-              <button key={value} type="button" aria-pressed={value === hours} onClick={() => setHours(value)}>
+              <button
+                key={value}
+                type="button"
+                aria-pressed={value === hours}
+                onClick={() => setHours(value)}
+              >
                 {name}
               </button>
             ))}

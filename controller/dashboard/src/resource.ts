@@ -64,10 +64,13 @@ export function useResource<T>(path: string, options: ResourceOptions = {}): Res
   useEffect(() => {
     void read();
   }, [path]);
-  useEvents((events) => {
-    const { matters } = options;
-    if (events.length === 0 || !matters || events.some(matters)) soon(kPauseMs);
-  }, [path]);
+  useEvents(
+    (events) => {
+      const { matters } = options;
+      if (events.length === 0 || !matters || events.some(matters)) soon(kPauseMs);
+    },
+    [path],
+  );
   useEffect(() => {
     const timer = setInterval(() => {
       if (!document.hidden) void read();

@@ -38,7 +38,10 @@ export function Rows<T>(props: {
   const from = many ? Math.min(seen.from, items.length) : 0;
   const to = many ? Math.min(seen.to, items.length) : items.length;
   const room = many
-    ? { paddingTop: `${from * seen.height}px`, paddingBottom: `${(items.length - to) * seen.height}px` }
+    ? {
+        paddingTop: `${from * seen.height}px`,
+        paddingBottom: `${(items.length - to) * seen.height}px`,
+      }
     : undefined;
   return (
     <ul ref={list} class={`rows ${props.class ?? ""}`} aria-label={props.name} style={room}>

@@ -108,7 +108,9 @@ export function Search() {
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={press}
-        onBlur={() => setTimeout(() => document.activeElement !== input.current && setText(""), 150)}
+        onBlur={() =>
+          setTimeout(() => document.activeElement !== input.current && setText(""), 150)
+        }
       />
       <kbd aria-hidden="true">/</kbd>
       <ul id="hits" role="listbox" aria-label="What was found" hidden={hits === undefined}>

@@ -115,8 +115,7 @@ export function clock(ms: Long): string {
 export function shortClock(ms: Long): string {
   return clock(ms).slice(0, 5);
 }
-export const isToday = (ms: Long) =>
-  new Date(num(ms)).toDateString() === new Date().toDateString();
+export const isToday = (ms: Long) => new Date(num(ms)).toDateString() === new Date().toDateString();
 export function day(ms: Long): string {
   return new Date(num(ms)).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 }

@@ -30,7 +30,13 @@ async function firstLook(world, window) {
   await window.shot("02-empty");
   await window.isReadable();
   world.ok("an empty fleet teaches how to enrol");
-  const said = await window.page.evaluate(() => [document.cookie, JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage })].join());
+  const said = await window.page.evaluate(() =>
+    [
+      document.cookie,
+      JSON.stringify({ ...localStorage }),
+      JSON.stringify({ ...sessionStorage }),
+    ].join(),
+  );
   assert.ok(!said.includes(world.token), "no script sees the token");
   const cookie = (await window.context.cookies()).find(({ name }) => name === "__Host-fleet");
   assert.deepEqual(
@@ -190,7 +196,8 @@ async function session(world, window) {
   const { page } = window;
   const change = (headers) =>
     page.evaluate(
-      async (sent) => (await fetch("/v1/rollouts/r-5/abort", { method: "POST", headers: sent })).status,
+      async (sent) =>
+        (await fetch("/v1/rollouts/r-5/abort", { method: "POST", headers: sent })).status,
       headers,
     );
   assert.equal(await change({}), 403);
@@ -260,7 +267,10 @@ async function phoneAndDark(world) {
     }
     if (name === "still") {
       const moving = await window.page.evaluate(
-        () => [...document.querySelectorAll("*")].filter((node) => Number.parseFloat(getComputedStyle(node).transitionDuration) > 0).length,
+        () =>
+          [...document.querySelectorAll("*")].filter(
+            (node) => Number.parseFloat(getComputedStyle(node).transitionDuration) > 0,
+          ).length,
       );
       assert.equal(moving, 0);
     }
@@ -283,10 +293,18 @@ async function thousand(world) {
     await window.sees("live", "#live");
     const figures = await page.evaluate(() => {
       const paint = performance.getEntriesByName("first-contentful-paint")[0];
-      const bytes = performance.getEntriesByType("resource").reduce((sum, one) => sum + one.transferSize, 0);
-      return { paint: Math.round(paint?.startTime ?? 0), now: Math.round(performance.now()), bytes };
+      const bytes = performance
+        .getEntriesByType("resource")
+        .reduce((sum, one) => sum + one.transferSize, 0);
+      return {
+        paint: Math.round(paint?.startTime ?? 0),
+        now: Math.round(performance.now()),
+        bytes,
+      };
     });
-    world.say(`figure: ${path} first paint ${figures.paint} ms, live ${figures.now} ms, ${figures.bytes} bytes`);
+    world.say(
+      `figure: ${path} first paint ${figures.paint} ms, live ${figures.now} ms, ${figures.bytes} bytes`,
+    );
   }
   await window.sees(/1,000 devices/);
   assert.equal(await page.locator(".dots a").count(), 1000);
@@ -310,7 +328,9 @@ async function thousand(world) {
     times.sort((a, b) => a - b);
     return { median: times[30].toFixed(1), worst: times[59].toFixed(1) };
   });
-  world.say(`figure: scrolling 1,003 devices, a frame takes ${frames.median} ms, at worst ${frames.worst}`);
+  world.say(
+    `figure: scrolling 1,003 devices, a frame takes ${frames.median} ms, at worst ${frames.worst}`,
+  );
   await window.isReadable();
   await window.go("/devices/edge-1");
   // The second sample comes 20 s after the first.

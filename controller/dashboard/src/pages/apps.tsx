@@ -30,7 +30,9 @@ export function AppsPage() {
       )}
       <div class="app-cards">
         {apps.map((app) => {
-          const running = [...(app.running ?? [])].sort((a, b) => words.num(b.release) - words.num(a.release));
+          const running = [...(app.running ?? [])].sort(
+            (a, b) => words.num(b.release) - words.num(a.release),
+          );
           return (
             <section key={app.name} class="card app-card" aria-label={app.name}>
               <h2>
@@ -41,7 +43,9 @@ export function AppsPage() {
                 {running.map((one) => (
                   <li key={String(one.release)}>
                     <Mark
-                      sign={one.release === app.wanted_release ? ["●", "good", ""] : ["◇", "old", ""]}
+                      sign={
+                        one.release === app.wanted_release ? ["●", "good", ""] : ["◇", "old", ""]
+                      }
                       word={`${app.name} ${one.release}`}
                     />
                     <span class="soft">on {words.count(one.devices ?? 0, "device")}</span>
@@ -50,7 +54,8 @@ export function AppsPage() {
                 {running.length === 0 && <li class="soft">runs nowhere</li>}
               </ul>
               <p class="soft">
-                newest {words.num(app.newest_release)}, wanted {words.num(app.wanted_release) || "none"}
+                newest {words.num(app.newest_release)}, wanted{" "}
+                {words.num(app.wanted_release) || "none"}
               </p>
             </section>
           );
@@ -98,7 +103,12 @@ export function AppPage({ name, session }: { name: string; session: Session }) {
   const releases = data.releases ?? [];
   // Further back than the newest: one that runs somewhere is known to run.
   const back = releases.slice(1).find((one) => one.devices && !one.yanked);
-  const vars = Object.entries((releases[0]?.manifest?.vars ?? {}) as Record<string, { type?: string; default?: string; from?: string }>);
+  const vars = Object.entries(
+    (releases[0]?.manifest?.vars ?? {}) as Record<
+      string,
+      { type?: string; default?: string; from?: string }
+    >,
+  );
   return (
     <>
       <div class="page-head">
@@ -132,7 +142,9 @@ export function AppPage({ name, session }: { name: string; session: Session }) {
                     </td>
                     <td>{sign && <Mark sign={sign} />}</td>
                     <td>
-                      <a href={devicesAddress({ search: name })}>{words.count(release.devices ?? 0, "device")}</a>
+                      <a href={devicesAddress({ search: name })}>
+                        {words.count(release.devices ?? 0, "device")}
+                      </a>
                     </td>
                     <td class="soft">{imagesOf(release)}</td>
                     <td>
@@ -163,7 +175,11 @@ export function AppPage({ name, session }: { name: string; session: Session }) {
               <li key={key}>
                 <code>{key}</code> {(value.type ?? "").replace("VAR_", "").toLowerCase()}
                 <span class="soft">
-                  {value.from ? ` from ${value.from}` : value.default ? ` default ${value.default}` : ""}
+                  {value.from
+                    ? ` from ${value.from}`
+                    : value.default
+                      ? ` default ${value.default}`
+                      : ""}
                 </span>
               </li>
             ))}
@@ -172,8 +188,8 @@ export function AppPage({ name, session }: { name: string; session: Session }) {
       )}
       <Card title="What needs a signature">
         <p class="soft">
-          This page and its controller hold no key of an app, so they cannot sign a release. On your own
-          machine{session.role === "viewer" ? ", with a deployer's token" : ""}:
+          This page and its controller hold no key of an app, so they cannot sign a release. On your
+          own machine{session.role === "viewer" ? ", with a deployer's token" : ""}:
         </p>
         <Command
           lines={[

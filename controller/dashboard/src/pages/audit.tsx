@@ -29,7 +29,9 @@ export function AuditPage() {
   const [refused, setRefused] = useState<Refused>();
   const read = async (before?: Long) => {
     try {
-      const more = await get<Audit>(`/v1/audit?limit=${kAtOnce}${before ? `&before=${before}` : ""}`);
+      const more = await get<Audit>(
+        `/v1/audit?limit=${kAtOnce}${before ? `&before=${before}` : ""}`,
+      );
       const got = more.entries ?? [];
       setEntries((old) => [...(before ? (old ?? []) : []), ...got]);
       if (!before) setHead(more.head);
@@ -107,7 +109,9 @@ export function AuditPage() {
         )}
       </Card>
       <Card title="Verify the chain">
-        <p class="soft">Each entry holds the hash of the one before. Your own machine checks them:</p>
+        <p class="soft">
+          Each entry holds the hash of the one before. Your own machine checks them:
+        </p>
         <Command lines="fleetctl audit verify" />
       </Card>
     </>

@@ -21,8 +21,7 @@ function stateOf(device: Device): words.Sign {
   const states = (device.apps ?? []).map((app) => words.stateSign(app.state));
   return (
     states.find(([, meaning]) => meaning === "bad") ??
-    states.find(([, meaning]) => meaning === "working") ??
-    ["●", "good", "online"]
+    states.find(([, meaning]) => meaning === "working") ?? ["●", "good", "online"]
   );
 }
 
@@ -41,8 +40,24 @@ function Facts({ device }: { device: Device }) {
     ["Agent", device.agent_version || "?"],
     ["Kernel", inventory.kernel || "?"],
     ["Up", words.lasting(inventory.uptime_ms)],
-    ["Clock", inventory.clock_synchronised ? "synchronised" : <Mark sign={["▲", "look", "not synchronised"]} />],
-    ["Metadata", inventory.metadata?.why?.text ? <Mark sign={["▲", "look", inventory.metadata.why.text]} /> : fresh ? `fresh for ${words.lasting(fresh - Date.now())}` : "none yet"],
+    [
+      "Clock",
+      inventory.clock_synchronised ? (
+        "synchronised"
+      ) : (
+        <Mark sign={["▲", "look", "not synchronised"]} />
+      ),
+    ],
+    [
+      "Metadata",
+      inventory.metadata?.why?.text ? (
+        <Mark sign={["▲", "look", inventory.metadata.why.text]} />
+      ) : fresh ? (
+        `fresh for ${words.lasting(fresh - Date.now())}`
+      ) : (
+        "none yet"
+      ),
+    ],
     ["Certificate", until ? `${words.lasting(until - Date.now())} left, renews itself` : "?"],
     ["Enrolled", <Moment ms={device.enrolled_ms} seconds={false} />],
   ];
@@ -90,7 +105,9 @@ function Monitors({ device }: { device: Device }) {
 
 function plotsOf(samples: Sample[]): { memory: PlotOptions; cpu: PlotOptions; free: PlotOptions } {
   const x = samples.map((sample) => words.num(sample.at_ms));
-  const names = [...new Set(samples.flatMap((sample) => (sample.apps ?? []).map(({ app }) => app)))];
+  const names = [
+    ...new Set(samples.flatMap((sample) => (sample.apps ?? []).map(({ app }) => app))),
+  ];
   const colors = ["work", "good", "old", "look"];
   const series = (value: (app: NonNullable<Sample["apps"]>[number]) => number) =>
     names.slice(0, 4).map((name, index) => ({
@@ -117,7 +134,13 @@ function plotsOf(samples: Sample[]): { memory: PlotOptions; cpu: PlotOptions; fr
     },
     free: {
       ...base,
-      series: [{ name: "free", color: "good", values: samples.map((one) => words.num(one.memory_free_bytes)) }],
+      series: [
+        {
+          name: "free",
+          color: "good",
+          values: samples.map((one) => words.num(one.memory_free_bytes)),
+        },
+      ],
       format: (value) => words.size(value),
       least: 1024 * 1024,
     },
@@ -132,9 +155,14 @@ function Measured({ name }: { name: string }) {
   const samples = data?.samples ?? [];
   const plots = useMemo(() => plotsOf(samples), [data]);
   return (
-    <Card title="Measured" side={<span class="soft">the last hour at most, since the controller started</span>}>
+    <Card
+      title="Measured"
+      side={<span class="soft">the last hour at most, since the controller started</span>}
+    >
       {samples.length < 2 ? (
-        <p class="soft">A sample comes every {words.lasting(data?.interval_ms ?? 20000)}; wait for the second.</p>
+        <p class="soft">
+          A sample comes every {words.lasting(data?.interval_ms ?? 20000)}; wait for the second.
+        </p>
       ) : (
         <div class="three">
           <figure>
@@ -166,17 +194,22 @@ function Happened({ name }: { name: string }) {
       setEvents((old) => [event, ...old].slice(0, kEvents));
     };
     // Live ones come with the page's own stream; this one ends as soon as it has the older ones.
-    readStream(path, "", stop.signal, () => setTimeout(() => stop.abort(), 1500), take).catch(() => undefined);
+    readStream(path, "", stop.signal, () => setTimeout(() => stop.abort(), 1500), take).catch(
+      () => undefined,
+    );
     return () => stop.abort();
   }, [name]);
-  useEvents((fresh) => {
-    const mine = fresh.filter((event) => event.device === name).reverse();
-    if (mine.length === 0) return;
-    setEvents((old) => {
-      const known = new Set(old.map(({ id }) => id));
-      return [...mine.filter(({ id }) => !known.has(id)), ...old].slice(0, kEvents);
-    });
-  }, [name]);
+  useEvents(
+    (fresh) => {
+      const mine = fresh.filter((event) => event.device === name).reverse();
+      if (mine.length === 0) return;
+      setEvents((old) => {
+        const known = new Set(old.map(({ id }) => id));
+        return [...mine.filter(({ id }) => !known.has(id)), ...old].slice(0, kEvents);
+      });
+    },
+    [name],
+  );
   return (
     <Card title="What happened here">
       <EventList events={events} />
@@ -261,7 +294,13 @@ export function DevicePage({ name, session }: { name: string; session: Session }
         <Monitors device={device} />
       </Card>
       <Card title="From your terminal">
-        <Command lines={[`fleetctl device show ${name}`, `fleetctl why ${name}`, `fleetctl logs APP --device ${name} -f`]} />
+        <Command
+          lines={[
+            `fleetctl device show ${name}`,
+            `fleetctl why ${name}`,
+            `fleetctl logs APP --device ${name} -f`,
+          ]}
+        />
         {session.role === "admin" && (
           <div class="acts">
             <Act
@@ -271,8 +310,8 @@ export function DevicePage({ name, session }: { name: string; session: Session }
               type={name}
               explain={
                 <p>
-                  Its certificate is refused from now on, and its flight records are deleted. What runs
-                  on it runs on. It has to be enrolled again to come back.
+                  Its certificate is refused from now on, and its flight records are deleted. What
+                  runs on it runs on. It has to be enrolled again to come back.
                 </p>
               }
               act={async () => {

@@ -30,7 +30,9 @@ function SlotCard(props: { name: string; slot: Slot | undefined; live: boolean; 
               <Mark sign={["✘", "bad", "yanked"]} />
             </>
           )}
-          {words.num(slot.since_ms) > 0 && <span class="soft"> for {words.age(slot.since_ms)}</span>}
+          {words.num(slot.since_ms) > 0 && (
+            <span class="soft"> for {words.age(slot.since_ms)}</span>
+          )}
         </p>
       )}
       {slot.why?.text && <p class={sign[1] === "bad" ? "bad" : "soft"}>{slot.why.text}</p>}
@@ -83,8 +85,8 @@ function Acts({ device, app, session }: { device: Device; app: DeviceApp; sessio
           effect={`Revert ${device.name} to ${app.app} ${back}`}
           explain={
             <p>
-              It goes back to the good release in its other slot, now and without a signature. Beyond
-              the manifest's fallback window it keeps what runs and shows “held”.
+              It goes back to the good release in its other slot, now and without a signature.
+              Beyond the manifest's fallback window it keeps what runs and shows “held”.
             </p>
           }
           act={order("ORDER_REVERT")}

@@ -67,8 +67,12 @@ function useConsole(device: string, app: string, paused: boolean): string {
           const { chunks = [] } = await get<{ chunks?: LogEvent[] }>(kept);
           if (stop.signal.aborted) return;
           chunks.forEach(event);
-          await readStream(`/v1/logs/stream?${query}`, "", stop.signal, () => {}, (data) =>
-            event(JSON.parse(data) as LogEvent),
+          await readStream(
+            `/v1/logs/stream?${query}`,
+            "",
+            stop.signal,
+            () => {},
+            (data) => event(JSON.parse(data) as LogEvent),
           );
         } catch {
           // The header says that the line is lost.
@@ -98,14 +102,25 @@ export function ConsoleOf({ device, apps }: { device: Device; apps: DeviceApp[] 
       side={
         <span class="choices-line">
           {apps.length > 1 && (
-            <select aria-label="App" value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
+            <select
+              aria-label="App"
+              value={chosen}
+              onChange={(event) => setChosen(event.currentTarget.value)}
+            >
               {apps.map(({ app }) => (
                 <option key={app}>{app}</option>
               ))}
             </select>
           )}
-          <span class={paused ? "look" : "good"}>{paused ? "▲ paused" : device.online ? "● live" : ""}</span>
-          <button type="button" class="quiet" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+          <span class={paused ? "look" : "good"}>
+            {paused ? "▲ paused" : device.online ? "● live" : ""}
+          </span>
+          <button
+            type="button"
+            class="quiet"
+            aria-pressed={paused}
+            onClick={() => setPaused(!paused)}
+          >
             {paused ? "Go on" : "Pause"}
           </button>
         </span>

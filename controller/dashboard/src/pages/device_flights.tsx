@@ -21,7 +21,10 @@ function consoleLines(data: string | undefined): string[] {
   if (!data) return [];
   const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
   const text = new TextDecoder().decode(bytes);
-  const lines = text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "·").trimEnd().split("\n");
+  const lines = text
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "·")
+    .trimEnd()
+    .split("\n");
   return lines.slice(-kConsoleLines);
 }
 
@@ -59,7 +62,8 @@ function Record({ flight }: { flight: Flight }) {
         {probes.length > 0 && (
           <div class="trace">
             <span class="soft">
-              {probes.filter((probe) => probe.passed).length} of {words.count(probes.length, "probe")} passed
+              {probes.filter((probe) => probe.passed).length} of{" "}
+              {words.count(probes.length, "probe")} passed
             </span>
             <span class="ticks" aria-hidden="true">
               {probes.map((probe, index) => (
@@ -68,7 +72,12 @@ function Record({ flight }: { flight: Flight }) {
             </span>
           </div>
         )}
-        {lines.length > 0 && <Console lines={lines} name={`Console of ${record.app} ${record.release}, its last lines`} />}
+        {lines.length > 0 && (
+          <Console
+            lines={lines}
+            name={`Console of ${record.app} ${record.release}, its last lines`}
+          />
+        )}
       </div>
     </details>
   );
@@ -90,7 +99,8 @@ export function FlightsOf({ name, apps }: { name: string; apps: string[] }) {
   useEffect(() => void read(), [name, wanted]);
   useEvents(
     (events) => {
-      if (events.some((event) => event.kind === "flight.recorded" && event.device === name)) void read();
+      if (events.some((event) => event.kind === "flight.recorded" && event.device === name))
+        void read();
     },
     [name, wanted],
   );

@@ -14,7 +14,9 @@ const kWritingMs = 250;
 const labelsOf = (device: DeviceSummary) =>
   Object.entries(device.labels ?? {}).map(([name, value]) => `${name}=${value}`);
 const appsOf = (device: DeviceSummary) =>
-  (device.apps ?? []).map((app) => (words.num(app.release) ? `${app.app} ${app.release}` : app.app));
+  (device.apps ?? []).map((app) =>
+    words.num(app.release) ? `${app.app} ${app.release}` : app.app,
+  );
 
 function csvOf(devices: DeviceSummary[]): string {
   const quoted = (text: string) => {
@@ -34,7 +36,18 @@ function csvOf(devices: DeviceSummary[]): string {
     labelsOf(device).join(" "),
     device.note ?? "",
   ]);
-  const head = ["name", "state", "groups", "board", "monitor", "apps", "memory_free_bytes", "seen", "labels", "note"];
+  const head = [
+    "name",
+    "state",
+    "groups",
+    "board",
+    "monitor",
+    "apps",
+    "memory_free_bytes",
+    "seen",
+    "labels",
+    "note",
+  ];
   return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n");
 }
 
@@ -80,10 +93,20 @@ function Row({ device }: { device: DeviceSummary }) {
           </span>
         ))}
       </span>
-      <span class="number" data-label="free">{offline || !words.num(device.memory_free_bytes) ? "" : words.size(device.memory_free_bytes)}</span>
-      <span class="number soft" data-label="seen">{words.num(device.seen_ms) ? words.age(device.seen_ms) : "never"}</span>
+      <span class="number" data-label="free">
+        {offline || !words.num(device.memory_free_bytes)
+          ? ""
+          : words.size(device.memory_free_bytes)}
+      </span>
+      <span class="number soft" data-label="seen">
+        {words.num(device.seen_ms) ? words.age(device.seen_ms) : "never"}
+      </span>
       <span class="soft labels">
-        {device.note ? <span class={device.state === "bad" ? "bad" : "look"}>{device.note}</span> : labelsOf(device).join(", ")}
+        {device.note ? (
+          <span class={device.state === "bad" ? "bad" : "look"}>{device.note}</span>
+        ) : (
+          labelsOf(device).join(", ")
+        )}
       </span>
     </>
   );
@@ -141,6 +164,7 @@ export function DevicesPage({ query }: { query: URLSearchParams }) {
   }, []);
   const list = data ?? last;
   const devices = list?.devices ?? [];
+  const matched = (list?.matched ?? 0).toLocaleString("en");
   const chips = useMemo(() => chipsOf(devices), [list]);
   const [written, setWritten] = useState(selector || search);
   useEffect(() => setWritten(selector || search), [selector, search]);
@@ -173,7 +197,10 @@ export function DevicesPage({ query }: { query: URLSearchParams }) {
           onInput={(event) => setWritten(event.currentTarget.value)}
         />
         <span class="choice" role="group" aria-label="State">
-          <a href={devicesAddress({ selector, search })} aria-current={state === "" ? "true" : undefined}>
+          <a
+            href={devicesAddress({ selector, search })}
+            aria-current={state === "" ? "true" : undefined}
+          >
             all
           </a>
           {kStates.map((name) => {
@@ -208,11 +235,16 @@ export function DevicesPage({ query }: { query: URLSearchParams }) {
         </p>
       )}
       <Card
-        title={list ? `${(list.matched ?? 0).toLocaleString("en")} of ${words.count(list.fleet_size ?? 0, "device")}` : "Devices"}
+        title={list ? `${matched} of ${words.count(list.fleet_size ?? 0, "device")}` : "Devices"}
         id="h-devices"
         class="devices"
         side={
-          <button type="button" class="quiet" disabled={devices.length === 0} onClick={() => save(devices)}>
+          <button
+            type="button"
+            class="quiet"
+            disabled={devices.length === 0}
+            onClick={() => save(devices)}
+          >
             CSV
           </button>
         }
@@ -223,11 +255,16 @@ export function DevicesPage({ query }: { query: URLSearchParams }) {
         {devices.length > 0 && (
           <>
             <div class="rows-head device-rows" aria-hidden="true">
-              {["Name", "State", "Group", "Board", "Monitor", "Apps", "Free", "Seen", "Labels"].map((name) => (
-                <span key={name} class={name === "Free" || name === "Seen" ? "number" : name.toLowerCase()}>
-                  {name}
-                </span>
-              ))}
+              {["Name", "State", "Group", "Board", "Monitor", "Apps", "Free", "Seen", "Labels"].map(
+                (name) => (
+                  <span
+                    key={name}
+                    class={name === "Free" || name === "Seen" ? "number" : name.toLowerCase()}
+                  >
+                    {name}
+                  </span>
+                ),
+              )}
             </div>
             <Rows
               class="device-rows"

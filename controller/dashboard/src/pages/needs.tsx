@@ -110,7 +110,9 @@ export function Needs({ needs, last }: { needs: Need[]; last: Rollout | undefine
   return (
     <ul class="needs">
       {needs.map((need) => (
-        <li key={`${need.kind} ${need.rollout} ${need.fingerprint || need.text} ${need.names?.[0]}`}>
+        <li
+          key={`${need.kind} ${need.rollout} ${need.fingerprint || need.text} ${need.names?.[0]}`}
+        >
           {need.kind === "fault" ? <FaultItem need={need} /> : <DeviceItem need={need} />}
         </li>
       ))}

@@ -148,10 +148,26 @@ export function OverviewPage({ session }: { session: Session }) {
       <h1 class="heard">Fleet</h1>
       <div class="sums">
         <ul aria-label="Devices">
-          <Sum sign={["●", "good", "online"]} value={fleet.online ?? 0} to={devicesAddress({ state: "online" })} />
-          <Sum sign={["○", "gone", "offline"]} value={fleet.offline ?? 0} to={devicesAddress({ state: "offline" })} />
-          <Sum sign={["◐", "working", "updating"]} value={fleet.updating ?? 0} to={devicesAddress({ state: "updating" })} />
-          <Sum sign={["✘", "bad", "reverted or failed"]} value={fleet.bad ?? 0} to={devicesAddress({ state: "bad" })} />
+          <Sum
+            sign={["●", "good", "online"]}
+            value={fleet.online ?? 0}
+            to={devicesAddress({ state: "online" })}
+          />
+          <Sum
+            sign={["○", "gone", "offline"]}
+            value={fleet.offline ?? 0}
+            to={devicesAddress({ state: "offline" })}
+          />
+          <Sum
+            sign={["◐", "working", "updating"]}
+            value={fleet.updating ?? 0}
+            to={devicesAddress({ state: "updating" })}
+          />
+          <Sum
+            sign={["✘", "bad", "reverted or failed"]}
+            value={fleet.bad ?? 0}
+            to={devicesAddress({ state: "bad" })}
+          />
         </ul>
         <Keys expiries={fleet.expiries ?? []} />
       </div>
@@ -159,7 +175,10 @@ export function OverviewPage({ session }: { session: Session }) {
         <p class="restarted">
           <Mark
             sign={["◐", "working", ""]}
-            word={`the controller started ${words.lasting(up)} ago; ${fleet.online ?? 0} of ${words.count(fleet.devices ?? 0, "device")} are back`}
+            word={
+              `the controller started ${words.lasting(up)} ago; ` +
+              `${fleet.online ?? 0} of ${words.count(fleet.devices ?? 0, "device")} are back`
+            }
           />
         </p>
       )}
@@ -169,22 +188,22 @@ export function OverviewPage({ session }: { session: Session }) {
       </Card>
       <div class="two">
         <div class="column">
-        <Card title={running.length || !shown.length ? "Running now" : "Last rollout"}>
-          {shown.map((rollout) => (
-            <RolloutCard key={rollout.id} rollout={rollout} session={session} />
-          ))}
-          {shown.length === 0 && (
-            <>
-              <p class="soft">No rollout yet. In a folder with a manifest.yml:</p>
-              <Command lines={["fleetctl keys delegate dns", "fleetctl push dns --to edge"]} />
-            </>
-          )}
-        </Card>
-        <ReleasesOverTime apps={(apps?.apps ?? []).map(({ name }) => name)} />
+          <Card title={running.length || !shown.length ? "Running now" : "Last rollout"}>
+            {shown.map((rollout) => (
+              <RolloutCard key={rollout.id} rollout={rollout} session={session} />
+            ))}
+            {shown.length === 0 && (
+              <>
+                <p class="soft">No rollout yet. In a folder with a manifest.yml:</p>
+                <Command lines={["fleetctl keys delegate dns", "fleetctl push dns --to edge"]} />
+              </>
+            )}
+          </Card>
+          <ReleasesOverTime apps={(apps?.apps ?? []).map(({ name }) => name)} />
         </div>
         <div class="column">
-        <Tiles fleet={fleet} onBy={choose} />
-        <Happened />
+          <Tiles fleet={fleet} onBy={choose} />
+          <Happened />
         </div>
       </div>
     </div>

@@ -43,13 +43,16 @@ function useRollout(id: string) {
       clearTimeout(timer.current);
     };
   }, [id]);
-  useEvents((events) => {
-    if (events.length === 0) return soon();
-    const mine = events.filter((event) => event.rollout?.id === id);
-    if (mine.length === 0) return;
-    const unknown = apply(mine);
-    if (unknown) soon();
-  }, [id, rollout === undefined]);
+  useEvents(
+    (events) => {
+      if (events.length === 0) return soon();
+      const mine = events.filter((event) => event.rollout?.id === id);
+      if (mine.length === 0) return;
+      const unknown = apply(mine);
+      if (unknown) soon();
+    },
+    [id, rollout === undefined],
+  );
 
   // True if the whole has to be read again.
   const apply = (events: FleetEvent[]): boolean => {
@@ -77,7 +80,12 @@ function useRollout(id: string) {
 function Dot({ row }: { row: RolloutDevice }) {
   const [shape, meaning, word] = row.online ? words.stateSign(row.state) : offlineSign(row);
   return (
-    <a class={meaning} href={deviceAddress(row.device)} title={`${row.device} ${word}`} tabIndex={-1}>
+    <a
+      class={meaning}
+      href={deviceAddress(row.device)}
+      title={`${row.device} ${word}`}
+      tabIndex={-1}
+    >
       {shape}
     </a>
   );
@@ -152,7 +160,10 @@ function Threshold({ rollout }: { rollout: Rollout }) {
         </span>
       </p>
       <div class="gauge" aria-hidden="true">
-        <i class={failed > limit ? "bad" : "look"} style={{ width: `${(100 * failed) / scale}%` }} />
+        <i
+          class={failed > limit ? "bad" : "look"}
+          style={{ width: `${(100 * failed) / scale}%` }}
+        />
         <b style={{ left: `${(100 * limit) / scale}%` }} />
       </div>
     </div>
@@ -269,8 +280,7 @@ export function RolloutPage({ id, session }: { id: string; session: Session }) {
     <>
       <div class="page-head">
         <h1>
-          {rollout.id} {kind}{" "}
-          <a href={appAddress(rollout.app ?? "")}>{words.subject(rollout)}</a>
+          {rollout.id} {kind} <a href={appAddress(rollout.app ?? "")}>{words.subject(rollout)}</a>
         </h1>
         <Mark sign={words.rolloutSign(rollout)} />
         <Origin rollout={rollout} />
@@ -306,10 +316,7 @@ export function RolloutPage({ id, session }: { id: string; session: Session }) {
         <RolloutActs rollout={rollout} session={session} />
       </Card>
       {faults.length > 0 && (
-        <Card
-          title={faults.length === 1 ? "One fault" : `${faults.length} faults`}
-          id="h-faults"
-        >
+        <Card title={faults.length === 1 ? "One fault" : `${faults.length} faults`} id="h-faults">
           {faults.map((group) => (
             <Fault key={group.key} group={group} rollout={rollout} />
           ))}

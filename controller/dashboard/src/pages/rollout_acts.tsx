@@ -22,7 +22,8 @@ function Abort({ rollout }: { rollout: Rollout }) {
       explain={
         <p>
           {devices(open)} that {open === 1 ? "has" : "have"} not ended {open === 1 ? "goes" : "go"}{" "}
-          back to what was wanted before. {devices(healthy)} that took it {healthy === 1 ? "keeps" : "keep"}{" "}
+          back to what was wanted before. {devices(healthy)} that took it{" "}
+          {healthy === 1 ? "keeps" : "keep"}{" "}
           {words.isRelease(rollout) ? `${app} ${rollout.release}` : "it"}.
         </p>
       }
@@ -51,7 +52,10 @@ function Revert({ rollout }: { rollout: Rollout }) {
           </p>
           <p class="soft">
             A device beyond the manifest's fallback window, or without another slot, keeps what runs
-            and shows “held”. For those: <code>fleetctl rollback {app} --release {previous} --to {selector}</code>
+            and shows “held”. For those:{" "}
+            <code>
+              fleetctl rollback {app} --release {previous} --to {selector}
+            </code>
           </p>
         </>
       }
@@ -110,7 +114,8 @@ export function RolloutActs({ rollout, session }: { rollout: Rollout; session: S
   if (!mayChange(session)) {
     return words.isRunning(rollout) ? (
       <p class="soft">
-        Pause, abort and revert need the role deployer; yours is {session.role}. An admin can give it.
+        Pause, abort and revert need the role deployer; yours is {session.role}. An admin can give
+        it.
       </p>
     ) : null;
   }
