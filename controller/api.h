@@ -1,6 +1,7 @@
 // The routes: who may ask what, and what is answered. Operators come with a bearer token on their
-// listener, their browsers with a session's cookie, devices with a certificate on theirs; no route is
-// on both. Every request's token or certificate is looked up anew, so that a revoked one ends at once.
+// listener, their browsers with a session's cookie, devices with a certificate on theirs; no route
+// is on both. Every request's token or certificate is looked up anew, so that a revoked one ends at
+// once.
 #pragma once
 
 #include <functional>

@@ -54,7 +54,8 @@ Result<v1::ReleaseHistory> release_history(Store& store, const std::string& app,
   // A young fleet has the whole width: the time begins shortly before its first release.
   if (!moves.empty() && moves.front().at_ms > since_ms) {
     const std::int64_t first_ms = moves.front().at_ms;
-    since_ms = std::max(since_ms, first_ms - std::max<std::int64_t>(1000, (now_ms - first_ms) / 10));
+    const std::int64_t before_ms = std::max<std::int64_t>(1000, (now_ms - first_ms) / 10);
+    since_ms = std::max(since_ms, first_ms - before_ms);
   }
   v1::ReleaseHistory out;
   std::set<std::uint64_t> releases;

@@ -66,7 +66,8 @@ TEST_F(ApiTest, ADeployerMayYankAndNoMore) {
 
 // The page of foreign text: whatever gets into it, the browser runs and fetches nothing else.
 TEST_F(ApiTest, TheDashboardsPolicyAllowsOnlyItsOwnFiles) {
-  for (const char* path : {"/", "/rollouts/r-1", "/app.js", "/plots.js", "/style.css", "/icon.svg"}) {
+  for (const char* path :
+       {"/", "/rollouts/r-1", "/app.js", "/plots.js", "/style.css", "/icon.svg"}) {
     const Response file = ask("GET", path, "");
     ASSERT_EQ(file.status, 200) << path;
     const std::string& policy = file.headers.at("Content-Security-Policy");

@@ -1,4 +1,5 @@
-// The fleet as counts, tiles, needs and rows: they follow what is written, and count each device once.
+// The fleet as counts, tiles, needs and rows: they follow what is written, and count each device
+// once.
 #include "controller/overview.h"
 
 #include "controller/release_history.h"
