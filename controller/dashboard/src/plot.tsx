@@ -8,7 +8,7 @@ export interface PlotOptions {
   format: (value: number) => string;
   stacked?: boolean; // values are sums already, the largest first
   stepped?: boolean;
-  whole?: boolean; // only whole numbers on the axis
+  steps?: "whole" | "bytes"; // of the axis; left out: as it comes
   least?: number; // the axis goes at least so far
   axis?: number; // its width, px
   lines?: { at_ms: number; text: string }[];

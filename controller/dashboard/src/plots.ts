@@ -14,6 +14,12 @@ const clock = (seconds: number, span: number) => {
   return span > 2 * 86400 ? day : time;
 };
 
+// How far apart ticks may be.
+const kSteps = {
+  whole: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
+  bytes: Array.from({ length: 35 }, (_, power) => 2 ** (power + 8)),
+};
+
 // Vertical lines with a word: pushes.
 function lines(options: PlotOptions): uPlot.Plugin {
   return {
@@ -75,7 +81,7 @@ export function draw(target: HTMLElement, options: PlotOptions): () => void {
           ...axis,
           size: options.axis ?? 44,
           values: (_, ticks) => ticks.map((tick) => options.format(tick)),
-          incrs: options.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : undefined,
+          ...(options.steps && { incrs: kSteps[options.steps] }),
         },
       ],
       series: [

@@ -33,7 +33,7 @@ function plotOf(history: ReleaseHistory, app: string): PlotOptions {
     height: 190,
     stacked: true,
     stepped: true,
-    whole: true,
+    steps: "whole",
     format: (value) => value.toLocaleString("en"),
     lines: (history.pushes ?? [])
       .map((push) => ({ at_ms: num(push.at_ms), text: `${app} ${push.release}` }))

@@ -124,6 +124,7 @@ function plotsOf(samples: Sample[]): { memory: PlotOptions; cpu: PlotOptions; fr
       ...base,
       series: series((app) => words.num(app.memory_bytes)),
       format: (value) => words.size(value),
+      steps: "bytes",
       least: 1024 * 1024,
     },
     cpu: {
@@ -142,6 +143,7 @@ function plotsOf(samples: Sample[]): { memory: PlotOptions; cpu: PlotOptions; fr
         },
       ],
       format: (value) => words.size(value),
+      steps: "bytes",
       least: 1024 * 1024,
     },
   };
