@@ -17,7 +17,7 @@ export const outside = async (name) => {
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu"], // run as root in a namespace without a display
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"], // run as root in a namespace without a display
 });
 const world = {
   address,

@@ -266,6 +266,7 @@ export function DevicePage({ name, session }: { name: string; session: Session }
   }
   if (!device) return <Waiting what={name} />;
   const apps = (device.apps ?? []).filter((app) => app.state !== "REMOVED");
+  const first = apps[0]?.app ?? "APP";
   return (
     <>
       <div class="page-head">
@@ -299,8 +300,8 @@ export function DevicePage({ name, session }: { name: string; session: Session }
         <Command
           lines={[
             `fleetctl device show ${name}`,
-            `fleetctl why ${name}`,
-            `fleetctl logs APP --device ${name} -f`,
+            `fleetctl logs ${first} --device ${name} -f`,
+            `fleetctl flights ${first} --device ${name}`,
           ]}
         />
         {session.role === "admin" && (
