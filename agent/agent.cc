@@ -97,6 +97,8 @@ fleet::v1::Hello Agent::hello() {
   *out.mutable_inventory() = device_.inventory();
   for (fleet::v1::AppStatus& status : apps()) *out.add_apps() = std::move(status);
   out.set_generation_applied(generation_);
+  const auto audit = device_.state.audit_head();
+  if (audit && audit->sequence() > 0) *out.mutable_audit_head() = *audit;
   out.set_root_version(device_.metadata.root_version);
   out.set_timestamp_version(device_.metadata.timestamp_version);
   return out;

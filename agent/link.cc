@@ -117,7 +117,12 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
 
 void Link::hear(Envelope envelope) {
   switch (envelope.body_case()) {
-    case Envelope::kDesired: take(std::move(*envelope.mutable_desired())); break;
+    case Envelope::kDesired: {
+      const Status kept = device_.state.store_audit_head(envelope.desired().audit_head());
+      if (!kept) proto::log_error("audit.not_kept", {{"why", kept.error().what}});
+      take(std::move(*envelope.mutable_desired()));
+      break;
+    }
     case Envelope::kAck: forget(envelope.ack().sequence()); break;
     case Envelope::kFlightAck: {
       const Status noted =

@@ -37,6 +37,7 @@ CREATE TABLE yanked (
   PRIMARY KEY (app, release)) WITHOUT ROWID;
 )sql";
 constexpr std::array kSteps = {kFirst, kSecond};
+constexpr std::size_t kAuditHashSize = 64;
 constexpr ota::Schema kStateSchema{"agent", kSteps};
 
 std::span<const std::byte> as_bytes(const std::string& text) {
@@ -120,6 +121,7 @@ Result<std::uint64_t> State::add_report(Transaction& transaction, fleet::v1::Rep
                  as_bytes(report.SerializeAsString()), report.sequence());
   TRY_VOID(fill.run());
   TRY_VOID(trim_outbox(transaction));
+  ++counts_[{report.app(), report.state()}];
   return report.sequence();
 }
 
@@ -230,6 +232,19 @@ Status State::add_yanked(const Yanked& more) {
     }
   }
   return transaction.commit();
+}
+
+Result<fleet::v1::AuditHead> State::audit_head() {
+  TRY(const auto stored, value("audit_head"));
+  fleet::v1::AuditHead head;
+  if (stored && !head.ParseFromString(*stored)) return damaged("the audit head");
+  return head;
+}
+
+Status State::store_audit_head(const fleet::v1::AuditHead& head) {
+  TRY(const fleet::v1::AuditHead kept, audit_head());
+  if (head.sequence() <= kept.sequence() || head.hash().size() != kAuditHashSize) return {};
+  return put_value("audit_head", head.SerializeAsString());
 }
 
 Result<std::uint64_t> State::news() {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/metrics.h"
 #include "fleet/v1/link.pb.h"
 #include "ota/database.h"
 #include "proto/result.h"
@@ -59,6 +60,8 @@ class State {
   /// Reports above `after`, oldest first, at most `limit`.
   proto::Result<std::vector<fleet::v1::Report>> outbox(std::uint64_t after, std::size_t limit);
   proto::Status acknowledge(std::uint64_t sequence);
+  /// Reports that were added since this State was opened, by app and state.
+  const ReportCounts& report_counts() const { return counts_; }
 
   proto::Result<AppRow> app(std::string_view app);
   proto::Status put_app(ota::Transaction& transaction, std::string_view app, const AppRow& row);
@@ -78,6 +81,11 @@ class State {
   proto::Result<Yanked> yanked();
   proto::Status add_yanked(const Yanked& more);
 
+  /// The end of the controller's audit log, as it was last told; sequence 0: never.
+  proto::Result<fleet::v1::AuditHead> audit_head();
+  /// Keeps it if it is further on than the one that is kept.
+  proto::Status store_audit_head(const fleet::v1::AuditHead& head);
+
   /// The `metadata_news` of the last Desired that was followed; 0 when none was.
   proto::Result<std::uint64_t> news();
   proto::Status store_news(std::uint64_t news);
@@ -89,6 +97,7 @@ class State {
   proto::Status trim_outbox(ota::Transaction& transaction);
 
   std::unique_ptr<ota::Database> database_;
+  ReportCounts counts_;
 };
 
 }  // namespace agent

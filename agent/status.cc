@@ -113,6 +113,8 @@ fleet::v1::Device describe_device(Agent& agent, const Identity& identity) {
   out.set_generation_applied(agent.generation());
   out.set_certificate_until_ms(
       static_cast<std::uint64_t>(agent.device().ports.credentials.valid_until_ms()));
+  const auto audit = agent.device().state.audit_head();
+  if (audit) *out.mutable_audit_head() = *audit;
   const Status told = add_flights(agent.device().state, out);
   if (!told) proto::log_error("flights.unreadable", {{"why", told.error().what}});
   return out;
@@ -219,6 +221,10 @@ std::string describe(const fleet::v1::Device& device, bool running) {
     }
   }
   out += flights_line(device);
+  if (device.audit_head().sequence() > 0) {
+    out += "audit     log seen to " + std::to_string(device.audit_head().sequence()) + ", " +
+           device.audit_head().hash() + "\n";
+  }
   out += "wanted    generation " + std::to_string(device.generation()) + "\n";
   for (const fleet::v1::AppStatus& app : device.apps()) out += app_line(app);
   if (device.apps().empty()) out += "  no app yet: fleetctl push APP --to SELECTOR\n";

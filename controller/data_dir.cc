@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "controller/audit.h"
 #include "controller/store.h"
 #include "ota/hash.h"
 
@@ -60,9 +61,11 @@ Status make_token(ota::Disk& disk, const std::string& database, std::int64_t wal
   TRY_VOID(write(disk, "admin.token", token + "\n"));
   Store::Transaction transaction(*store);
   const Status added =
-      store->add_api_token(ota::hash_token(token).hex(), {"admin", "admin"}, wall_ms);
+      store->add_api_token(ota::hash_token(token).hex(), {"admin", "admin", {}, wall_ms});
   ota::wipe(token);
   TRY_VOID(added);
+  TRY_VOID(append_audit(*store, wall_ms,
+                        {"fleet-controller init", "token.created", "admin", "role admin"}));
   return transaction.commit();
 }
 

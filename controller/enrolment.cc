@@ -81,6 +81,9 @@ Result<v1::EnrollToken> Enrolment::make_token(const v1::EnrollTokenRequest& requ
   row.by = by;
   Store::Transaction transaction(store_);
   TRY_VOID(store_.add_enroll_token(row));
+  TRY_VOID(fleet_.audit().record({by, "enroll_token.made", row.id,
+                                  (row.group.empty() ? "" : "group " + row.group + ", ") +
+                                      std::string("uses ") + std::to_string(row.uses)}));
   TRY_VOID(transaction.commit());
   v1::EnrollToken out;
   out.set_id(row.id);
@@ -118,7 +121,7 @@ Result<std::string> Enrolment::choose_name(const std::string& wished, const std:
 
 // One transaction: the device, its groups and labels, what the fleet wants of it, the used token.
 Result<std::string> Enrolment::add(const EnrollTokenRow& token, const v1::EnrollRequest& request,
-                                   const std::string& public_key) {
+                                   const std::string& public_key, const std::string& from) {
   TRY(const std::int64_t uses, store_.enroll_use_count(token.id));
   if (uses >= token.uses) {
     return Error{Code::token_used,
@@ -153,6 +156,10 @@ Result<std::string> Enrolment::add(const EnrollTokenRow& token, const v1::Enroll
   TRY_VOID(fleet_.join(subject));
   TRY_VOID(fleet_.note("device.enrolled", row.name + " joined" +
                        (token.group.empty() ? "" : " group " + token.group), token.by, row.name));
+  TRY_VOID(fleet_.audit().record({"device:" + row.name, "device.enrolled", row.name,
+                                  "with enrolment token " + token.id + " of " + token.by +
+                                      (token.group.empty() ? "" : ", group " + token.group),
+                                  from}));
   TRY_VOID(transaction.commit());
   fleet_.committed();
   proto::log_info("device.enrolled",
@@ -179,7 +186,8 @@ Result<v1::EnrollReply> Enrolment::reply(const std::string& device_id, std::stri
   return out;
 }
 
-Result<v1::EnrollReply> Enrolment::enroll(const v1::EnrollRequest& request) {
+Result<v1::EnrollReply> Enrolment::enroll(const v1::EnrollRequest& request,
+                                           const std::string& from) {
   TRY(const proto::CsrFacts csr, proto::check_csr(request.csr_der()));
   TRY(const auto token, store_.enroll_token(ota::hash_token(request.token()).hex()));
   if (!token) {
@@ -188,7 +196,7 @@ Result<v1::EnrollReply> Enrolment::enroll(const v1::EnrollRequest& request) {
   }
   TRY(const auto before, store_.enroll_use(token->id, csr.public_key_sha256));
   if (before) return reply(*before, request.csr_der());
-  TRY(const std::string id, add(*token, request, csr.public_key_sha256));
+  TRY(const std::string id, add(*token, request, csr.public_key_sha256, from));
   return reply(id, request.csr_der());
 }
 
@@ -202,6 +210,8 @@ Result<std::string> Enrolment::renew(const std::string& device_id, std::string_v
   Store::Transaction transaction(store_);
   TRY_VOID(store_.set_certificate(device_id, csr.public_key_sha256,
                                   clock_.wall_ms() + kDeviceDays * kDayMs));
+  TRY_VOID(fleet_.audit().record({"device:" + device->name, "certificate.renewed",
+                                  device->name}));
   TRY_VOID(transaction.commit());
   return certificate;
 }

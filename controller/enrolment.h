@@ -27,9 +27,10 @@ class Enrolment {
   /// errors bad_argument (group, label, uses, ttl) | unavailable (no TUF root yet)
   Result<v1::EnrollToken> make_token(const v1::EnrollTokenRequest& request, const std::string& by);
 
+  /// in     from: the address that asks, for the audit log
   /// errors unauthenticated (unknown token) | token_used (used up, too old) | already_exists (name)
   ///        | bad_argument | bad_signature (the request is not signed by its own key)
-  Result<v1::EnrollReply> enroll(const v1::EnrollRequest& request);
+  Result<v1::EnrollReply> enroll(const v1::EnrollRequest& request, const std::string& from = "");
 
   /// A new certificate for a known device. errors as enroll
   Result<std::string> renew(const std::string& device_id, std::string_view csr_der);
@@ -37,7 +38,7 @@ class Enrolment {
  private:
   Result<std::string> issue(std::string_view csr_der, const std::string& device_id);
   Result<std::string> add(const EnrollTokenRow& token, const v1::EnrollRequest& request,
-                          const std::string& public_key);
+                          const std::string& public_key, const std::string& from);
   Result<std::string> choose_name(const std::string& wished, const std::string& id);
   Result<v1::EnrollReply> reply(const std::string& device_id, std::string_view csr_der);
 

@@ -28,7 +28,7 @@ void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
 }  // namespace
 
 Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
-    : store_(store), events_(events), clock_(clock), windows_(store) {}
+    : store_(store), events_(events), clock_(clock), audit_(store, clock), windows_(store) {}
 
 void Fleet::committed() {
   events_.tell();
@@ -253,6 +253,10 @@ Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
   desired.set_generation(static_cast<std::uint64_t>(row->generation));
   TRY(const std::uint64_t news, newest_news(store_));
   desired.set_metadata_news(news);
+  TRY(const bool strange, store_.is_audit_stranger(device_id));
+  if (!strange) {
+    TRY(*desired.mutable_audit_head(), store_.audit_head());
+  }
   TRY(auto apps, store_.desired(device_id));
   for (v1::DesiredApp& app : apps) *desired.add_apps() = std::move(app);
   TRY_VOID(mark_holds(device_id, desired));

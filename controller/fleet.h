@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/audit.h"
 #include "controller/events.h"
 #include "controller/metadata.h"
 #include "controller/rollout.h"
@@ -99,6 +100,7 @@ class Fleet {
 
   /// The release of the app's newest rollout that succeeded; 0 if there is none.
   Result<std::uint64_t> wanted_release(const std::string& app);
+  Audit& audit() { return audit_; }
 
  private:
   Status apply(std::int64_t number, const std::string& device_id, const rollout::Event& event);
@@ -159,6 +161,7 @@ class Fleet {
   Store& store_;
   Events& events_;
   proto::Clock& clock_;
+  Audit audit_;
   std::set<std::string> online_;
   std::set<std::string> dirty_;          // devices with another Desired in this transaction
   std::set<std::int64_t> touched_;       // rollouts that something happened to in it

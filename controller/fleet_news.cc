@@ -12,6 +12,10 @@ Status Fleet::announce(const News& news, const std::string& by) {
       return news.yanked.count(app.app()) == 1;
     });
   };
+  for (const std::string& role : news.roles) {
+    TRY_VOID(audit_.record({by, "metadata.uploaded", role}));
+  }
+  if (!news.keys && news.yanked.empty()) return {};
   TRY(const auto devices, store_.devices());
   for (const DeviceRow& device : devices) {
     if (news.keys || has_one(device.facts)) TRY_VOID(changed(device.id));
@@ -24,6 +28,7 @@ Status Fleet::announce(const News& news, const std::string& by) {
       row.event.set_by(by);
       row.event.set_app(app);
       TRY_VOID(events_.add(std::move(row)));
+      TRY_VOID(audit_.record({by, "release.yanked", app + " " + std::to_string(release)}));
       proto::log_info("release.yanked", {{"app", app}, {"release", release}, {"by", by}});
     }
   }

@@ -132,6 +132,8 @@ Result<rollout::Rollout> Fleet::begin(
                                   ? " " + std::to_string(plan.release) + " to "
                                   : std::string(" on ")) +
                              plan.selector;
+    TRY_VOID(audit_.record({plan.by, "rollout.started", plan.id(),
+                            what + ", devices: " + std::to_string(wishes.size())}));
     return tell_rollout(plan, "rollout.started", plan.by + " began " + plan.id() + ": " + what,
                         nullptr);
   };
@@ -171,6 +173,7 @@ Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by
   const auto work = [&]() -> Status {
     const rollout::Rollout ended = rollout::abort(found, by, clock_.wall_ms());
     TRY_VOID(store_.set_rollout(ended));
+    TRY_VOID(audit_.record({by, "rollout.aborted", ended.id()}));
     TRY(const auto devices, store_.rollout_devices(number));
     for (const rollout::Device& device : devices) {
       TRY_VOID(apply(number, device.id, rollout::Aborted{by}));
@@ -191,7 +194,11 @@ Result<rollout::Rollout> Fleet::pause(std::int64_t number, const std::string& by
                  found.id() + " is stopped already: " + found.halted_why, ""};
   }
   Store::Transaction transaction(store_);
-  TRY_VOID(finish(transaction, follow_course(rollout::pause(found, by, clock_.wall_ms()))));
+  const auto work = [&]() -> Status {
+    TRY_VOID(audit_.record({by, "rollout.paused", found.id()}));
+    return follow_course(rollout::pause(found, by, clock_.wall_ms()));
+  };
+  TRY_VOID(finish(transaction, work()));
   return stored(number);
 }
 
@@ -202,7 +209,11 @@ Result<rollout::Rollout> Fleet::resume(std::int64_t number, const std::string& b
   }
   if (found.state != v1::ROLLOUT_PAUSED) return found;
   Store::Transaction transaction(store_);
-  TRY_VOID(finish(transaction, follow_course(rollout::resume(found, by, clock_.wall_ms()))));
+  const auto work = [&]() -> Status {
+    TRY_VOID(audit_.record({by, "rollout.resumed", found.id()}));
+    return follow_course(rollout::resume(found, by, clock_.wall_ms()));
+  };
+  TRY_VOID(finish(transaction, work()));
   return stored(number);
 }
 
@@ -256,6 +267,8 @@ Result<rollout::Rollout> Fleet::retry(std::int64_t number, const std::string& de
   if (ids.empty()) return found;
   Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
+    TRY_VOID(audit_.record({by, "rollout.retried", found.id(),
+                            device.empty() ? std::to_string(ids.size()) + " devices" : device}));
     TRY_VOID(follow_course(rollout::reopen(found, by, clock_.wall_ms())));
     for (const std::string& id : ids) TRY_VOID(apply(number, id, rollout::Retried{}));
     TRY_VOID(let_in(number));
@@ -268,6 +281,7 @@ Result<rollout::Rollout> Fleet::retry(std::int64_t number, const std::string& de
 
 Status Fleet::tick() {
   const std::int64_t now_ms = clock_.wall_ms();
+  TRY_VOID(audit_.tend());
   TRY(const auto due, store_.due(now_ms));
   TRY(const auto running, store_.running_rollouts());
   TRY(const auto waiting, store_.rollouts_with_waiting());

@@ -183,6 +183,7 @@ Status Fleet::close(const rollout::Rollout& rollout) {
                                     {"state", rollout::word(rollout.state)},
                                     {"verdict", rollout.verdict}});
   TRY_VOID(tell_rollout(rollout, "rollout.ended", rollout.verdict, nullptr));
+  TRY_VOID(audit_.record({kController, "rollout.ended", rollout.id(), rollout.verdict}));
   if (rollout.state != v1::ROLLOUT_FAILED) return {};
   TRY(const auto devices, store_.rollout_devices(rollout.number));
   for (const rollout::Device& device : devices) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "controller/audit.h"
 #include "proto/log.h"
 
 namespace controller {
@@ -196,6 +197,9 @@ Result<bool> Metadata::renew() {
   if (!snapshot_due && !timestamp_due) return false;
   Store::Transaction transaction(store_);
   TRY_VOID(publish(snapshot_due));
+  TRY_VOID(append_audit(store_, clock_.wall_ms(),
+                        {kController, "metadata.renewed",
+                         snapshot_due ? "snapshot, timestamp" : "timestamp"}));
   TRY_VOID(transaction.commit());
   proto::log_info("metadata.renewed", {{"snapshot", snapshot_due ? "yes" : "no"}});
   return true;

@@ -20,6 +20,7 @@ namespace controller {
 struct News {
   bool keys = false;  // of any role: concerns every device
   std::map<std::string, std::vector<std::int64_t>> yanked;  // releases by app
+  std::vector<std::string> roles;  // that were taken, with their versions: "root 2"
 };
 
 /// The releases that the app's role lists today, by number. Empty if there is none.
@@ -41,7 +42,7 @@ class Metadata {
   /// Takes a role that an operator signed, and those that come together with it, all or none. A
   /// controller that was restored from an older backup takes what an operator has seen: any version
   /// above ours, releases that are not here too (their bytes stay where they are).
-  /// in     tell: called in the same transaction, if there are news for devices
+  /// in     tell: called in the same transaction
   /// errors conflict (not the version after ours) | bad_signature | bad_metadata | expired |
   ///        unavailable (targets before a root) | bad_argument (another role; a new release, which
   ///        comes by a push)

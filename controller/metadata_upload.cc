@@ -229,8 +229,12 @@ Status Metadata::upload(const v1::MetadataUpload& upload,
       TRY(const auto timestamp, ota::parse_timestamp(*timestamp_text));
       TRY_VOID(store_.set_setting(kNewsSetting, std::to_string(timestamp.value.header.version)));
     }
-    TRY_VOID(tell(accepted.news));
   }
+  News news = accepted.news;
+  for (const Accepted::Role& role : accepted.roles) {
+    news.roles.push_back(role.name + " " + std::to_string(role.version));
+  }
+  TRY_VOID(tell(news));
   TRY_VOID(transaction.commit());
   for (const Accepted::Role& role : accepted.roles) {
     proto::log_info("metadata.accepted", {{"role", role.name}, {"version", role.version}});

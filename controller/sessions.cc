@@ -1,5 +1,6 @@
 #include "controller/sessions.h"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -19,6 +20,7 @@ constexpr std::int64_t kConsoleSaveMs = 1000;
 constexpr std::size_t kConsolesSavedAtOnce = 4;
 constexpr std::size_t kAnswersWaiting = 512;
 constexpr std::size_t kMaxVersion = 64;
+constexpr std::uint64_t kMaxAuditSequence = std::uint64_t{1} << 53;
 
 }  // namespace
 
@@ -86,6 +88,23 @@ Status Sessions::may_link(const proto::PeerFacts& peer) {
   return {};
 }
 
+// What the device was told of the audit log before must be part of the log that is here.
+Status Sessions::compare_audit(const Session& session, const v1::AuditHead& head) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  const std::string& hash = head.hash();
+  const bool sound = hash.size() == 64 && std::all_of(hash.begin(), hash.end(), is_hex) &&
+                     head.sequence() > 0 && head.sequence() < kMaxAuditSequence;
+  if (!sound) return {};  // it has none, or makes it up: what it said before stands
+  TRY_VOID(store_.set_device_audit(session.id, head));
+  TRY(const bool strange, store_.is_audit_stranger(session.id));
+  if (strange) {
+    proto::log_error("audit.strange_head", {{"device", session.name},
+                                            {"sequence", head.sequence()},
+                                            {"hash", hash}});
+  }
+  return {};
+}
+
 Status Sessions::greet(Session& session, const v1::Hello& hello) {
   v1::Telemetry facts;
   *facts.mutable_inventory() = hello.inventory();
@@ -99,6 +118,7 @@ Status Sessions::greet(Session& session, const v1::Hello& hello) {
   TRY_VOID(store_.set_hello(session.id, hello.agent_version(), address,
                             static_cast<std::int64_t>(hello.generation_applied())));
   TRY_VOID(fleet_.catch_up(session.id, hello.generation_applied()));
+  TRY_VOID(compare_audit(session, hello.audit_head()));
   session.desired_due = true;
   return fleet_.came_online(session.id, session.name);
 }
@@ -127,6 +147,7 @@ awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
     channel->abort();
     co_return;
   }
+  if (metrics != nullptr) metrics->count_link();
   proto::log_info("device.online", {{"device", session.name}, {"from", channel->remote_address()}});
   proto::TaskGroup tasks(loop_);
   tasks.spawn("session.send", send_loop(session));
@@ -242,12 +263,20 @@ awaitable<void> Sessions::store_reports() {
     }
     if (reports_.size() < kReportsInBatch) co_await proto::sleep_ms(clock_, kReportsWait_ms);
     const std::vector<DeviceReport> batch = std::exchange(reports_, {});
+    const std::int64_t began_ms = clock_.now_ms();
     const Status taken = fleet_.take_reports(batch);
     if (!taken) {
       // Not acknowledged: the devices say it again on their next link.
       proto::log_error("reports.not_stored", {{"why", taken.error().what}});
       for (const DeviceReport& entry : batch) drop(entry.device_id);
       continue;
+    }
+    if (metrics != nullptr) {
+      metrics->count_batch(batch.size(),
+                           static_cast<double>(clock_.now_ms() - began_ms) / 1000.0);
+      for (const DeviceReport& entry : batch) {
+        metrics->count_report(rollout::word(entry.report.state()));
+      }
     }
     for (const DeviceReport& entry : batch) {
       Session* session = find(entry.device_id);

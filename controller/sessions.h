@@ -15,6 +15,7 @@
 #include "controller/enrolment.h"
 #include "controller/fleet.h"
 #include "controller/flights.h"
+#include "controller/metrics.h"
 #include "proto/channel.h"
 
 namespace controller {
@@ -37,6 +38,8 @@ class Sessions {
   Deltas* deltas = nullptr;
   /// Keeps what devices measure, if it is there; outlives this.
   DeviceHistory* history = nullptr;
+  /// Counts links and reports, if it is there; outlives this.
+  Metrics* metrics = nullptr;
 
   /// Whether this certificate is of a device of the fleet. errors unauthenticated | forbidden
   Status may_link(const proto::PeerFacts& peer);
@@ -61,6 +64,7 @@ class Sessions {
   awaitable<void> send_loop(Session& session);
   awaitable<void> hear(Session& session);
   Status greet(Session& session, const v1::Hello& hello);
+  Status compare_audit(const Session& session, const v1::AuditHead& head);
   awaitable<void> serve_expired(proto::Channel& channel);
   void take_flight(Session& session, v1::FlightRecord record);
   Status check_known(const v1::FlightRecord& record);

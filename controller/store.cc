@@ -152,26 +152,6 @@ Result<std::optional<std::string>> Store::setting(std::string_view name) {
   });
 }
 
-Status Store::add_api_token(std::string_view hash, const ApiToken& token, std::int64_t now_ms) {
-  const std::string h(hash);
-  const long long now = now_ms;
-  return guard("adding an API token", [&] {
-    session_->sql << "INSERT INTO api_tokens (hash, name, role, created_ms) VALUES (:h,:n,:r,:t)",
-        use(h), use(token.name), use(token.role), use(now);
-  });
-}
-
-Result<std::optional<ApiToken>> Store::api_token(std::string_view hash) {
-  const std::string h(hash);
-  return guard("reading an API token", [&]() -> std::optional<ApiToken> {
-    ApiToken token;
-    session_->sql << "SELECT name, role FROM api_tokens WHERE hash = :h", use(h), into(token.name),
-        into(token.role);
-    if (!session_->sql.got_data()) return std::nullopt;
-    return token;
-  });
-}
-
 Status Store::add_enroll_token(const EnrollTokenRow& token) {
   return guard("adding an enrolment token", [&] {
     v1::LabelChange labels;

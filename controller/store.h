@@ -33,6 +33,10 @@ inline constexpr std::int64_t kEventsKept = 20000;
 struct ApiToken {
   std::string name;
   std::string role;
+  std::vector<std::string> groups{};  // none: the whole fleet
+  std::int64_t created_ms = 0;
+  std::int64_t expires_ms = 0;        // 0: never
+  std::string by{};
 };
 
 struct EnrollTokenRow {
@@ -84,6 +88,21 @@ struct EventFilter {
   std::string device;
 };
 
+/// How many devices a rollout has, and how many of them are of some groups.
+struct RolloutReach {
+  std::int64_t devices = 0;
+  std::int64_t own = 0;
+};
+
+/// For metrics: what one question of the store counts, whatever the size of the fleet.
+struct DeviceCounts {
+  std::int64_t devices = 0;
+  std::int64_t silent_hour = 0;  // not heard for an hour
+  std::int64_t silent_day = 0;
+  std::int64_t certificates_ending = 0;
+  std::int64_t first_certificate_ms = 0;
+};
+
 struct IdempotentPush {
   std::string request_sha256;
   std::int64_t rollout = 0;
@@ -118,11 +137,16 @@ class Store {
 
   Result<std::int64_t> schema_version();
 
-  // store.cc: settings and tokens.
+  // store_tokens.cc: what operators log in with.
+  Status add_api_token(std::string_view hash, const ApiToken& token);
+  Result<std::optional<ApiToken>> api_token(std::string_view hash);
+  /// By name.
+  Result<std::vector<ApiToken>> api_tokens();
+  Status remove_api_token(std::string_view name);
+
+  // store.cc: settings and enrolment tokens.
   Status set_setting(std::string_view name, std::string_view value);
   Result<std::optional<std::string>> setting(std::string_view name);
-  Status add_api_token(std::string_view hash, const ApiToken& token, std::int64_t now_ms);
-  Result<std::optional<ApiToken>> api_token(std::string_view hash);
   Status add_enroll_token(const EnrollTokenRow& token);
   Result<std::optional<EnrollTokenRow>> enroll_token(std::string_view hash);
   /// The device that a use of this token made for this key, and how many uses there were.
@@ -144,6 +168,8 @@ class Store {
   /// What selectors look at, of the devices that are not revoked, by name.
   Result<std::vector<Subject>> subjects();
   Result<Subject> subject(std::string_view id);
+  /// in     ending_ms: a certificate that ends before it counts as ending
+  Result<DeviceCounts> count_devices(std::int64_t now_ms, std::int64_t ending_ms);
   Status set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms);
   Status set_hello(std::string_view id, std::string_view agent_version, std::string_view address,
                    std::int64_t generation_applied);
@@ -190,6 +216,8 @@ class Store {
   Result<std::vector<rollout::Rollout>> rollouts_of_app(std::string_view app, std::int64_t limit);
   /// Under way: running, paused or reverting.
   Result<std::vector<rollout::Rollout>> running_rollouts();
+  /// How many there ever were in each state.
+  Result<std::map<v1::RolloutState, std::int64_t>> count_rollouts();
   Status add_rollout_device(std::int64_t number, std::string_view app,
                             const rollout::Device& device);
   Status set_rollout_device(std::int64_t number, const rollout::Device& device);
@@ -198,6 +226,7 @@ class Store {
   /// Those that were reverted, failed or are held.
   Result<std::vector<rollout::Device>> bad_rollout_devices(std::int64_t number);
   Result<std::optional<rollout::Device>> rollout_device(std::int64_t number, std::string_view id);
+  Result<RolloutReach> rollout_reach(std::int64_t number, const std::vector<std::string>& groups);
   /// Which rollout a report's attempt belongs to: its number, 0 when none.
   Result<std::int64_t> rollout_of_attempt(std::string_view id, std::string_view attempt);
   /// Numbers of the rollouts that still want something of the device.
@@ -229,6 +258,20 @@ class Store {
   Result<std::vector<EventRow>> recent_events(const EventFilter& filter, std::int64_t limit);
   /// The id of the oldest event that is kept; 0 when there is none.
   Result<std::int64_t> oldest_event_id();
+
+  // store_audit.cc
+  /// Inside a transaction: the entry belongs to the change that it tells.
+  Status add_audit(const v1::AuditEntry& entry);
+  /// sequence 0: the log is empty
+  Result<v1::AuditHead> audit_head();
+  /// Below that sequence, newest first.
+  Result<std::vector<v1::AuditEntry>> audit_before(std::int64_t before, std::int64_t limit);
+  Status set_device_audit(std::string_view id, const v1::AuditHead& head);
+  Result<v1::AuditHead> device_audit(std::string_view id);
+  /// Names of the devices whose head is not of this log, unless a person took it for known.
+  Result<std::vector<std::string>> audit_strangers();
+  Result<bool> is_audit_stranger(std::string_view id);
+  Status accept_audit_strangers();
 
   struct Session;
   Session& session() { return *session_; }

@@ -91,6 +91,23 @@ TEST_F(LinkTest, HelloIsFirstAndSaysWhatIsHeld) {
   EXPECT_GT(hello.timestamp_version(), 0u);
 }
 
+// Also with a Desired that brings nothing else: its generation is known already.
+TEST_F(LinkTest, TheAuditHeadIsKeptAndSaidInTheNextHello) {
+  device.install(1, "a1");
+  Controller& first = connect();
+  EXPECT_FALSE(first.heard.front().hello().has_audit_head());
+  Envelope desired;
+  desired.mutable_desired()->set_generation(1);
+  desired.mutable_desired()->mutable_audit_head()->set_sequence(12);
+  desired.mutable_desired()->mutable_audit_head()->set_hash(std::string(64, 'a'));
+  say(first, std::move(desired));
+  first.end->abort();
+  device.run_for(2000);
+  Controller& second = connect();
+  EXPECT_EQ(second.heard.front().hello().audit_head().sequence(), 12u);
+  EXPECT_EQ(second.heard.front().hello().audit_head().hash(), std::string(64, 'a'));
+}
+
 TEST_F(LinkTest, WhatCouldNotBeStoredIsStoredOnceThatIsPossible) {
   device.install(1, "a1");
   Controller& controller = connect();

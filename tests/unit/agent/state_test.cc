@@ -34,6 +34,39 @@ TEST(State, ADesiredIsStoredOnlyWhenItsGenerationRises) {
   EXPECT_EQ(state->desired()->apps_size(), 1);
 }
 
+TEST(State, TheAuditHeadIsKeptAndOnlyGoesOn) {
+  auto state = open_state();
+  EXPECT_EQ(state->audit_head()->sequence(), 0u);
+  fleet::v1::AuditHead head;
+  EXPECT_TRUE(state->store_audit_head(head).has_value()) << "a Desired without one";
+  head.set_sequence(7);
+  head.set_hash(std::string(64, 'a'));
+  ASSERT_TRUE(state->store_audit_head(head).has_value());
+  fleet::v1::AuditHead other;
+  other.set_sequence(7);
+  other.set_hash(std::string(64, 'b'));
+  ASSERT_TRUE(state->store_audit_head(other).has_value());
+  EXPECT_EQ(state->audit_head()->hash(), head.hash()) << "a rewritten log leaves the evidence";
+  other.set_sequence(3);
+  ASSERT_TRUE(state->store_audit_head(other).has_value());
+  EXPECT_EQ(state->audit_head()->sequence(), 7u) << "and so does a shorter one";
+  other.set_sequence(9);
+  other.set_hash("short");
+  ASSERT_TRUE(state->store_audit_head(other).has_value());
+  EXPECT_EQ(state->audit_head()->sequence(), 7u);
+  other.set_hash(std::string(64, 'c'));
+  ASSERT_TRUE(state->store_audit_head(other).has_value());
+  EXPECT_EQ(state->audit_head()->sequence(), 9u);
+}
+
+TEST(State, ReportsAreCountedByAppAndState) {
+  auto state = open_state();
+  add(*state, fleet::v1::REVERTED);
+  add(*state, fleet::v1::REVERTED);
+  add(*state, fleet::v1::HEALTHY);
+  EXPECT_EQ(state->report_counts().at({"", fleet::v1::REVERTED}), 2u);
+}
+
 TEST(State, SequencesRiseForEverAlsoAfterAcknowledgement) {
   auto state = open_state();
   EXPECT_EQ(add(*state, fleet::v1::OFFERED), 1u);

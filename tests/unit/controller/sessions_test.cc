@@ -107,6 +107,31 @@ TEST_F(SessionsTest, ADeviceThatIsAheadIsCaughtUpWith) {
   EXPECT_EQ(last(Envelope::kDesired)->desired().generation(), 9'000'000'000'001u);
 }
 
+// What a device saw of the audit log is compared when it comes back; a foreign head stays with it.
+TEST_F(SessionsTest, ADevicesAuditHeadIsComparedWithTheLog) {
+  proto::Channel& device = connect();
+  hello(device);
+  const v1::AuditHead told = last(Envelope::kDesired)->desired().audit_head();
+  EXPECT_EQ(told.hash(), world.store->audit_head()->hash());
+  const auto come_back = [&](const v1::AuditHead& head) {
+    Envelope envelope;
+    *envelope.mutable_hello()->mutable_audit_head() = head;
+    send(connect(), std::move(envelope));
+    return last(Envelope::kDesired)->desired().has_audit_head();
+  };
+  EXPECT_TRUE(come_back(told));
+  EXPECT_EQ(world.store->device_audit(id)->hash(), told.hash());
+  EXPECT_TRUE(world.store->audit_strangers()->empty());
+  v1::AuditHead foreign = told;
+  foreign.set_hash(std::string(64, 'f'));
+  EXPECT_FALSE(come_back(foreign));
+  EXPECT_EQ(*world.store->audit_strangers(), std::vector<std::string>{"edge-1"});
+  for (const std::string& hash : {std::string(), std::string("short"), std::string(64, 'G')}) {
+    foreign.set_hash(hash);
+    EXPECT_FALSE(come_back(foreign)) << "what it said before stands: " << hash;
+  }
+}
+
 TEST_F(SessionsTest, ADeviceThatClaimsAnImpossibleGenerationIsNotGreeted) {
   proto::Channel& device = connect();
   Envelope envelope;
