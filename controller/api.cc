@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "controller/access.h"
 #include "controller/api_routes.h"
 #include "controller/embedded.h"
 #include "fleet/v1/api.pb.h"
@@ -79,8 +80,10 @@ class BlobUpload final : public Upload {
   awaitable<Response> finish() override {
     auto work = [this]() { return parts_.blobs.finish(std::move(*partial_)); };
     const Status finished = co_await proto::run_blocking(parts_.hashing, work);
-    if (!finished) co_return error_response(finished.error());
-    co_return json_response("{}", 201);
+    Response response =
+        finished ? json_response("{}", 201) : error_response(finished.error());
+    parts_.metrics.count_request({"/v1/blobs/{sha256}", "PUT", response.status, 0, true});
+    co_return response;
   }
 
  private:
@@ -99,6 +102,29 @@ Response file_answer(Result<ota::Fd> file) {
   response.file = FileBody{std::move(*file), *size};
   return response;
 }
+
+/// A stream that ends with its token: what was revoked or expired hears nothing more.
+class GuardedFeed final : public Feed {
+ public:
+  GuardedFeed(std::unique_ptr<Feed> feed, Parts& parts, Caller caller)
+      : feed_(std::move(feed)), parts_(parts), caller_(std::move(caller)) {}
+
+  awaitable<Result<std::string>> next(proto::Deadline deadline) override {
+    auto piece = co_await feed_->next(deadline);
+    const auto token = parts_.store.api_token(caller_.token_hash);
+    if (!token) co_return token.error();
+    const bool over = caller_.expires_ms != 0 && parts_.clock.wall_ms() >= caller_.expires_ms;
+    if (!*token || over) {
+      co_return Error{Code::unauthenticated, "the token of this stream is good no more", ""};
+    }
+    co_return piece;
+  }
+
+ private:
+  std::unique_ptr<Feed> feed_;
+  Parts& parts_;
+  Caller caller_;
+};
 
 }  // namespace
 
@@ -169,12 +195,16 @@ Result<Caller> OperatorApi::caller_of(const Request& request) {
                  "this needs a token: log in with fleetctl login URL --token-file F", ""};
   }
   TRY(const auto token, parts_.store.api_token(hash));
-  if (!token) {
+  const bool over =
+      token && token->expires_ms != 0 && parts_.clock.wall_ms() >= token->expires_ms;
+  if (!token || over) {
     return Error{Code::unauthenticated,
-                 "this token is not known here; log in again: fleetctl login URL --token-file F",
+                 std::string("this token ") + (over ? "has expired" : "is not known here") +
+                     "; log in again: fleetctl login URL --token-file F",
                  ""};
   }
-  return Caller{token->name, role_of(token->role)};
+  return Caller{token->name, role_of(token->role), token->groups, token->expires_ms,
+                std::move(hash)};
 }
 
 bool OperatorApi::is_upload(const Request& head) const {
@@ -224,6 +254,18 @@ std::size_t OperatorApi::body_max_bytes(const Request& head) {
 }
 
 awaitable<Response> OperatorApi::handle(Request request) {
+  const std::int64_t began_ms = parts_.clock.now_ms();
+  CountedRequest counted{"other", request.method, 0, 0, false};
+  Response response = co_await dispatch(std::move(request), counted.route);
+  counted.status = response.status;
+  counted.took_s = static_cast<double>(parts_.clock.now_ms() - began_ms) / 1000.0;
+  counted.streams = response.feed != nullptr;
+  parts_.metrics.count_request(counted);
+  co_return response;
+}
+
+// out    route: the pattern that matched
+awaitable<Response> OperatorApi::dispatch(Request request, std::string& route_name) {
   if (request.path == "/healthz") co_return json_response(R"({"status":"ok"})");
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (reads) {
@@ -232,12 +274,17 @@ awaitable<Response> OperatorApi::handle(Request request) {
   }
   if (request.path == "/v1/session") co_return session(request);
   const auto caller = caller_of(request);
-  if (!caller) co_return error_response(caller.error());
+  if (!caller) {
+    if (!request.bearer.empty()) parts_.fleet.audit().refused(request.remote_address);
+    co_return error_response(caller.error());
+  }
+  parts_.fleet.audit().came_from(caller->name, request.remote_address);
   bool known_path = false;
   for (const Route& route : routes_->list) {
     std::vector<std::string> words;
     if (!matches(route.pattern, request.path, words)) continue;
     known_path = true;
+    route_name = route.pattern;
     const bool head_of_get = request.method == "HEAD" && route.method == std::string("GET");
     if (route.method != request.method && !head_of_get) continue;
     if (caller->role < route.least) {
@@ -245,8 +292,14 @@ awaitable<Response> OperatorApi::handle(Request request) {
                                      std::string("this needs the role ") + word_of(route.least) +
                                          "; your token has " + word_of(caller->role), ""});
     }
+    const Status reached = check_reach(parts_, *caller, route.reach, words);
+    if (!reached) co_return error_response(reached.error());
     Call call{parts_, *caller, std::move(request), std::move(words)};
-    co_return co_await route.handler(std::move(call));
+    Response response = co_await route.handler(std::move(call));
+    if (response.feed) {
+      response.feed = std::make_unique<GuardedFeed>(std::move(response.feed), parts_, *caller);
+    }
+    co_return response;
   }
   if (!known_path) {
     co_return error_response(Error{Code::not_found, "no such route: " + request.path, ""});
@@ -278,8 +331,13 @@ awaitable<Response> DeviceApi::handle(Request request) {
   if (request.path == "/device/v1/enroll" && request.method == "POST") {
     const auto asked = proto::from_json<v1::EnrollRequest>(request.body);
     if (!asked) co_return error_response(asked.error());
-    const auto reply = parts_.enrolment.enroll(*asked);
-    if (!reply) co_return error_response(reply.error());
+    const auto reply = parts_.enrolment.enroll(*asked, request.remote_address);
+    if (!reply) {
+      const Code code = reply.error().code;
+      const bool stranger = code == Code::unauthenticated || code == Code::token_used;
+      if (stranger) parts_.fleet.audit().refused(request.remote_address);
+      co_return error_response(reply.error());
+    }
     co_return answer(*reply, 201);
   }
   Status known = parts_.sessions.may_link(request.peer);

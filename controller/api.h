@@ -55,14 +55,19 @@ inline constexpr std::size_t kUnknownBodyBytes = 64 * proto::kKiB;
 
 enum class Role { nobody, viewer, deployer, admin };
 
-/// Who asks: the token's name and role.
+/// Who asks: the token, and what it is good for.
 struct Caller {
   std::string name;
   Role role = Role::nobody;
+  std::vector<std::string> groups{};  // none: the whole fleet (controller/access)
+  std::int64_t expires_ms = 0;        // 0: never
+  std::string token_hash{};           // looked up again for as long as an answer streams
 };
 
-Role role_of(const std::string& word);
+/// "viewer"
 const char* word_of(Role role);
+/// nobody: no role has that name
+Role role_of(const std::string& word);
 
 /// The operators' listener: /v1, the dashboard, /healthz.
 class OperatorApi final : public Handler {
@@ -85,6 +90,7 @@ class OperatorApi final : public Handler {
   // api_session.cc
   Response session(const Request& request);
   Result<BrowserSessions::Begun> log_in(const Request& request, Caller& caller);
+  awaitable<Response> dispatch(Request request, std::string& route);
 
   Parts parts_;
   BrowserSessions browsers_;

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <map>
 
+#include "controller/access.h"
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/json.h"
@@ -17,6 +19,15 @@ bool runs_what_is_wanted(const v1::Device& device) {
     if (app == device.apps().end() || app->live_release() != wish.release()) return false;
   }
   return true;
+}
+
+// "site=lyon role-"
+std::string text_of(const v1::LabelChange& change) {
+  std::map<std::string, std::string> sorted(change.set().begin(), change.set().end());
+  std::string text;
+  for (const auto& [name, value] : sorted) text += (text.empty() ? "" : " ") + name + "=" + value;
+  for (const std::string& name : change.remove()) text += (text.empty() ? "" : " ") + name + "-";
+  return text;
 }
 
 Result<v1::Device> to_api(Parts& parts, const DeviceRow& row) {
@@ -40,6 +51,9 @@ Result<v1::Device> to_api(Parts& parts, const DeviceRow& row) {
   out.set_revoked(row.revoked);
   out.set_address(row.address);
   out.set_up_to_date(runs_what_is_wanted(out));
+  TRY(*out.mutable_audit_head(), parts.store.device_audit(row.id));
+  TRY(const bool strange, parts.store.is_audit_stranger(row.id));
+  out.set_audit_strange(strange);
   return out;
 }
 
@@ -47,7 +61,7 @@ Result<v1::DeviceList> devices_of(Call& call) {
   std::string text = call.request.parameter("selector");
   if (text.empty()) text = "all";
   TRY(const Selector selector, parse_selector(text));
-  TRY(const auto subjects, call.parts.store.subjects());
+  TRY(const auto subjects, visible_devices(call.parts, call.caller));
   v1::DeviceList list;
   list.set_fleet_size(static_cast<std::uint32_t>(subjects.size()));
   const std::string state = call.request.parameter("state");
@@ -106,6 +120,7 @@ awaitable<Response> remove_device(Call call) {
     TRY_VOID(call.parts.store.revoke_device(row->id));
     TRY_VOID(call.parts.fleet.note("device.removed", row->name + " was removed", call.caller.name,
                                    row->name));
+    TRY_VOID(call.parts.fleet.audit().record({call.caller.name, "device.removed", row->name}));
     return transaction.commit();
   };
   const Status removed = work();
@@ -131,6 +146,8 @@ awaitable<Response> label_device(Call call) {
     for (const std::string& name : change->remove()) {
       TRY_VOID(call.parts.store.remove_label(row->id, name));
     }
+    TRY_VOID(call.parts.fleet.audit().record(
+        {call.caller.name, "device.labelled", row->name, text_of(*change)}));
     TRY(const Subject subject, call.parts.store.subject(row->id));
     TRY_VOID(call.parts.fleet.relabelled(subject));
     return transaction.commit();
@@ -144,6 +161,8 @@ awaitable<Response> label_device(Call call) {
 awaitable<Response> make_enroll_token(Call call) {
   const auto request = proto::from_json<v1::EnrollTokenRequest>(call.request.body);
   if (!request) co_return error_response(request.error());
+  const Status may = check_group(call.caller, request->group());
+  if (!may) co_return error_response(may.error());
   const auto token = call.parts.enrolment.make_token(*request, call.caller.name);
   if (!token) co_return error_response(token.error());
   co_return answer(*token, 201);

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <map>
 
+#include "controller/access.h"
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
 
@@ -27,7 +28,13 @@ Result<FlightQuestion> question_of(Call& call) {
   FlightQuestion question;
   question.app = call.words[0];
   const std::string device = call.request.parameter("device");
+  if (!call.caller.groups.empty()) {
+    question.among.emplace();
+    TRY(const auto seen, visible_devices(call.parts, call.caller));
+    for (const Subject& subject : seen) question.among->insert(subject.id);
+  }
   if (!device.empty()) {
+    TRY_VOID(check_reach(call.parts, call.caller, Reach::device, {device}));
     TRY(const DeviceRow row, device_named(call.parts, device));
     question.device_id = row.id;
   }

@@ -1,5 +1,7 @@
 #include <map>
+#include <set>
 
+#include "controller/access.h"
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/json.h"
@@ -11,10 +13,14 @@ namespace {
 // How many devices run each release, by app.
 using Running = std::map<std::string, std::map<std::uint64_t, std::uint32_t>>;
 
-Result<Running> count_running(Parts& parts) {
+Result<Running> count_running(Call& call) {
   Running running;
-  TRY(const auto devices, parts.store.devices());
+  TRY(const auto subjects, visible_devices(call.parts, call.caller));
+  std::set<std::string> seen;
+  for (const Subject& subject : subjects) seen.insert(subject.id);
+  TRY(const auto devices, call.parts.store.devices());
   for (const DeviceRow& device : devices) {
+    if (seen.count(device.id) == 0) continue;
     for (const v1::AppStatus& app : device.facts.apps()) {
       if (app.live_release() != 0) ++running[app.app()][app.live_release()];
     }
@@ -22,9 +28,10 @@ Result<Running> count_running(Parts& parts) {
   return running;
 }
 
-Result<v1::AppList> apps_of(Parts& parts) {
+Result<v1::AppList> apps_of(Call& call) {
+  Parts& parts = call.parts;
   v1::AppList list;
-  TRY(const Running running, count_running(parts));
+  TRY(const Running running, count_running(call));
   TRY(const auto names, parts.store.apps());
   for (const std::string& name : names) {
     TRY(const auto releases, parts.store.releases(name));
@@ -47,9 +54,10 @@ Result<v1::AppList> apps_of(Parts& parts) {
   return list;
 }
 
-Result<v1::ReleaseList> releases_of(Parts& parts, const std::string& app) {
+Result<v1::ReleaseList> releases_of(Call& call, const std::string& app) {
+  Parts& parts = call.parts;
   v1::ReleaseList list;
-  TRY(const Running running, count_running(parts));
+  TRY(const Running running, count_running(call));
   TRY(const auto listed, listed_releases(parts.store, app));
   TRY(const auto releases, parts.store.releases(app));
   for (const ReleaseRow& row : releases) {
@@ -80,13 +88,13 @@ Result<v1::ReleaseList> releases_of(Parts& parts, const std::string& app) {
 }  // namespace
 
 awaitable<Response> list_apps(Call call) {
-  const auto list = apps_of(call.parts);
+  const auto list = apps_of(call);
   if (!list) co_return error_response(list.error());
   co_return answer(*list);
 }
 
 awaitable<Response> list_releases(Call call) {
-  const auto list = releases_of(call.parts, call.words[0]);
+  const auto list = releases_of(call, call.words[0]);
   if (!list) co_return error_response(list.error());
   co_return answer(*list);
 }
@@ -110,6 +118,11 @@ awaitable<Response> get_blob(Call call) {
   co_return blob_answer(blobs, name);
 }
 
+awaitable<Response> put_blob(Call call) {
+  co_return error_response(
+      Error{proto::Code::internal, "an upload came without its bytes", call.words[0]});
+}
+
 awaitable<Response> get_metadata(Call call) {
   co_return metadata_answer(call.parts.metadata, call.words[0]);
 }
@@ -120,7 +133,15 @@ awaitable<Response> get_online_keys(Call call) {
 
 awaitable<Response> make_online_key(Call call) {
   OnlineKeys& keys = call.parts.metadata.online_keys();
-  const Status made = keys.make_next(call.words[0]);
+  // The key is a file: told first, so that none is made in silence. To ask again changes nothing.
+  const auto work = [&]() -> Status {
+    Store::Transaction transaction(call.parts.store);
+    TRY_VOID(call.parts.fleet.audit().record(
+        {call.caller.name, "online_key.made", call.words[0]}));
+    TRY_VOID(keys.make_next(call.words[0]));
+    return transaction.commit();
+  };
+  const Status made = work();
   if (!made) co_return error_response(made.error());
   co_return answer(keys.to_api(), 201);
 }
@@ -130,10 +151,13 @@ awaitable<Response> upload_metadata(Call call) {
   if (!upload) co_return error_response(upload.error());
   // Who may push may yank; keys are another matter.
   const bool of_app = upload->role().starts_with("apps.");
-  if (!of_app && call.caller.role < Role::admin) {
-    co_return error_response(
-        Error{proto::Code::forbidden, upload->role() + " needs the role admin", upload->role()});
+  if (!of_app && (call.caller.role < Role::admin || !call.caller.groups.empty())) {
+    co_return error_response(Error{proto::Code::forbidden,
+                                   upload->role() + " needs the role admin of the whole fleet",
+                                   upload->role()});
   }
+  const Status may = check_app_role(call.parts, call.caller, upload->role());
+  if (!may) co_return error_response(may.error());
   Fleet& fleet = call.parts.fleet;
   const std::string by = call.caller.name;
   const auto tell = [&fleet, &by](const News& news) { return fleet.announce(news, by); };

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "controller/access.h"
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/json.h"
@@ -28,26 +30,28 @@ Result<std::int64_t> number_of(const std::string& id) {
   return number;
 }
 
-Result<v1::Rollout> with_devices(Parts& parts, const rollout::Rollout& rollout) {
+Result<v1::Rollout> with_devices(Call& call, const rollout::Rollout& rollout) {
+  Parts& parts = call.parts;
   v1::Rollout out = to_api(rollout);
   TRY(const auto devices, parts.store.rollout_devices(rollout.number));
   for (const rollout::Device& device : devices) *out.add_devices() = device.row;
   TRY(const std::int64_t last, parts.events.last_id());
   out.set_last_event(static_cast<std::uint64_t>(last));
+  TRY_VOID(narrow(parts, call.caller, out));
   return out;
 }
 
-Response rollout_answer(Parts& parts, const Result<rollout::Rollout>& rollout, int status) {
+Response rollout_answer(Call& call, const Result<rollout::Rollout>& rollout, int status) {
   if (!rollout) return error_response(rollout.error());
-  const auto out = with_devices(parts, *rollout);
+  const auto out = with_devices(call, *rollout);
   if (!out) return error_response(out.error());
   return answer(*out, status);
 }
 
 // A selector that was understood and matches nothing is told with what there is instead.
-Response begun_answer(Parts& parts, const Result<rollout::Rollout>& begun,
+Response begun_answer(Call& call, const Result<rollout::Rollout>& begun,
                       std::vector<std::string> nearest) {
-  if (begun) return rollout_answer(parts, begun, 201);
+  if (begun) return rollout_answer(call, begun, 201);
   Response response = error_response(begun.error(), std::move(nearest));
   if (begun.error().element == "selector" && response.status == 404) response.status = 422;
   return response;
@@ -89,12 +93,61 @@ Result<std::int64_t> begin_after(Call& call, const EventFilter& filter) {
 Result<std::vector<std::string>> names_of(Call& call) {
   std::string text = call.request.parameter("selector");
   if (text.empty()) text = "all";
-  std::vector<std::string> nearest;
-  TRY(const auto subjects, call.parts.pushes.select(text, nearest));
+  TRY(const Selector selector, parse_selector(text));
+  TRY(const auto subjects, visible_devices(call.parts, call.caller));
   std::vector<std::string> names;
-  for (const Subject& subject : subjects) names.push_back(subject.name);
+  for (const Subject& subject : subjects) {
+    if (selector.matches(subject)) names.push_back(subject.name);
+  }
+  if (names.empty()) {
+    const Suggestion near = suggest(selector, text, subjects);
+    return Error{Code::not_found,
+                 text + " matches none of " + std::to_string(subjects.size()) + " devices" +
+                     (near.message.empty() ? "" : "; " + near.message), "selector"};
+  }
   return names;
 }
+
+// Those that reach a device which the caller sees.
+Result<v1::RolloutList> rollouts_for(Call& call, const std::vector<rollout::Rollout>& rollouts) {
+  v1::RolloutList list;
+  for (const rollout::Rollout& rollout : rollouts) {
+    if (!check_reach(call.parts, call.caller, Reach::rollout, {rollout.id()})) continue;
+    v1::Rollout& out = *list.add_rollouts();
+    out = to_api(rollout);
+    TRY_VOID(narrow(call.parts, call.caller, out));
+  }
+  return list;
+}
+
+Result<v1::ServerStatus> status_for(Call& call) {
+  const Parts& parts = call.parts;
+  v1::ServerStatus status;
+  status.set_version(FLEET_VERSION);
+  status.set_up_ms(static_cast<std::uint64_t>(parts.clock.now_ms() - parts.started_ms));
+  TRY(const auto subjects, visible_devices(call.parts, call.caller));
+  status.set_devices(static_cast<std::uint32_t>(subjects.size()));
+  std::set<std::string> names;
+  std::uint32_t online = 0;
+  for (const Subject& subject : subjects) {
+    names.insert(subject.name);
+    if (parts.fleet.is_online(subject.id)) ++online;
+  }
+  status.set_online(online);
+  TRY(const auto running, parts.store.running_rollouts());
+  TRY(auto list, rollouts_for(call, running));
+  status.mutable_running()->Swap(list.mutable_rollouts());
+  TRY(auto expiries, parts.metadata.expiries());
+  for (v1::RoleExpiry& role : expiries) *status.add_expiries() = std::move(role);
+  TRY(*status.mutable_audit_head(), parts.store.audit_head());
+  TRY(const auto strangers, parts.store.audit_strangers());
+  for (const std::string& name : strangers) {
+    if (names.count(name) == 1) status.add_audit_strange(name);
+  }
+  return status;
+}
+
+Asker asker(const Call& call) { return {call.caller.name, call.caller.groups}; }
 
 }  // namespace
 
@@ -102,49 +155,49 @@ awaitable<Response> push(Call call) {
   const auto request = proto::from_json<v1::PushRequest>(call.request.body);
   if (!request) co_return error_response(request.error());
   std::vector<std::string> nearest;
-  const auto begun = call.parts.pushes.accept_push(*request, call.caller.name,
+  const auto begun = call.parts.pushes.accept_push(*request, asker(call),
                                                    call.request.idempotency_key,
                                                    call.request.body, nearest);
   call.parts.metrics.count_push(begun.has_value());
-  co_return begun_answer(call.parts, begun, std::move(nearest));
+  co_return begun_answer(call, begun, std::move(nearest));
 }
 
 awaitable<Response> order(Call call) {
   const auto request = proto::from_json<v1::OrderRequest>(call.request.body);
   if (!request) co_return error_response(request.error());
   std::vector<std::string> nearest;
-  const auto begun = call.parts.pushes.accept_order(*request, call.caller.name, nearest);
-  co_return begun_answer(call.parts, begun, std::move(nearest));
+  const auto begun = call.parts.pushes.accept_order(*request, asker(call), nearest);
+  co_return begun_answer(call, begun, std::move(nearest));
 }
 
 awaitable<Response> list_rollouts(Call call) {
   const auto rollouts = call.parts.store.rollouts(kRolloutsListed);
   if (!rollouts) co_return error_response(rollouts.error());
-  v1::RolloutList list;
-  for (const rollout::Rollout& rollout : *rollouts) *list.add_rollouts() = to_api(rollout);
-  co_return answer(list);
+  const auto list = rollouts_for(call, *rollouts);
+  if (!list) co_return error_response(list.error());
+  co_return answer(*list);
 }
 
 awaitable<Response> show_rollout(Call call) {
-  co_return rollout_answer(call.parts, find(call.parts, call.words[0]), 200);
+  co_return rollout_answer(call, find(call.parts, call.words[0]), 200);
 }
 
 awaitable<Response> abort_rollout(Call call) {
   const auto number = number_of(call.words[0]);
   if (!number) co_return error_response(number.error());
-  co_return rollout_answer(call.parts, call.parts.fleet.abort(*number, call.caller.name), 200);
+  co_return rollout_answer(call, call.parts.fleet.abort(*number, call.caller.name), 200);
 }
 
 awaitable<Response> pause_rollout(Call call) {
   const auto number = number_of(call.words[0]);
   if (!number) co_return error_response(number.error());
-  co_return rollout_answer(call.parts, call.parts.fleet.pause(*number, call.caller.name), 200);
+  co_return rollout_answer(call, call.parts.fleet.pause(*number, call.caller.name), 200);
 }
 
 awaitable<Response> resume_rollout(Call call) {
   const auto number = number_of(call.words[0]);
   if (!number) co_return error_response(number.error());
-  co_return rollout_answer(call.parts, call.parts.fleet.resume(*number, call.caller.name), 200);
+  co_return rollout_answer(call, call.parts.fleet.resume(*number, call.caller.name), 200);
 }
 
 awaitable<Response> retry_rollout(Call call) {
@@ -158,7 +211,7 @@ awaitable<Response> retry_rollout(Call call) {
   }
   const auto retried =
       call.parts.fleet.retry(*number, request.device(), call.caller.name);
-  co_return rollout_answer(call.parts, retried, 200);
+  co_return rollout_answer(call, retried, 200);
 }
 
 awaitable<Response> follow_events(Call call) {
@@ -173,7 +226,10 @@ awaitable<Response> follow_events(Call call) {
   }
   const auto after = begin_after(call, filter);
   if (!after) co_return error_response(after.error());
-  co_return feed_answer(call.parts.events.follow(filter, *after));
+  Parts& parts = call.parts;
+  const Caller caller = call.caller;
+  auto shown = [&parts, caller](v1::Event& event) { return narrow(parts, caller, event); };
+  co_return feed_answer(parts.events.follow(filter, *after, std::move(shown)));
 }
 
 awaitable<Response> list_logs(Call call) {
@@ -185,6 +241,9 @@ awaitable<Response> list_logs(Call call) {
     const auto all = names_of(call);
     if (!all) co_return error_response(all.error());
     names = *all;
+  } else if (const Status seen = check_reach(call.parts, call.caller, Reach::device, {device});
+             !seen) {
+    co_return error_response(seen.error());
   }
   // What runs now is asked for its newest lines first; who is offline has what was kept.
   for (const std::string& name : names) call.parts.sessions.ask_console(name, app, kFreshConsoleMs);
@@ -208,48 +267,9 @@ awaitable<Response> follow_logs(Call call) {
 }
 
 awaitable<Response> show_status(Call call) {
-  v1::ServerStatus status;
-  status.set_version(FLEET_VERSION);
-  const std::int64_t up_ms = call.parts.clock.now_ms() - call.parts.started_ms;
-  status.set_up_ms(static_cast<std::uint64_t>(up_ms));
-  const auto subjects = call.parts.store.subjects();
-  if (!subjects) co_return error_response(subjects.error());
-  status.set_devices(static_cast<std::uint32_t>(subjects->size()));
-  status.set_online(static_cast<std::uint32_t>(call.parts.fleet.online_count()));
-  const auto running = call.parts.store.running_rollouts();
-  if (!running) co_return error_response(running.error());
-  for (const rollout::Rollout& rollout : *running) *status.add_running() = to_api(rollout);
-  auto expiries = call.parts.metadata.expiries();
-  if (!expiries) co_return error_response(expiries.error());
-  for (v1::RoleExpiry& role : *expiries) *status.add_expiries() = std::move(role);
-  co_return answer(status);
-}
-
-awaitable<Response> show_metrics(Call call) {
-  const Parts& parts = call.parts;
-  FleetFigures now;
-  const auto subjects = parts.store.subjects();
-  if (!subjects) co_return error_response(subjects.error());
-  const auto running = parts.store.running_rollouts();
-  if (!running) co_return error_response(running.error());
-  auto expiries = parts.metadata.expiries();
-  if (!expiries) co_return error_response(expiries.error());
-  now.devices = subjects->size();
-  now.online = std::min(parts.fleet.online_count(), now.devices);
-  now.rollouts_running = running->size();
-  now.started_ms = parts.clock.wall_ms() - (parts.clock.now_ms() - parts.started_ms);
-  now.expiries = std::move(*expiries);
-  Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = parts.metrics.text(now);
-  co_return response;
-}
-
-awaitable<Response> whoami(Call call) {
-  v1::Whoami who;
-  who.set_name(call.caller.name);
-  who.set_role(word_of(call.caller.role));
-  co_return answer(who);
+  const auto status = status_for(call);
+  if (!status) co_return error_response(status.error());
+  co_return answer(*status);
 }
 
 }  // namespace controller

@@ -19,11 +19,22 @@ struct Call {
   std::vector<std::string> words;
 };
 
+/// What a route touches, for tokens that are bound to groups (controller/access). Who adds a route
+/// says nothing only if such tokens are to be refused.
+enum class Reach {
+  fleet,          // the whole fleet: refused
+  device,         // the device that its path names
+  rollout,        // the rollout that its path names, to look at
+  whole_rollout,  // that rollout, to change: all its devices
+  narrowed,       // its handler asks controller/access for what it shows or touches
+};
+
 struct Route {
   const char* method;
   const char* pattern;  // "/v1/devices/{name}"
   Role least;
   awaitable<Response> (*handler)(Call call);
+  Reach reach = Reach::fleet;
 };
 
 /// A device that is still of the fleet. errors not_found
@@ -44,6 +55,22 @@ awaitable<Response> show_fleet(Call call);
 awaitable<Response> list_summaries(Call call);
 awaitable<Response> show_device_history(Call call);
 awaitable<Response> show_release_history(Call call);
+// api_audit.cc
+awaitable<Response> list_audit(Call call);
+awaitable<Response> accept_audit(Call call);
+
+// api_metrics.cc
+awaitable<Response> show_metrics(Call call);
+awaitable<Response> show_openapi(Call call);
+
+// why_facts.cc
+awaitable<Response> show_why(Call call);
+
+// api_tokens.cc
+awaitable<Response> list_tokens(Call call);
+awaitable<Response> create_token(Call call);
+awaitable<Response> revoke_token(Call call);
+awaitable<Response> whoami(Call call);
 
 // api_flights.cc
 awaitable<Response> list_flights(Call call);
@@ -52,6 +79,8 @@ awaitable<Response> list_flights(Call call);
 awaitable<Response> list_apps(Call call);
 awaitable<Response> list_releases(Call call);
 awaitable<Response> get_blob(Call call);
+/// Uploads go into a sink before any handler is asked (OperatorApi::start_upload).
+awaitable<Response> put_blob(Call call);
 awaitable<Response> get_metadata(Call call);
 awaitable<Response> get_online_keys(Call call);
 awaitable<Response> make_online_key(Call call);
@@ -70,7 +99,5 @@ awaitable<Response> follow_events(Call call);
 awaitable<Response> list_logs(Call call);
 awaitable<Response> follow_logs(Call call);
 awaitable<Response> show_status(Call call);
-awaitable<Response> show_metrics(Call call);
-awaitable<Response> whoami(Call call);
 
 }  // namespace controller

@@ -46,10 +46,13 @@ Result<BrowserSessions::Begun> OperatorApi::log_in(const Request& request, Calle
   TRY(const auto login, proto::from_json<v1::LoginRequest>(request.body));
   const std::string hash = ota::hash_token(login.token()).hex();
   TRY(const auto token, parts_.store.api_token(hash));
-  if (!token) {
+  const bool over =
+      token && token->expires_ms != 0 && parts_.clock.wall_ms() >= token->expires_ms;
+  if (!token || over) {
     browsers_.count_failure(request.remote_address);
     proto::log_warning("login.refused", {{"from", request.remote_address}});
-    return Error{Code::unauthenticated, "this token is not known here", ""};
+    return Error{Code::unauthenticated,
+                 std::string("this token ") + (over ? "has expired" : "is not known here"), ""};
   }
   caller = Caller{token->name, role_of(token->role)};
   proto::log_info("login.accepted", {{"name", caller.name}, {"from", request.remote_address}});

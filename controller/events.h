@@ -3,6 +3,7 @@
 // nothing and misses nothing that is still kept.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,7 +26,9 @@ class Events {
 
   /// Everything after `after` that the filter lets through, for ever; the events before it that are
   /// kept no more are announced by a comment.
-  std::unique_ptr<Feed> follow(const EventFilter& filter, std::int64_t after);
+  /// in     shown: what the follower may see of an event; false: nothing
+  using Shown = std::function<Result<bool>(v1::Event& event)>;
+  std::unique_ptr<Feed> follow(const EventFilter& filter, std::int64_t after, Shown shown = {});
   /// The id of the newest event, to follow from.
   Result<std::int64_t> last_id() { return store_.last_event_id(); }
   /// The id to begin after so that the newest `count` are sent first.

@@ -23,7 +23,7 @@ Status Fleet::join(const Subject& device) {
     const bool stands = takes_members(rollout.state) && rollout.halted_why.empty();
     if (!stands || settled.count(rollout.app) == 1) continue;
     TRY(const Selector selector, parse_selector(rollout.selector));
-    if (!selector.matches(device)) continue;
+    if (!selector.matches(device) || !is_within(rollout.within, device)) continue;
     if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);
     if (!rollout::is_release(rollout.kind)) continue;
     TRY(const bool yanked, is_yanked(store_, rollout.app, rollout.release));

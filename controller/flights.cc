@@ -187,6 +187,7 @@ awaitable<FlightAnswer> Flights::find(FlightQuestion question) {
   std::map<std::string, std::set<std::string>> having;  // fingerprint -> devices
   for (auto at = kept_.lower_bound({question.app, ""});
        at != kept_.end() && at->first.first == question.app; ++at) {
+    if (question.among && question.among->count(at->first.second) == 0) continue;
     for (const Entry& entry : at->second) {
       having[entry.fingerprint].insert(at->first.second);
       const bool asked =

@@ -36,6 +36,7 @@ struct FlightQuestion {
   std::string device_id;      // "": of every device
   std::uint64_t release = 0;  // 0: of every release
   std::size_t last = 20;
+  std::optional<std::set<std::string>> among{};  // device ids; none: all
 };
 
 struct FlightAnswer {

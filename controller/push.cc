@@ -17,6 +17,8 @@ namespace {
 
 using proto::Code;
 
+constexpr std::size_t kDevicesNamed = 10;
+
 std::uint64_t blob_bytes(const v1::AppManifest& manifest) {
   std::uint64_t sum = 0;
   for (const v1::Image& image : manifest.images()) {
@@ -56,6 +58,21 @@ std::string content_of(v1::AppManifest manifest) {
   return bytes;
 }
 
+Error reaches_outside(const std::string& selector, const Asker& by,
+                      const std::vector<std::string>& outside) {
+  std::string names;
+  for (std::size_t i = 0; i < std::min(outside.size(), kDevicesNamed); ++i) {
+    names += (i == 0 ? "" : ", ") + outside[i];
+  }
+  if (outside.size() > kDevicesNamed) {
+    names += " and " + std::to_string(outside.size() - kDevicesNamed) + " more";
+  }
+  return {Code::forbidden,
+          selector + " reaches " + names + ", outside the groups of token " + by.name +
+              "; write --to " + by.groups.front() +
+              (selector == "all" ? "" : "," + selector), "selector"};
+}
+
 v1::RolloutKind kind_of(v1::OrderKind order) {
   switch (order) {
     case v1::ORDER_REVERT: return v1::KIND_REVERT;
@@ -72,14 +89,19 @@ v1::RolloutKind kind_of(v1::OrderKind order) {
 Pushes::Pushes(Store& store, Fleet& fleet, Metadata& metadata, ota::Blobs& blobs)
     : store_(store), fleet_(fleet), metadata_(metadata), blobs_(blobs) {}
 
-Result<std::vector<Subject>> Pushes::select(const std::string& text,
+Result<std::vector<Subject>> Pushes::select(const std::string& text, const Asker& by,
                                             std::vector<std::string>& nearest) {
   TRY(const Selector selector, parse_selector(text));
-  TRY(const auto fleet, store_.subjects());
+  TRY(auto fleet, store_.subjects());
   std::vector<Subject> matched;
+  std::vector<std::string> outside;
   for (const Subject& subject : fleet) {
-    if (selector.matches(subject)) matched.push_back(subject);
+    if (!selector.matches(subject)) continue;
+    if (!is_within(by.groups, subject)) outside.push_back(subject.name);
+    matched.push_back(subject);
   }
+  if (!outside.empty()) return reaches_outside(text, by, outside);
+  std::erase_if(fleet, [&by](const Subject& subject) { return !is_within(by.groups, subject); });
   if (matched.empty()) {
     Suggestion suggestion = suggest(selector, text, fleet);
     nearest = std::move(suggestion.nearest);
@@ -152,7 +174,7 @@ Status Pushes::check_not_yanked(const Metadata::AppRole& role, const v1::AppMani
 }
 
 Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
-                                             const std::string& by, const std::string& key,
+                                             const Asker& by, const std::string& key,
                                              const std::string& request_text,
                                              std::vector<std::string>& nearest) {
   const std::string request_hash = ota::sha256(request_text).hex();
@@ -167,7 +189,7 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
       return *rollout;
     }
   }
-  TRY(const auto devices, select(request.selector(), nearest));
+  TRY(const auto devices, select(request.selector(), by, nearest));
   TRY(const Metadata::AppRole role,
       metadata_.check_app_role(request.app(), request.app_metadata()));
   if (static_cast<std::uint64_t>(role.newest.number) != request.release()) {
@@ -185,7 +207,8 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
   plan.release = request.release();
   TRY(plan.previous_release, fleet_.wanted_release(plan.app));
   plan.selector = request.selector();
-  plan.by = by;
+  plan.by = by.name;
+  plan.within = by.groups;
   plan.require_all = request.require_all();
   plan.policy = proto::policy_of(manifest.rollout(), request.strategy(), devices.size());
   plan.device_deadline_ms = static_cast<std::int64_t>(plan.policy.device_deadline_ms());
@@ -196,7 +219,7 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
     release.app = request.app();
     release.number = role.newest.number;
     release.created_ms = begun.created_ms;
-    release.by = by;
+    release.by = by.name;
     release.key_id = role.key_id;
     release.manifest_sha256 = role.newest.manifest.digest.hex();
     release.size_bytes = static_cast<std::int64_t>(blob_bytes(manifest));
@@ -255,14 +278,14 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
 }
 
 Result<rollout::Rollout> Pushes::accept_order(const v1::OrderRequest& request,
-                                              const std::string& by,
+                                              const Asker& by,
                                               std::vector<std::string>& nearest) {
   const v1::RolloutKind kind = kind_of(request.kind());
   if (kind == v1::ROLLOUT_KIND_UNSPECIFIED) {
     return Error{Code::bad_argument, "kind: one of ORDER_REVERT, ORDER_STOP, ORDER_START,"
                  " ORDER_RESTART, ORDER_DELETE", "kind"};
   }
-  TRY(const auto devices, select(request.selector(), nearest));
+  TRY(const auto devices, select(request.selector(), by, nearest));
   TRY(auto wishes, wishes_of(request, devices));
   if (wishes.empty()) {
     return Error{Code::not_found,
@@ -281,7 +304,8 @@ Result<rollout::Rollout> Pushes::accept_order(const v1::OrderRequest& request,
   plan.policy.set_strategy(v1::ALL);
   TRY(plan.previous_release, fleet_.wanted_release(plan.app));
   plan.selector = request.selector();
-  plan.by = by;
+  plan.by = by.name;
+  plan.within = by.groups;
   return fleet_.begin(std::move(plan), std::move(wishes), nullptr);
 }
 

@@ -11,6 +11,17 @@
 
 namespace controller {
 
+/// Who asks: a token's name, and the groups that bound it (none: the whole fleet).
+struct Asker {
+  Asker(const char* text) : name(text) {}                    // NOLINT: a name alone is an asker
+  Asker(std::string text) : name(std::move(text)) {}         // NOLINT
+  Asker(std::string text, std::vector<std::string> bounds)
+      : name(std::move(text)), groups(std::move(bounds)) {}
+
+  std::string name;
+  std::vector<std::string> groups;
+};
+
 class Pushes {
  public:
   Pushes(Store& store, Fleet& fleet, Metadata& metadata, ota::Blobs& blobs);
@@ -21,17 +32,18 @@ class Pushes {
   ///        bad_metadata | not_found (a blob is missing: upload it first) | bad_digest |
   ///        bad_manifest | not_supported | bad_argument (selector) | yanked (this content was)
   /// after  survives power loss: release, metadata and rollout are there, all or none
-  Result<rollout::Rollout> accept_push(const v1::PushRequest& request, const std::string& by,
+  Result<rollout::Rollout> accept_push(const v1::PushRequest& request, const Asker& by,
                                        const std::string& key, const std::string& request_text,
                                        std::vector<std::string>& nearest);
 
   /// Stop, start, restart, delete, revert.
-  Result<rollout::Rollout> accept_order(const v1::OrderRequest& request, const std::string& by,
+  Result<rollout::Rollout> accept_order(const v1::OrderRequest& request, const Asker& by,
                                         std::vector<std::string>& nearest);
 
   /// The devices a selector names. `nearest`: what there is instead, when it matches none.
-  /// errors bad_argument | not_found (none; the element is "selector")
-  Result<std::vector<Subject>> select(const std::string& selector,
+  /// errors bad_argument | not_found (none; the element is "selector") | forbidden (it reaches
+  ///        devices outside the asker's groups, which it names)
+  Result<std::vector<Subject>> select(const std::string& selector, const Asker& by,
                                       std::vector<std::string>& nearest);
 
  private:

@@ -64,6 +64,7 @@ struct Rollout {
   std::string verdict;        // set when ended
   v1::Strategy strategy = v1::ALL;
   bool require_all = false;
+  std::vector<std::string> within;  // groups that it never leaves, whoever comes under the selector
 
   std::string id() const { return "r-" + std::to_string(number); }
 };

@@ -194,6 +194,7 @@ v1::Rollout to_api(const Rollout& rollout) {
   });
   for (const v1::RolloutFault& fault : faults) *out.add_faults() = fault;
   out.set_accepted_failures(rollout.accepted_failures);
+  for (const std::string& group : rollout.within) out.add_within(group);
   return out;
 }
 
@@ -216,6 +217,7 @@ void from_api(const v1::Rollout& from, Rollout& out) {
   out.halted_why = from.halted_why();
   out.faults.assign(from.faults().begin(), from.faults().end());
   out.accepted_failures = from.accepted_failures();
+  out.within.assign(from.within().begin(), from.within().end());
   if (!out.waves.empty()) return;
   // Of a controller that knew no waves.
   v1::RolloutWave& only = out.waves.emplace_back();

@@ -188,6 +188,13 @@ bool SelectorTerm::matches(const Subject& subject) const {
   return kind == Kind::differs ? !has : has;
 }
 
+bool is_within(const std::vector<std::string>& groups, const Subject& device) {
+  const auto has = [&device](const std::string& group) {
+    return std::find(device.groups.begin(), device.groups.end(), group) != device.groups.end();
+  };
+  return groups.empty() || std::any_of(groups.begin(), groups.end(), has);
+}
+
 bool Selector::matches(const Subject& subject) const {
   return std::all_of(terms.begin(), terms.end(),
                      [&](const SelectorTerm& term) { return term.matches(subject); });

@@ -22,6 +22,9 @@ struct Subject {
   std::map<std::string, std::string> labels;
 };
 
+/// True when one of the groups is the device's, or there are no groups.
+bool is_within(const std::vector<std::string>& groups, const Subject& device);
+
 /// One condition.
 struct SelectorTerm {
   enum class Kind { all, word, equals, differs, one_of };

@@ -209,6 +209,26 @@ Result<Subject> Store::subject(std::string_view id) {
   });
 }
 
+Result<DeviceCounts> Store::count_devices(std::int64_t now_ms, std::int64_t ending_ms) {
+  const long long hour = now_ms - 3'600'000;
+  const long long day = now_ms - 86'400'000;
+  const long long ending = ending_ms;
+  return guard("counting the devices", [&] {
+    long long all = 0;
+    long long silent_hour = 0;
+    long long silent_day = 0;
+    long long certificates = 0;
+    long long first = 0;
+    session_->sql << "SELECT COUNT(*), COALESCE(SUM(seen_ms < :h), 0), "
+                     "COALESCE(SUM(seen_ms < :d), 0), "
+                     "COALESCE(SUM(certificate_until_ms < :e), 0), "
+                     "COALESCE(MIN(certificate_until_ms), 0) FROM devices WHERE revoked = 0",
+        use(hour), use(day), use(ending), into(all), into(silent_hour), into(silent_day),
+        into(certificates), into(first);
+    return DeviceCounts{all, silent_hour, silent_day, certificates, first};
+  });
+}
+
 Status Store::set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms) {
   const std::string i(id);
   if (changed_devices_) changed_devices_->insert(i);

@@ -296,6 +296,38 @@ Result<std::optional<Device>> Store::rollout_device(std::int64_t number, std::st
   });
 }
 
+Result<std::map<v1::RolloutState, std::int64_t>> Store::count_rollouts() {
+  return guard("counting the rollouts", [&] {
+    long long state = 0;
+    long long count = 0;
+    soci::statement statement =
+        (session_->sql.prepare << "SELECT state, COUNT(*) FROM rollouts GROUP BY state",
+         into(state), into(count));
+    statement.execute();
+    std::map<v1::RolloutState, std::int64_t> counts;
+    while (statement.fetch()) counts[static_cast<v1::RolloutState>(state)] = count;
+    return counts;
+  });
+}
+
+Result<RolloutReach> Store::rollout_reach(std::int64_t number,
+                                          const std::vector<std::string>& groups) {
+  // Names of groups hold no comma, so that one text names them all.
+  std::string all = ",";
+  for (const std::string& group : groups) all += group + ",";
+  const long long n = number;
+  return guard("counting a rollout's devices", [&] {
+    long long devices = 0;
+    long long own = 0;
+    session_->sql << "SELECT COUNT(*), COALESCE(SUM(EXISTS (SELECT 1 FROM device_groups g "
+                     "WHERE g.device_id = d.device_id "
+                     "AND instr(:g, ',' || g.group_name || ',') > 0)), 0) "
+                     "FROM rollout_devices d WHERE d.rollout = :n",
+        use(all), use(n), into(devices), into(own);
+    return RolloutReach{devices, own};
+  });
+}
+
 Result<std::int64_t> Store::rollout_of_attempt(std::string_view id, std::string_view attempt) {
   const std::string i(id);
   const std::string a(attempt);

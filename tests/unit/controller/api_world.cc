@@ -36,7 +36,7 @@ ApiWorld::ApiWorld() {
   operators = std::make_unique<OperatorApi>(parts);
   devices = std::make_unique<DeviceApi>(parts);
   for (const char* role : {"viewer", "deployer", "admin"}) {
-    EXPECT_TRUE(world.store->add_api_token(ota::hash_token(role).hex(), {role, role}, 0));
+    EXPECT_TRUE(world.store->add_api_token(ota::hash_token(role).hex(), {role, role}));
   }
 }
 

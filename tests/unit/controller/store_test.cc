@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "controller/embedded.h"
+#include "controller/store_sql.h"
 #include "tests/unit/ota/temp_dir.h"
 
 namespace controller {
@@ -308,7 +310,7 @@ TEST(Store, EventsAreARingThatFiltersCanRead) {
 
 TEST(Store, TokensAreFoundByHashAlone) {
   auto store = open(":memory:");
-  ASSERT_TRUE(store->add_api_token("hash", {"ana", "deployer"}, 1).has_value());
+  ASSERT_TRUE(store->add_api_token("hash", {"ana", "deployer", {}, 1}).has_value());
   const auto found = store->api_token("hash");
   ASSERT_TRUE(found.has_value() && found->has_value());
   EXPECT_EQ((*found)->name, "ana");
@@ -329,6 +331,68 @@ TEST(Store, TokensAreFoundByHashAlone) {
   EXPECT_EQ(*store->enroll_use_count("t"), 1);
   EXPECT_EQ(**store->enroll_use("t", "key"), "id-1");
   EXPECT_FALSE((*store->enroll_use("t", "other")).has_value());
+}
+
+// A store of the first schema, with a token and a device, is taken over as it is.
+TEST(Store, AStoreOfTheFirstSchemaKeepsItsTokensAndDevices) {
+  TempDir directory;
+  const std::string path = directory / "db";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    soci::session sql(soci::sqlite3, "dbname=" + path);
+    auto* backend = static_cast<soci::sqlite3_session_backend*>(sql.get_backend());
+    std::string text(kSchemaFiles[0].text());
+    text += "INSERT INTO api_tokens VALUES ('hash', 'ana', 'deployer', 7);"
+            "INSERT INTO devices (id, name, public_key, enrolled_ms, certificate_until_ms) "
+            "VALUES ('id-1', 'edge-1', 'key', 1, 2); PRAGMA user_version = 1;";
+    const int made =
+        sqlite_api::sqlite3_exec(backend->conn_, text.c_str(), nullptr, nullptr, nullptr);
+    ::_exit(made);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  auto store = open(path);
+  EXPECT_EQ(*store->schema_version(), static_cast<std::int64_t>(kSchemaFiles_count));
+  const auto token = store->api_token("hash");
+  ASSERT_TRUE(token.has_value() && token->has_value());
+  EXPECT_EQ((*token)->name, "ana");
+  EXPECT_EQ((*token)->created_ms, 7);
+  EXPECT_TRUE((*token)->groups.empty()) << "it stays one for the whole fleet";
+  EXPECT_EQ((*token)->expires_ms, 0);
+  EXPECT_EQ(store->device_audit("id-1")->sequence(), 0u);
+  EXPECT_EQ(store->audit_head()->sequence(), 0u);
+}
+
+TEST(Store, ATokensGroupsComeBack) {
+  auto store = open(":memory:");
+  ASSERT_TRUE(store->add_api_token("h", {"ana", "viewer", {"edge", "lab"}, 3, 9, "bo"}));
+  const auto token = **store->api_token("h");
+  EXPECT_EQ(token.groups, (std::vector<std::string>{"edge", "lab"}));
+  EXPECT_EQ(token.expires_ms, 9);
+  EXPECT_EQ(token.by, "bo");
+  ASSERT_TRUE(store->remove_api_token("ana").has_value());
+  EXPECT_TRUE(store->api_tokens()->empty());
+}
+
+// Whoever has the store's file and its code still cannot change what was written.
+TEST(Store, TheAuditLogIsOnlyAddedTo) {
+  auto store = open(":memory:");
+  {
+    Store::Transaction transaction(*store);
+    v1::AuditEntry entry;
+    entry.set_sequence(1);
+    entry.set_who("ana");
+    entry.set_hash("h");
+    ASSERT_TRUE(store->add_audit(entry).has_value());
+    EXPECT_FALSE(store->add_audit(entry).has_value());
+    ASSERT_TRUE(transaction.commit().has_value());
+  }
+  for (const char* sql : {"UPDATE audit SET who = 'eve'", "DELETE FROM audit"}) {
+    EXPECT_ANY_THROW(store->session().sql << sql) << sql;
+  }
+  EXPECT_EQ(store->audit_before(10, 10)->front().who(), "ana");
 }
 
 }  // namespace
