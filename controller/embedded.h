@@ -20,5 +20,6 @@ extern const EmbeddedFile kSchemaFiles[];
 extern const std::size_t kSchemaFiles_count;
 extern const EmbeddedFile kDashboardFiles[];
 extern const std::size_t kDashboardFiles_count;
+extern const EmbeddedFile kApiFiles[];  // openapi.yaml alone
 
 }  // namespace controller
