@@ -19,7 +19,9 @@
 #include "agent/credentials.h"
 #include "agent/enroll.h"
 #include "agent/health.h"
+#include "agent/http_metrics.h"
 #include "agent/inventory.h"
+#include "agent/metrics.h"
 #include "agent/real_ports.h"
 #include "agent/status.h"
 #include "proto/json.h"
@@ -37,6 +39,7 @@ struct Options {
   std::string name;
   std::string board;
   std::string launcher = "/run/fleet/launcher.sock";
+  std::string metrics_listen;
   bool json = false;
 };
 
@@ -117,6 +120,17 @@ proto::awaitable<void> serve(boost::asio::io_context& loop, agent::Agent& agent,
   if (!served) proto::log_error("status.not_served", {{"why", served.error().what}});
 }
 
+proto::awaitable<void> tell_metrics(boost::asio::io_context& loop, agent::Agent& agent,
+                                    const agent::Identity& identity, std::string address) {
+  auto text = [&agent, &identity] {
+    return agent::metrics_text(agent::describe_device(agent, identity),
+                               agent.device().state.report_counts());
+  };
+  const Status served = co_await agent::serve_metrics(loop, agent.device().ports.clock,
+                                                      std::move(address), std::move(text));
+  if (!served) proto::log_error("metrics.not_served", {{"why", served.error().what}});
+}
+
 proto::awaitable<void> run_agent(agent::Agent& agent, proto::TaskGroup& helpers) {
   auto ready = [] {
     notify_manager("READY=1");
@@ -154,6 +168,9 @@ int run(const Options& options) {
   helpers.spawn("signals", stop_on_signal(agent));
   helpers.spawn("status", serve(loop, agent, *identity,
                                 options.state_dir + "/" + agent::kStatusSocket));
+  if (!options.metrics_listen.empty()) {
+    helpers.spawn("metrics", tell_metrics(loop, agent, *identity, options.metrics_listen));
+  }
   tasks.spawn("agent", run_agent(agent, helpers));
   proto::run_loop(loop);
   ::unlink((options.state_dir + "/" + agent::kStatusSocket).c_str());
@@ -199,6 +216,8 @@ int main(int argc, char** argv) {
   CLI::App* run_command = app.add_subcommand("run", "Keep running what is wanted");
   run_command->add_option("--board", options.board, "a board file of your own");
   run_command->add_option("--launcher", options.launcher, "the launcher's socket");
+  run_command->add_option("--metrics-listen", options.metrics_listen,
+                          "a loopback ADDRESS:PORT for Prometheus, 127.0.0.1:9105; else none");
   CLI::App* status_command = app.add_subcommand("status", "Say how the apps are");
   status_command->add_flag("--json", options.json, "one JSON document");
   for (CLI::App* command : {enroll_command, run_command, status_command}) {

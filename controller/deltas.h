@@ -51,6 +51,10 @@ class Deltas {
   /// errors bad_argument (no digest) | not_found | io
   Result<ota::Fd> open_delta(const std::string& sha256);
 
+  /// Pairs that were made, and the bytes of their deltas.
+  std::size_t kept_count() const { return made_.size(); }
+  std::uint64_t kept_bytes() const { return total_bytes_; }
+
  private:
   struct Pair {
     ota::BlobRef from;

@@ -118,6 +118,7 @@ Status serve(const ServeOptions& options) {
   sessions.history = &history;
   Pushes pushes(*store, fleet, metadata, blobs);
   Metrics metrics;
+  sessions.metrics = &metrics;
   const Parts parts{*store,   events, fleet,  consoles, flights, metadata,       enrolment,
                     sessions, pushes, blobs,  hashing,  clock,   clock.now_ms(), metrics,
                     &deltas, &history};

@@ -17,6 +17,7 @@ run=(
 )
 show=(
   bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
+  prometheus python3-jsonschema python3-yaml  # scraping and alerts, the description of the API
   socat sqlite3 faketime        # faults of the wire, of the store and of clocks
   chromium fonts-dejavu-core    # the person in front of the dashboard
 )

@@ -128,7 +128,7 @@ lab_agent_start() {
   # Not through lab_as_agent: $! is to be the agent, not a shell around it.
   ip netns exec "$LAB-edge-$1" setpriv --reuid="$LAB_AGENT_UID" --regid="$LAB_AGENT_UID" \
     --clear-groups env ${LAB_AGENT_ENV:-} fleet-agent run --state-dir "$dir/state" --launcher "$dir/run/launcher.sock" \
-    </dev/null >>"$dir/agent.log" 2>&1 &
+    ${LAB_AGENT_ARGS:-} </dev/null >>"$dir/agent.log" 2>&1 &
   LAB_PIDS[agent-$1]=$!
 }
 

@@ -14,7 +14,17 @@ FleetFigures figures() {
   FleetFigures now;
   now.devices = 5;
   now.online = 3;
-  now.rollouts_running = 1;
+  now.silent_hour = 2;
+  now.certificates_ending = 1;
+  now.first_certificate_ms = 1'850'000'000'000;
+  fleet::v1::Rollout rollout;
+  rollout.set_id("r-7");
+  rollout.set_app("dns");
+  rollout.set_created_ms(1'800'000'000'000);
+  rollout.mutable_counts()->set_busy(2);
+  now.running.push_back(rollout);
+  now.rollouts_ended = {{"succeeded", 4}, {"failed", 1}};
+  now.audit_sequence = 12;
   now.started_ms = 1'800'000'000'500;
   fleet::v1::RoleExpiry role;
   role.set_role("apps.dns");
@@ -35,13 +45,34 @@ TEST(Metrics, SayCountsAndFiguresUnderTheirNames) {
   metrics.count_renewal(false);
   metrics.count_renewal(false);
   metrics.count_push(true);
+  metrics.count_link();
+  metrics.count_report("reverted");
+  metrics.count_batch(3, 0.004);
+  metrics.count_request({"/v1/devices", "GET", 200, 0.02, false});
+  metrics.count_request({"/v1/events", "GET", 200, 900, true});
+  metrics.count_request({"other", "BREW", 404, 0.001, false});
   const std::string text = metrics.text(figures());
   for (const char* line : {"fleet_metadata_renewals_total{result=\"success\"} 1",
                            "fleet_metadata_renewals_total{result=\"failure\"} 2",
                            "fleet_pushes_total{result=\"accepted\"} 1",
                            "fleet_pushes_total{result=\"refused\"} 0",
                            "fleet_devices{link=\"online\"} 3", "fleet_devices{link=\"offline\"} 2",
-                           "fleet_rollouts_running 1",
+                           "fleet_rollouts_running 1", "fleet_devices_silent{for=\"1h\"} 2",
+                           "fleet_links_opened_total 1",
+                           "fleet_reports_total{state=\"reverted\"} 1",
+                           "fleet_reports_total{state=\"failed\"} 0",
+                           "fleet_report_batch_size_bucket{le=\"2\"} 0",
+                           "fleet_report_batch_size_bucket{le=\"4\"} 1",
+                           "fleet_report_commit_seconds_bucket{le=\"0.005\"} 1",
+                           "fleet_http_request_seconds_count 2",
+                           "fleet_rollouts_ended{state=\"succeeded\"} 4",
+                           "fleet_rollout_start_timestamp_seconds{app=\"dns\",rollout=\"r-7\"} "
+                           "1800000000",
+                           "fleet_rollout_devices{app=\"dns\",rollout=\"r-7\",state=\"busy\"} "
+                           "2",
+                           "fleet_device_certificates_ending 1",
+                           "fleet_device_certificate_first_expiry_timestamp_seconds 1850000000",
+                           "fleet_audit_sequence 12", "fleet_audit_strange_devices 0",
                            "fleet_controller_start_time_seconds 1800000000.5",
                            "fleet_metadata_expiry_timestamp_seconds{role=\"apps/dns\"} 1900000000",
                            "fleet_metadata_expiry_timestamp_seconds{role=\"root\"} 1900000000"}) {
@@ -61,11 +92,14 @@ TEST(Metrics, ARoleThatIsGoneIsNotSaidAnyMore) {
 // said once; counters end in _total and nothing else does; names are in base units.
 TEST(Metrics, KeepPrometheusRules) {
   Metrics metrics;
+  metrics.count_request({"/v1/devices", "GET", 200, 0.02, false});
   std::istringstream lines(metrics.text(figures()));
   std::set<std::string> helped;
   std::set<std::string> counters;
   std::set<std::string> typed;
-  const std::regex sample("^([a-z_]+)(\\{[a-z_]+=\"[^\"]*\"\\})? [0-9.e+]+$");
+  const std::regex sample(
+      "^([a-z_]+?)(_bucket|_sum|_count)?(\\{[a-z_]+=\"[^\"]*\"(,[a-z_]+=\"[^\"]*\")*\\})?"
+      " [0-9.e+]+$");
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string hash, kind, name, type;
