@@ -77,6 +77,37 @@ proto::Result<fleet::v1::ServerStatus> Api::status() {
 
 proto::Result<fleet::v1::Whoami> Api::whoami() { return get<fleet::v1::Whoami>("/v1/whoami"); }
 
+proto::Result<fleet::v1::Why> Api::why(std::string_view device, std::string_view app) {
+  std::string path = "/v1/devices/" + url_encode(device) + "/why";
+  if (!app.empty()) path += "?app=" + url_encode(app);
+  return get<fleet::v1::Why>(path);
+}
+
+proto::Result<fleet::v1::TokenList> Api::tokens() {
+  return get<fleet::v1::TokenList>("/v1/tokens");
+}
+
+proto::Result<fleet::v1::Token> Api::create_token(const fleet::v1::TokenRequest& request) {
+  return send<fleet::v1::Token>("POST", "/v1/tokens", request);
+}
+
+proto::Status Api::revoke_token(std::string_view name) {
+  TRY(const std::string ignored,
+      call({.method = "DELETE", .path = "/v1/tokens/" + url_encode(name)}));
+  return {};
+}
+
+proto::Result<fleet::v1::AuditPage> Api::audit(std::uint64_t limit, std::uint64_t before) {
+  return get<fleet::v1::AuditPage>("/v1/audit?limit=" + std::to_string(limit) +
+                                   "&before=" + std::to_string(before));
+}
+
+proto::Result<fleet::v1::AuditAccepted> Api::accept_audit() {
+  const std::string path = "/v1/audit/accept";
+  TRY(const std::string body, call({.method = "POST", .path = path}));
+  return read<fleet::v1::AuditAccepted>(body, path);
+}
+
 proto::Result<fleet::v1::DeviceList> Api::devices(std::string_view selector,
                                                   std::string_view state) {
   std::string path = "/v1/devices?selector=" + url_encode(selector);

@@ -23,6 +23,12 @@ class Api {
 
   proto::Result<fleet::v1::ServerStatus> status();
   proto::Result<fleet::v1::Whoami> whoami();
+  proto::Result<fleet::v1::Why> why(std::string_view device, std::string_view app);
+  proto::Result<fleet::v1::TokenList> tokens();
+  proto::Result<fleet::v1::Token> create_token(const fleet::v1::TokenRequest& request);
+  proto::Status revoke_token(std::string_view name);
+  proto::Result<fleet::v1::AuditPage> audit(std::uint64_t limit, std::uint64_t before);
+  proto::Result<fleet::v1::AuditAccepted> accept_audit();
   proto::Result<fleet::v1::DeviceList> devices(std::string_view selector,
                                                std::string_view state = "");
   proto::Result<fleet::v1::Device> device(std::string_view name);

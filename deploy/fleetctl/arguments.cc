@@ -15,9 +15,8 @@ struct LaterWord {
   const char* first;
   const char* second;  // "" = the first word alone
 };
-constexpr std::array<LaterWord, 7> kLater = {{{"why", ""}, {"config", ""},
-                                              {"volumes", ""}, {"audit", ""}, {"token", ""},
-                                              {"build", ""}, {"catalog", ""}}};
+constexpr std::array<LaterWord, 4> kLater = {
+    {{"config", ""}, {"volumes", ""}, {"build", ""}, {"catalog", ""}}};
 
 std::string later_word(const std::vector<std::string>& words) {
   if (words.empty()) return "";
@@ -46,6 +45,7 @@ void build(CLI::App& app, Chosen& chosen, Keep& keep) {
   add_push_commands(app, chosen, keep);
   add_order_commands(app, chosen, keep);
   add_look_commands(app, chosen, keep);
+  add_access_commands(app, chosen, keep);
 }
 
 void collect_names(const CLI::App& app, std::vector<std::string>& names) {

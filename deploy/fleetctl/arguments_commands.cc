@@ -1,6 +1,4 @@
-#include <CLI/CLI.hpp>
-
-#include "deploy/fleetctl/arguments.h"
+#include "deploy/fleetctl/arguments_parts.h"
 #include "deploy/fleetctl/flights.h"
 #include "deploy/fleetctl/inspect_command.h"
 #include "deploy/fleetctl/keys.h"
@@ -13,23 +11,16 @@
 #include "proto/units.h"
 
 namespace fleetctl {
-namespace {
 
-template <typename Options>
-Options& keep_options(Keep& keep) {
-  auto options = std::make_shared<Options>();  // also owned by the closure that runs the command
-  keep.push_back(options);
-  return *options;
-}
-
-/// Says what to run when this command is the one.
 void runs(CLI::App* command, Chosen& chosen, std::function<CommandResult(Program&)> run) {
   std::string name = command->get_name();
   for (const CLI::App* parent = command->get_parent();
        parent != nullptr && parent->get_parent() != nullptr; parent = parent->get_parent()) {
     name = parent->get_name() + " " + name;
   }
-  command->callback([name, &chosen, run = std::move(run)] {
+  command->callback([command, name, &chosen, run = std::move(run)] {
+    // The words behind it named a command of its own, which was chosen before.
+    if (!command->get_subcommands().empty()) return;
     chosen.command = name;
     chosen.run = run;
   });
@@ -39,7 +30,6 @@ void example(CLI::App* command, const std::string& lines) {
   command->footer("Example:\n  " + lines);
 }
 
-/// A duration like 30m; anything else is a usage error that names the unit.
 CLI::Option* add_duration(CLI::App* command, const std::string& flag, std::uint64_t& into_ms,
                           const std::string& help) {
   return command
@@ -53,6 +43,8 @@ CLI::Option* add_duration(CLI::App* command, const std::string& flag, std::uint6
           help + " (" + proto::format_duration_ms(into_ms) + ")")
       ->type_name("TIME");
 }
+
+namespace {
 
 void add_follow(CLI::App* command, std::uint64_t& wait_ms, bool& detach, bool& require_all) {
   add_duration(command, "--wait", wait_ms, "How long to follow; then exit 5, the rollout goes on");

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <map>
 
+#include "deploy/fleetctl/attention.h"
 #include "deploy/fleetctl/expiry.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
+#include "deploy/fleetctl/tokens.h"
 #include "proto/document.h"
 #include "proto/units.h"
 
@@ -15,6 +17,7 @@ namespace {
 using fleet::v1::Rollout;
 
 constexpr int kRolloutsInStatus = 3;
+constexpr std::size_t kAttentionColumns = 48;  // longer texts push their hint to the right
 
 std::uint64_t since(std::uint64_t then_ms, std::uint64_t now_ms) {
   return now_ms > then_ms ? now_ms - then_ms : 0;
@@ -124,16 +127,40 @@ std::vector<std::string> rollouts_table(const fleet::v1::RolloutList& list, std:
   return table.lines();
 }
 
+namespace {
+
+// "   2 updating   1 needs you", what there is of it.
+std::string states_text(const StatusInput& input, std::uint64_t now_ms) {
+  std::size_t updating = 0;
+  for (const auto& device : input.devices.devices()) {
+    const bool busy = std::any_of(device.apps().begin(), device.apps().end(), [](const auto& app) {
+      return app.state() == fleet::v1::FETCHING || app.state() == fleet::v1::STAGED ||
+             app.state() == fleet::v1::TRIAL;
+    });
+    if (busy) ++updating;
+  }
+  const std::size_t needing = devices_in_need(input, now_ms);
+  std::string text;
+  if (updating > 0) text += "   " + std::to_string(updating) + " updating";
+  if (needing > 0) {
+    text += "   " + std::to_string(needing) + (needing == 1 ? " needs you" : " need you");
+  }
+  return text;
+}
+
+}  // namespace
+
 std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t now_ms) {
   std::vector<std::string> lines = {
-      input.host + "   " + visible(input.who.name()) + " (" + visible(input.who.role()) +
-      ")   controller " + visible(input.server.version()) + ", up " +
+      input.host + "   " + visible(input.who.name()) + " (" +
+      right_text(input.who.role(), input.who.groups()) + ")   controller " +
+      visible(input.server.version()) + ", up " +
       age_text(input.server.up_ms())};
   std::vector<std::pair<std::string, std::string>> pairs;
   const std::uint32_t all = input.server.devices();
   pairs.push_back({"DEVICES", std::to_string(all) + "   " + std::to_string(input.server.online()) +
                                   " online   " + std::to_string(all - input.server.online()) +
-                                  " offline"});
+                                  " offline" + states_text(input, now_ms)});
   std::vector<std::string> apps;
   for (const auto& app : input.apps.apps()) {
     apps.push_back(visible(app.name()) + "  " + running_on(app));
@@ -160,32 +187,22 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
   const std::vector<std::string> body = aligned(pairs, "");
   lines.insert(lines.end(), body.begin(), body.end());
 
-  std::vector<std::pair<std::string, std::string>> attention;
-  for (const std::string& note : expiry_notes(roles, now_s)) attention.push_back({"keys", note});
-  for (const auto& device : input.devices.devices()) {
-    const std::string name = visible(device.name());
-    if (!device.online() && !device.revoked()) {
-      attention.push_back({name, "offline for " + age_text(since(device.seen_ms(), now_ms))});
-    }
-    const auto& held = device.inventory().metadata();
-    if (device.online() && held.has_why()) {
-      attention.push_back({name, "takes nothing new: " + visible(held.why().text())});
-    }
-    for (const auto& app : device.apps()) {
-      const bool bad = app.state() == fleet::v1::FAILED || app.state() == fleet::v1::HELD;
-      if (bad) {
-        attention.push_back({name, visible(app.app()) + " " + proto::word_of(app.state()) +
-                                       "   fleetctl device show " + name});
-      }
-    }
-  }
+  const std::vector<Attention> attention = attention_of(input, now_ms);
   if (attention.empty()) {
     lines.push_back("Nothing needs you.");
     return lines;
   }
   lines.push_back("ATTENTION");
-  const std::vector<std::string> rows = aligned(attention, "  ");
-  lines.insert(lines.end(), rows.begin(), rows.end());
+  std::size_t what_columns = 0;
+  std::size_t text_columns = 0;
+  for (const Attention& one : attention) {
+    what_columns = std::max(what_columns, display_width(one.what));
+    text_columns = std::max(text_columns, std::min(display_width(one.text), kAttentionColumns));
+  }
+  for (const Attention& one : attention) {
+    lines.push_back("  " + pad(one.what, what_columns) + "  " +
+                    (one.hint.empty() ? one.text : pad(one.text, text_columns) + "  " + one.hint));
+  }
   return lines;
 }
 

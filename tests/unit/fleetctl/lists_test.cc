@@ -168,9 +168,9 @@ TEST(Lists, StatusIsOnePageAndNamesWhatNeedsYou) {
   root.set_expires_ms(kNow + 500ull * 24 * 3'600'000);
   EXPECT_EQ(status_lines({"fleet.example.net", server, who, two_devices(), apps, {}}, kNow),
             (Lines{"fleet.example.net   ana (deployer)   controller 0.1.0, up 41d",
-                   "DEVICES   2   1 online   1 offline", "APPS      dns  4 on 2",
+                   "DEVICES   2   1 online   1 offline   1 needs you", "APPS      dns  4 on 2",
                    "ROLLOUTS  none yet", "KEYS      root 500d", "ATTENTION",
-                   "  edge-118  offline for 3h12m"}));
+                   "  edge-118  offline for 3h12m  fleetctl why edge-118"}));
   root.set_expires_ms(kNow + 30ull * 24 * 3'600'000);
   EXPECT_TRUE(says(status_lines({"h", server, who, {}, apps, {}}, kNow), "fleetctl keys refresh"));
 }
@@ -199,6 +199,40 @@ TEST(Lists, ADeviceSaysWhyItTakesNothingNew) {
   EXPECT_TRUE(says(device_lines(device, kNow), "expired 3h ago"));
   const std::vector<std::string> lines = status_lines({"h", {}, {}, list, {}, {}}, kNow);
   EXPECT_TRUE(says(lines, "takes nothing new: timestamp version 5 expired"));
+}
+
+TEST(Lists, StatusSaysWhoseTokenItIsAndWhatNeedsAPersonWithTheNextCommand) {
+  fleet::v1::ServerStatus server;
+  server.set_version("0.3.0");
+  fleet::v1::Whoami who;
+  who.set_name("ana");
+  who.set_role("deployer");
+  who.add_groups("edge");
+  fleet::v1::DeviceList list;
+  for (int i = 1; i <= 7; ++i) *list.add_devices() = device("edge-" + std::to_string(i), i > 6);
+  auto& strange = *list.mutable_devices(6);
+  strange.set_audit_strange(true);
+  strange.mutable_audit_head()->set_sequence(812);
+  strange.set_agent_version("0.2.1");
+  strange.set_certificate_until_ms(kNow + 3ull * 24 * 3'600'000);
+  strange.mutable_inventory()->set_memory_free_bytes(6ull << 20);
+  fleet::v1::RolloutList rollouts;
+  auto& rollout = *rollouts.add_rollouts();
+  rollout.set_id("r-9");
+  rollout.set_app("dns");
+  rollout.set_release(4);
+  rollout.set_state(fleet::v1::ROLLOUT_FAILED);
+  rollout.set_ended_ms(kNow - 1000);
+  rollout.mutable_counts()->set_reverted(3);
+  const Lines lines = status_lines({"h", server, who, list, {}, rollouts}, kNow);
+  for (const char* line :
+       {"ana (deployer of edge)", "7 need you", "r-9        dns 4 failed: 3 reverted",
+        "fleetctl rollout show r-9", "6 devices  offline ", "fleetctl devices --state offline",
+        "saw entry 812 of another audit log", "fleetctl audit verify",
+        "its certificate ends in 3d", "6.0 MiB free", "fleetctl ps --to edge-7",
+        "runs agent 0.2.1, the controller is 0.3.0"}) {
+    EXPECT_TRUE(says(lines, line)) << line;
+  }
 }
 
 TEST(Lists, AHostileDeviceNameStaysText) {

@@ -1,0 +1,106 @@
+// GET /v1/devices/{name}/why: gathers what controller/why judges.
+#include <algorithm>
+#include <set>
+
+#include "controller/api_routes.h"
+#include "controller/why.h"
+#include "fleet/v1/api.pb.h"
+#include "proto/units.h"
+
+namespace controller {
+namespace {
+
+constexpr std::int64_t kRolloutsLookedAt = 200;
+
+// The newest release of the app that was pushed to this device.
+Status find_rollout(Parts& parts, const std::string& device_id, WhyFacts& facts) {
+  TRY(const auto rollouts, parts.store.rollouts(kRolloutsLookedAt));
+  for (const rollout::Rollout& rollout : rollouts) {
+    if (rollout.app != facts.app) continue;
+    TRY(const auto row, parts.store.rollout_device(rollout.number, device_id));
+    if (!row) continue;
+    facts.rollout = rollout;
+    facts.row = row->row;
+    return {};
+  }
+  return {};
+}
+
+Result<WhyFacts> facts_of(Parts& parts, const DeviceRow& device, const std::string& app) {
+  WhyFacts facts;
+  facts.device = device.name;
+  facts.app = app;
+  facts.online = parts.fleet.is_online(device.id);
+  facts.seen_ms = device.seen_ms;
+  facts.now_ms = parts.clock.wall_ms();
+  facts.certificate_over = device.certificate_until_ms < facts.now_ms;
+  facts.inventory = device.facts.inventory();
+  for (const v1::AppStatus& status : device.facts.apps()) {
+    if (status.app() == app) {
+      facts.status = status;
+    } else if (status.instance().memory_bytes() > 0) {
+      facts.other_memory.push_back(
+          status.app() + " " + std::to_string(status.live_release()) + " uses " +
+          proto::format_size_bytes(status.instance().memory_bytes()));
+    }
+  }
+  TRY(facts.wish, parts.store.desired_app(device.id, app));
+  TRY_VOID(find_rollout(parts, device.id, facts));
+  std::uint64_t release = facts.wish ? facts.wish->release() : 0;
+  if (facts.rollout && rollout::is_release(facts.rollout->kind)) {
+    release = facts.rollout->release;
+  }
+  if (release == 0) return facts;
+  TRY(const auto row, parts.store.release(app, static_cast<std::int64_t>(release)));
+  if (!row) return facts;
+  facts.manifest = row->manifest;
+  TRY(facts.yanked, is_yanked(parts.store, app, release));
+  TRY(const Subject subject, parts.store.subject(device.id));
+  TRY(facts.gate, judge_windows(row->manifest.update(), subject, facts.now_ms));
+  return facts;
+}
+
+Result<v1::Why> why_of(Call& call) {
+  TRY(const DeviceRow device, device_named(call.parts, call.words[0]));
+  v1::Why out;
+  out.set_device(device.name);
+  const std::int64_t ago_ms =
+      std::max<std::int64_t>(call.parts.clock.wall_ms() - device.seen_ms, 0);
+  out.set_seen(call.parts.fleet.is_online(device.id) ? "online"
+               : device.seen_ms == 0
+                   ? "never connected"
+                   : "offline for " +
+                         proto::format_elapsed_ms(static_cast<std::uint64_t>(ago_ms)));
+  std::set<std::string> apps;
+  const std::string asked = call.request.parameter("app");
+  if (!asked.empty()) {
+    apps.insert(asked);
+  } else {
+    for (const v1::AppStatus& status : device.facts.apps()) apps.insert(status.app());
+    TRY(const auto desired, call.parts.store.desired(device.id));
+    for (const v1::DesiredApp& wish : desired) apps.insert(wish.app());
+    // A first push that failed leaves neither a wish nor an app, but its row.
+    TRY(const auto known, call.parts.store.apps());
+    for (const std::string& app : known) {
+      WhyFacts facts;
+      facts.app = app;
+      TRY_VOID(find_rollout(call.parts, device.id, facts));
+      if (facts.row) apps.insert(app);
+    }
+  }
+  for (const std::string& app : apps) {
+    TRY(const WhyFacts facts, facts_of(call.parts, device, app));
+    *out.add_apps() = why(facts);
+  }
+  return out;
+}
+
+}  // namespace
+
+awaitable<Response> show_why(Call call) {
+  const auto out = why_of(call);
+  if (!out) co_return error_response(out.error());
+  co_return answer(*out);
+}
+
+}  // namespace controller
