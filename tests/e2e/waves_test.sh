@@ -18,11 +18,11 @@ show() { fleetctl rollout show "$(newest_rollout)" --json; }
 is() { show | jq -e "$@" >/dev/null; }
 # row DEVICE FILTER: of the newest rollout.
 row() { show | jq -r --arg d "$1" ".devices[] | select(.device == \$d) | $2"; }
-# hold_port N / free_port N: something else has udp port 8053 of device N, or nothing has.
+# hold_port N / free_port N: something else has tcp port 8053 of device N, or nothing has.
 hold_port() {
-  ip netns exec "$LAB-edge-$1" socat UDP-RECV:8053 /dev/null &
+  ip netns exec "$LAB-edge-$1" busybox nc -l -p 8053 >/dev/null 2>&1 &
   LAB_PIDS[holder-$1]=$!
-  held() { ip netns exec "$LAB-edge-$1" ss -Hlun 'sport = :8053' | grep -q .; }
+  held() { ip netns exec "$LAB-edge-$1" ss -ltn | grep -q ':8053 '; }
   lab_wait 5 held "$1" || die "nothing holds the port"
 }
 free_port() { lab_stop "holder-$1"; }
@@ -64,7 +64,7 @@ ok "a bad release was stopped in its first wave of one"
 
 # The second wave fails, by its devices: the first one, which took it, goes back.
 rollout 'waves: [1, 3]' 'soak: 1s' 'max_failed: 0%' 'min_finished: 2'
-sed -i 's|"53:53/tcp"\]|"53:53/tcp", "8053:53/udp"]|' manifest.yml
+sed -i 's|"53:53/tcp"\]|"53:53/tcp", "8053:53/tcp"]|' manifest.yml
 for n in 2 3; do hold_port "$n"; done
 expect 3 'stopped   1 of 4 devices failed|stopped   2 of 4 devices failed' fleetctl push dns --to edge
 is '.devices[] | select(.device == "edge-1") | .state == "REVERTED" and .going_back_to == "2"' ||
