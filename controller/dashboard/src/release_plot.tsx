@@ -37,7 +37,7 @@ function plotOf(history: ReleaseHistory, app: string): PlotOptions {
     format: (value) => value.toLocaleString("en"),
     lines: (history.pushes ?? [])
       .map((push) => ({ at_ms: num(push.at_ms), text: `${app} ${push.release}` }))
-      .reverse(),
+      .sort((a, b) => a.at_ms - b.at_ms),
   };
 }
 
