@@ -38,10 +38,11 @@ std::uint64_t runs(const WhyFacts& facts) {
   return facts.status && !facts.status->stopped() ? facts.status->live_release() : 0;
 }
 
-// After a bad end the controller wants what runs, so that nobody tries it again: what the fleet
-// wants there is the rollout's.
+// After a bad end the controller wants what runs, so that nobody tries it again, and before its turn
+// a device wants what it wanted: what the fleet wants there is the rollout's.
 std::uint64_t wants(const WhyFacts& facts) {
-  if (ended_badly(facts) && facts.rollout && rollout::is_release(facts.rollout->kind)) {
+  const bool of_rollout = ended_badly(facts) || !facts.wave.empty();
+  if (of_rollout && facts.rollout && rollout::is_release(facts.rollout->kind)) {
     return facts.rollout->release;
   }
   return facts.wish && facts.wish->run() == v1::RUN ? facts.wish->release() : 0;
@@ -81,7 +82,7 @@ Verdict ended(const WhyFacts& facts) {
   }
   const v1::RolloutState state = facts.rollout->state;
   const bool over = state == v1::ROLLOUT_ABORTED || state == v1::ROLLOUT_FAILED;
-  if (!over || rollout::has_ended(facts.row->state())) return {};
+  if (!over || rollout::has_ended(facts.rollout->kind, facts.row->state())) return {};
   return {facts.rollout->id() + " has " + rollout::word(state) + " before this device took part",
           ""};
 }
@@ -191,7 +192,7 @@ Verdict tried(const WhyFacts& facts) {
 }
 
 Verdict busy(const WhyFacts& facts) {
-  if (!facts.row || rollout::has_ended(facts.row->state())) return {};
+  if (!facts.row || rollout::has_ended(facts.rollout->kind, facts.row->state())) return {};
   if (facts.row->state() == v1::WAITING) return {};
   return {std::string("under way: ") + rollout::word(facts.row->state()) +
               (facts.row->detail().empty() ? "" : ", " + facts.row->detail()), ""};

@@ -29,7 +29,7 @@ struct WhyFacts {
   std::optional<fleet::v1::AppManifest> manifest;    // of the wanted release
   bool yanked = false;                               // the wanted release
   Gate gate;                                         // its windows, now
-  // Its wave has not begun: the rollout's plan says so. "" when it has, or there are none.
+  // Why its turn in the rollout has not come; "" when it has, or nobody waits for turns.
   std::string wave;
   std::vector<std::string> other_memory;             // "scada 2 uses 402 of 415 MiB"
   bool certificate_over = false;

@@ -26,6 +26,32 @@ Status find_rollout(Parts& parts, const std::string& device_id, WhyFacts& facts)
   return {};
 }
 
+// Why its turn has not come yet; "" if it has, or nobody waits for turns.
+std::string turn_of(const rollout::Rollout& rollout, const v1::RolloutDevice& row) {
+  const bool waits = rollout::has_waves(rollout.kind) && !row.let_in() &&
+                     rollout::is_under_way(rollout.state);
+  if (!waits) return "";
+  if (!rollout.halted_why.empty()) {
+    return rollout.id() + " lets nobody in any more: " + rollout.halted_why;
+  }
+  if (rollout.state == v1::ROLLOUT_PAUSED) {
+    return rollout.id() + " is paused" +
+           (rollout.paused_by.empty() ? "" : " by " + rollout.paused_by) +
+           (rollout.paused_why.empty() ? "" : ": " + rollout.paused_why);
+  }
+  if (row.wave() > rollout.wave) {
+    return "wave " + std::to_string(row.wave()) + " of " + std::to_string(rollout.waves.size()) +
+           " of " + rollout.id() + " has not begun; wave " + std::to_string(rollout.wave) +
+           (rollout.soak_until_ms != 0 ? " soaks" : " is under way");
+  }
+  if (row.online() && rollout.policy.has_max_unavailable()) {
+    return rollout.id() + " has at most " +
+           std::to_string(rollout.policy.max_unavailable().count()) + " under way for each " +
+           rollout.policy.max_unavailable().by();
+  }
+  return "";
+}
+
 Result<WhyFacts> facts_of(Parts& parts, const DeviceRow& device, const std::string& app) {
   WhyFacts facts;
   facts.device = device.name;
@@ -46,6 +72,7 @@ Result<WhyFacts> facts_of(Parts& parts, const DeviceRow& device, const std::stri
   }
   TRY(facts.wish, parts.store.desired_app(device.id, app));
   TRY_VOID(find_rollout(parts, device.id, facts));
+  if (facts.rollout) facts.wave = turn_of(*facts.rollout, *facts.row);
   std::uint64_t release = facts.wish ? facts.wish->release() : 0;
   if (facts.rollout && rollout::is_release(facts.rollout->kind)) {
     release = facts.rollout->release;
