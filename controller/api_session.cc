@@ -50,6 +50,7 @@ Result<BrowserSessions::Begun> OperatorApi::log_in(const Request& request, Calle
       token && token->expires_ms != 0 && parts_.clock.wall_ms() >= token->expires_ms;
   if (!token || over) {
     browsers_.count_failure(request.remote_address);
+    parts_.fleet.audit().refused(request.remote_address);
     proto::log_warning("login.refused", {{"from", request.remote_address}});
     return Error{Code::unauthenticated,
                  std::string("this token ") + (over ? "has expired" : "is not known here"), ""};

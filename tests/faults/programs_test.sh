@@ -99,7 +99,7 @@ cut_at() {
   lab_launcher_start 1
   lab_controller_start
   lab_agent_start 1
-  works_on "cut behind call $1 of $calls, loss $2: $(sed -n "${1}p" "$LAB_DIR/device.calls")"
+  works_on "cut behind call $1 of $calls, loss $2: $(head -n "$1" "$LAB_DIR/device.calls" | tail -n 1)"
   power_off
 }
 step=1
