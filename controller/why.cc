@@ -38,8 +38,8 @@ std::uint64_t runs(const WhyFacts& facts) {
   return facts.status && !facts.status->stopped() ? facts.status->live_release() : 0;
 }
 
-// After a bad end the controller wants what runs, so that nobody tries it again, and before its turn
-// a device wants what it wanted: what the fleet wants there is the rollout's.
+// After a bad end the controller wants what runs, so that nobody tries it again; before its turn a
+// device wants what it wanted. What the fleet wants there is the rollout's.
 std::uint64_t wants(const WhyFacts& facts) {
   const bool of_rollout = ended_badly(facts) || !facts.wave.empty();
   if (of_rollout && facts.rollout && rollout::is_release(facts.rollout->kind)) {
