@@ -232,6 +232,20 @@ Result<rollout::Rollout> Pushes::accept_push(const v1::PushRequest& request,
   return fleet_.begin(std::move(plan), std::move(wishes), also);
 }
 
+// The release that a rollout will bring to the device when its turn comes; 0: none.
+Result<std::uint64_t> Pushes::awaited_release(const std::string& device_id,
+                                              const std::string& app) {
+  TRY(const auto open, store_.open_rollouts_of(device_id));
+  std::uint64_t release = 0;
+  for (const std::int64_t number : open) {
+    TRY(const auto rollout, store_.rollout(number));
+    if (rollout && rollout->app == app && rollout::is_release(rollout->kind)) {
+      release = std::max(release, rollout->release);
+    }
+  }
+  return release;
+}
+
 // The devices that have the app, each with what the order makes of its wish.
 Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
                                             const std::vector<Subject>& devices) {
@@ -243,7 +257,13 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
     for (const v1::AppStatus& app : row->facts.apps()) {
       if (app.app() == request.app()) status = &app;
     }
-    if (!desired && status == nullptr) continue;
+    // One that waits for its turn in a push has nothing yet that could be started or go back.
+    const bool ends = request.kind() == v1::ORDER_STOP || request.kind() == v1::ORDER_DELETE;
+    std::uint64_t awaited = 0;
+    if (!desired && status == nullptr && ends) {
+      TRY(awaited, awaited_release(device.id, request.app()));
+    }
+    if (!desired && status == nullptr && awaited == 0) continue;
     if (request.release() != 0) {
       const bool runs = status != nullptr && status->live_release() == request.release();
       const bool leaves = desired && desired->release() > request.release();
@@ -251,7 +271,9 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
     }
     if (desired && desired->run() == v1::REMOVE) continue;
     Wish wish{device, desired.value_or(v1::DesiredApp())};
-    if (!desired) wish.desired.set_release(status->live_release());
+    if (!desired) {
+      wish.desired.set_release(status == nullptr ? awaited : status->live_release());
+    }
     wish.desired.set_fall_back(0);
     wish.desired.set_stage_release(0);
     switch (request.kind()) {

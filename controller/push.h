@@ -50,6 +50,7 @@ class Pushes {
   Result<v1::AppManifest> read_manifest(const std::string& app, const Metadata::AppRole& role);
   Status check_not_yanked(const Metadata::AppRole& role, const v1::AppManifest& manifest);
   Status check_blobs(const ota::ListedRelease& release, const v1::AppManifest& manifest);
+  Result<std::uint64_t> awaited_release(const std::string& device_id, const std::string& app);
   Result<std::vector<Wish>> wishes_of(const v1::OrderRequest& request,
                                       const std::vector<Subject>& devices);
 

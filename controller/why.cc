@@ -41,7 +41,7 @@ std::uint64_t runs(const WhyFacts& facts) {
 // After a bad end the controller wants what runs, so that nobody tries it again; before its turn a
 // device wants what it wanted. What the fleet wants there is the rollout's.
 std::uint64_t wants(const WhyFacts& facts) {
-  const bool of_rollout = ended_badly(facts) || !facts.wave.empty();
+  const bool of_rollout = ended_badly(facts) || facts.waits_for_turn;
   if (of_rollout && facts.rollout && rollout::is_release(facts.rollout->kind)) {
     return facts.rollout->release;
   }
@@ -215,7 +215,7 @@ std::string summary(const WhyFacts& facts) {
     return who + (live == 0 ? ", as wanted: it was stopped." : ", and shall stop it.");
   }
   if (facts.wish && facts.wish->run() == v1::REMOVE) return who + "; it is being removed.";
-  if (!facts.wish && !ended_badly(facts)) {
+  if (!facts.wish && !ended_badly(facts) && !facts.waits_for_turn) {
     return who + "; no push names it. It keeps what it runs until a push or a delete does.";
   }
   if (wanted == live) return who + ", as wanted.";
@@ -266,7 +266,8 @@ v1::WhyApp why(const WhyFacts& facts) {
     out.set_tried(text);
   }
   const bool as_wanted = out.runs() == out.wants() && !ended_badly(facts);
-  const bool wanted = facts.wish.has_value() || ended_badly(facts);
+  const bool wanted =
+      facts.wish.has_value() || ended_badly(facts) || facts.waits_for_turn;
   if (as_wanted || !wanted) return out;
   for (const Rule& rule : kRules) {
     Verdict verdict = rule.judge(facts);

@@ -26,11 +26,13 @@ Status find_rollout(Parts& parts, const std::string& device_id, WhyFacts& facts)
   return {};
 }
 
-// Why its turn has not come yet; "" if it has, or nobody waits for turns.
+bool waits_for_turn(const rollout::Rollout& rollout, const v1::RolloutDevice& row) {
+  return rollout::has_waves(rollout.kind) && !row.let_in() && row.state() == v1::WAITING &&
+         rollout::is_under_way(rollout.state);
+}
+
+// Why its turn has not come yet; "" if it only has to be online.
 std::string turn_of(const rollout::Rollout& rollout, const v1::RolloutDevice& row) {
-  const bool waits = rollout::has_waves(rollout.kind) && !row.let_in() &&
-                     rollout::is_under_way(rollout.state);
-  if (!waits) return "";
   if (!rollout.halted_why.empty()) {
     return rollout.id() + " lets nobody in any more: " + rollout.halted_why;
   }
@@ -72,7 +74,8 @@ Result<WhyFacts> facts_of(Parts& parts, const DeviceRow& device, const std::stri
   }
   TRY(facts.wish, parts.store.desired_app(device.id, app));
   TRY_VOID(find_rollout(parts, device.id, facts));
-  if (facts.rollout) facts.wave = turn_of(*facts.rollout, *facts.row);
+  facts.waits_for_turn = facts.rollout && waits_for_turn(*facts.rollout, *facts.row);
+  if (facts.waits_for_turn) facts.wave = turn_of(*facts.rollout, *facts.row);
   std::uint64_t release = facts.wish ? facts.wish->release() : 0;
   if (facts.rollout && rollout::is_release(facts.rollout->kind)) {
     release = facts.rollout->release;

@@ -63,7 +63,6 @@ expect 0 'No app yet' fleetctl apps
 [[ $(fleetctl push dns --to edge --plan --json | jq -r .release) == 1 ]] || die "push --plan --json"
 expect 1 'wrong passphrase for the key apps/dns' \
   fleetctl push dns --to edge --passphrase-file "$work/wrong.passphrase"
-expect 1 'not supported yet.*waves' fleetctl push dns --to edge --strategy waves
 expect 0 'Uploading .*100%' fleetctl push dns --to edge --detach
 expect 0 '1 +[0-9]+s +admin' fleetctl releases dns
 sed -i 's/rrl=20/rrl=30/' manifest.yml

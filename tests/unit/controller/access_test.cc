@@ -114,6 +114,7 @@ struct AccessWorld : ApiWorld {
     world.set_up_trust();
     world.enroll("edge-1", "edge");
     world.enroll("lab-1", "lab");
+    for (const char* name : {"edge-1", "lab-1"}) world.online(name);
     EXPECT_TRUE(world.push(world.next_push("edge")).has_value());
     EXPECT_TRUE(world.push(world.next_push("lab")).has_value());
     EXPECT_TRUE(world.order(v1::ORDER_RESTART, "all").has_value());
@@ -318,6 +319,7 @@ TEST(Access, WhatATokenOfAGroupBeganNeverTakesInAnotherGroupsDevice) {
   request.set_csr_der(*proto::make_csr(*proto::PrivateKey::generate(), "device"));
   request.set_name("lab-2");
   ASSERT_TRUE(world.world.enrolment->enroll(request).has_value());
+  world.world.online("lab-2");
   EXPECT_FALSE(world.world.wish("lab-2").has_value()) << "it is of lab";
   (*asked.mutable_labels())["site"] = "lyon";
   asked.set_group("edge");
@@ -326,6 +328,7 @@ TEST(Access, WhatATokenOfAGroupBeganNeverTakesInAnotherGroupsDevice) {
   request.set_csr_der(*proto::make_csr(*proto::PrivateKey::generate(), "device"));
   request.set_name("edge-2");
   ASSERT_TRUE(world.world.enrolment->enroll(request).has_value());
+  world.world.online("edge-2");
   EXPECT_TRUE(world.world.wish("edge-2").has_value()) << "it is of edge, and joins";
 }
 

@@ -37,6 +37,7 @@ TEST_F(Push, BecomesAReleaseMetadataAndWishesAtOnce) {
   EXPECT_EQ((*release)->by, "ana");
   EXPECT_EQ((*release)->key_id, world.app_key.keyid());
   EXPECT_TRUE((*world.metadata->file("1.apps.dns.json")).has_value());
+  for (const char* name : {"edge-1", "edge-2"}) world.online(name);
   EXPECT_EQ(world.wish("edge-1")->release(), 1u);
   EXPECT_EQ(world.wish("edge-1")->rollout(), "r-1");
   EXPECT_NE(world.wish("edge-1")->attempt(), world.wish("edge-2")->attempt());
@@ -125,12 +126,6 @@ TEST_F(Push, ToNobodyNamesWhatIsNear) {
   EXPECT_NE(what.find("matches none of 2 devices"), std::string::npos) << what;
   ASSERT_FALSE(world.nearest.empty());
   EXPECT_EQ(world.nearest.front(), "edge");
-}
-
-TEST_F(Push, InWavesIsNotSupportedYet) {
-  v1::PushRequest request = world.next_push("edge");
-  request.set_strategy(v1::WAVES);
-  EXPECT_EQ(refused(request), Code::not_supported);
 }
 
 TEST(PushWithoutTrust, IsToldToMakeKeysFirst) {

@@ -20,6 +20,7 @@ struct RestoredTest : ::testing::Test {
   RestoredTest() {
     world.set_up_trust();
     world.enroll("edge-1");
+    world.online("edge-1");
     push();
     world.stop();
     fs::copy(data, backup, fs::copy_options::recursive);
@@ -37,6 +38,7 @@ struct RestoredTest : ::testing::Test {
     fs::remove_all(data);
     fs::copy(backup, data, fs::copy_options::recursive);
     world.start();
+    world.online("edge-1");
   }
   std::int64_t version(const std::string& role) {
     const auto text = world.store->metadata(role);

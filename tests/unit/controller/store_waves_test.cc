@@ -57,6 +57,14 @@ TEST(StoreWaves, RowsOfASchemaBeforeWavesWereToldAtOnce) {
       sql << std::string("ALTER TABLE rollout_devices DROP COLUMN ") + column;
     }
     sql << "ALTER TABLE desired DROP COLUMN stage_release";
+    // And the step after it.
+    sql << "DROP TABLE audit";
+    for (const char* column : {"audit_sequence", "audit_hash", "audit_accepted"}) {
+      sql << std::string("ALTER TABLE devices DROP COLUMN ") + column;
+    }
+    for (const char* column : {"groups_text", "expires_ms", "by_name"}) {
+      sql << std::string("ALTER TABLE api_tokens DROP COLUMN ") + column;
+    }
     sql << "PRAGMA user_version = 1";
   }
   auto store = open(directory / "db");

@@ -229,7 +229,7 @@ TEST(Lists, StatusSaysWhoseTokenItIsAndWhatNeedsAPersonWithTheNextCommand) {
        {"ana (deployer of edge)", "7 need you", "r-9        dns 4 failed: 3 reverted",
         "fleetctl rollout show r-9", "6 devices  offline ", "fleetctl devices --state offline",
         "saw entry 812 of another audit log", "fleetctl audit verify",
-        "its certificate ends in 3d", "6.0 MiB free", "fleetctl ps --to edge-7",
+        "its certificate ends in 3d", "6 MiB free", "fleetctl ps --to edge-7",
         "runs agent 0.2.1, the controller is 0.3.0"}) {
     EXPECT_TRUE(says(lines, line)) << line;
   }

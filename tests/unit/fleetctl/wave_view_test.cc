@@ -56,8 +56,8 @@ TEST(WaveView, ReadsLikeTheTranscript) {
       wave_table(rollout, 2'300'000),
       (Lines{
           "  WAVE      DEVICES  WAITING  BUSY  HEALTHY  REVERTED  FAILED  OFFLINE  TOOK",
-          "✔ 1               1        0     0        1         0       0        0  1.2s",
-          "✔ 2 (10%)        29        0     0       28         0       0        1  4.8s",
+          "✔ 1               1        0     0        1         0       0        0  1.20s",
+          "✔ 2 (10%)        29        0     0       28         0       0        1  4.80s",
           "▶ 3 (50%)       120       71     9       38         0       1        1  "
           "=======---------------  32%",
           "  4 (100%)      150      148     0        0         0       0        2  "
@@ -165,7 +165,7 @@ TEST(WaveView, AStageIsDoneWhenItIsStaged) {
   device.set_ended_ms(1'000'500);
   EXPECT_TRUE(device_succeeded(device));
   const Lines lines = verdict_lines({rollout, nullptr, "", false});
-  EXPECT_EQ(lines.at(0), "OK  dns 1 is staged on 1 of 1 device (1.0s)");
+  EXPECT_EQ(lines.at(0), "OK  dns 1 is staged on 1 of 1 device (1.00s)");
   EXPECT_NE(lines.at(1).find("fleetctl push dns --to edge"), std::string::npos);
   EXPECT_EQ(exit_code_of(rollout, true), ExitCode::ok);
 }
