@@ -29,7 +29,7 @@ struct WhyFacts {
   std::optional<fleet::v1::AppManifest> manifest;    // of the wanted release
   bool yanked = false;                               // the wanted release
   Gate gate;                                         // its windows, now
-  bool waits_for_turn = false;                       // in the rollout, which is under way
+  bool waits_for_turn = false;                       // in the rollout
   // Why its turn has not come; "" when it has, or it only has to be online for it.
   std::string wave;
   std::vector<std::string> other_memory;             // "scada 2 uses 402 of 415 MiB"

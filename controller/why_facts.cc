@@ -26,9 +26,13 @@ Status find_rollout(Parts& parts, const std::string& device_id, WhyFacts& facts)
   return {};
 }
 
+// Also in one that is over, if it ended well or another took its place for others: who was offline
+// still joins.
 bool waits_for_turn(const rollout::Rollout& rollout, const v1::RolloutDevice& row) {
+  const bool called_off =
+      rollout.state == v1::ROLLOUT_FAILED || rollout.state == v1::ROLLOUT_ABORTED;
   return rollout::has_waves(rollout.kind) && !row.let_in() && row.state() == v1::WAITING &&
-         rollout::is_under_way(rollout.state);
+         !called_off;
 }
 
 // Why its turn has not come yet; "" if it only has to be online.
