@@ -198,6 +198,7 @@ Story push_story() {
     const std::uint64_t releases = check_releases(scene, mark.client);
     EXPECT_TRUE(releases == 2 || (releases == 1 && !mark.accepted)) << "an accepted push is lost";
     for (const char* name : {"edge-1", "edge-2"}) {
+      world.online(name);  // who was not there waits for its turn
       EXPECT_EQ(world.wish(name)->release(), releases) << "wishes and release came apart";
     }
     const auto kept = world.store->idempotent_push(kKey);
