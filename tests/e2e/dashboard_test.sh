@@ -32,7 +32,7 @@ do_first_controller() {
   local hash
   hash=$(printf 'a-viewers-token' | sha256sum | cut -d' ' -f1)
   sqlite3 "$LAB_DIR/controller/controller.db" \
-    "INSERT INTO api_tokens VALUES ('$hash', 'vera', 'viewer', 0)"
+    "INSERT INTO api_tokens (hash, name, role, created_ms) VALUES ('$hash', 'vera', 'viewer', 0)"
 }
 do_devices() {
   local n sites=(lyon lyon paris)

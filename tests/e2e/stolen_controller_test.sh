@@ -51,7 +51,8 @@ want() {
   thefts=$((thefts + 1))
   attempt=$(printf 'theft%011d' "$thefts")
   lab_stop agent-1
-  sql "UPDATE desired SET release_number = $1, run = ${2:-1}, fall_back = ${3:-0}, attempt = '$attempt', rollout = '', deadline_ms = 20000;
+  sql "UPDATE rollout_devices SET ended = 1;
+       UPDATE desired SET release_number = $1, run = ${2:-1}, fall_back = ${3:-0}, attempt = '$attempt', rollout = '', deadline_ms = 20000;
        UPDATE devices SET generation = generation + 1"
   lab_agent_start 1
   lab_wait 20 verdict || die "no verdict of edge-1 about its attempt $attempt"

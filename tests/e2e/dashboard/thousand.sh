@@ -26,8 +26,9 @@ INSERT INTO rollouts SELECT 1000, 'dns', 2, 1, 3, 600000, '', json_object('id', 
   'verdict', 'dns 3 is live on most of field', 'counts', json_object('devices', $n,
   'healthy', (SELECT COUNT(*) FROM n WHERE state = 6), 'reverted', (SELECT COUNT(*) FROM n WHERE state = 7),
   'failed', (SELECT COUNT(*) FROM n WHERE state = 8)));
-INSERT INTO rollout_devices SELECT 1000, id, 'dns', 'attempt' || id, state, 1, 0, 0, 1, 1,
-  json_object('device', name, 'state', CASE state WHEN 6 THEN 'HEALTHY' WHEN 7 THEN 'REVERTED' ELSE 'FAILED' END,
+INSERT INTO rollout_devices (rollout, device_id, app, attempt, state, ended, deadline_ms, before_wanted, before_release, before_run, row_json)
+  SELECT 1000, id, 'dns', 'attempt' || id, state, 1, 0, 0, 1, 1,
+  json_object('device', name, 'wave', 1, 'let_in', json('true'), 'state', CASE state WHEN 6 THEN 'HEALTHY' WHEN 7 THEN 'REVERTED' ELSE 'FAILED' END,
   'online', json('true'), 'live_release', CASE state WHEN 6 THEN '3' ELSE '1' END, 'monitor', 'spt',
   'started_ms', CAST($now - 3600000 + i * 90 AS TEXT), 'ended_ms', CAST($now - 3599000 + i * 95 AS TEXT),
   'detail', CASE state WHEN 6 THEN 'dns 3/3 in 4 ms' ELSE '' END,
