@@ -106,27 +106,34 @@ Response file_answer(Result<ota::Fd> file) {
 /// A stream that ends with its token: what was revoked or expired hears nothing more.
 class GuardedFeed final : public Feed {
  public:
-  GuardedFeed(std::unique_ptr<Feed> feed, Parts& parts, Caller caller)
-      : feed_(std::move(feed)), parts_(parts), caller_(std::move(caller)) {}
+  GuardedFeed(std::unique_ptr<Feed> feed, Parts& parts, std::string token_hash)
+      : feed_(std::move(feed)), parts_(parts), token_hash_(std::move(token_hash)) {}
 
   awaitable<Result<std::string>> next(proto::Deadline deadline) override {
     auto piece = co_await feed_->next(deadline);
-    const auto token = parts_.store.api_token(caller_.token_hash);
-    if (!token) co_return token.error();
-    const bool over = caller_.expires_ms != 0 && parts_.clock.wall_ms() >= caller_.expires_ms;
-    if (!*token || over) {
-      co_return Error{Code::unauthenticated, "the token of this stream is good no more", ""};
-    }
-    co_return piece;
+    const auto caller = caller_with(parts_, token_hash_);
+    if (caller) co_return piece;
+    if (caller.error().code != Code::unauthenticated) co_return caller.error();
+    co_return Error{Code::unauthenticated, "the token of this stream is good no more", ""};
   }
 
  private:
   std::unique_ptr<Feed> feed_;
   Parts& parts_;
-  Caller caller_;
+  std::string token_hash_;
 };
 
 }  // namespace
+
+Result<Caller> caller_with(Parts& parts, std::string token_hash) {
+  TRY(const auto token, parts.store.api_token(token_hash));
+  if (!token) return Error{Code::unauthenticated, "this token is not known here", ""};
+  if (token->expires_ms != 0 && parts.clock.wall_ms() >= token->expires_ms) {
+    return Error{Code::unauthenticated, "this token has expired", ""};
+  }
+  return Caller{token->name, role_of(token->role), token->groups, token->expires_ms,
+                std::move(token_hash)};
+}
 
 Role role_of(const std::string& word) {
   if (word == "admin") return Role::admin;
@@ -194,17 +201,10 @@ Result<Caller> OperatorApi::caller_of(const Request& request) {
     return Error{Code::unauthenticated,
                  "this needs a token: log in with fleetctl login URL --token-file F", ""};
   }
-  TRY(const auto token, parts_.store.api_token(hash));
-  const bool over =
-      token && token->expires_ms != 0 && parts_.clock.wall_ms() >= token->expires_ms;
-  if (!token || over) {
-    return Error{Code::unauthenticated,
-                 std::string("this token ") + (over ? "has expired" : "is not known here") +
-                     "; log in again: fleetctl login URL --token-file F",
-                 ""};
-  }
-  return Caller{token->name, role_of(token->role), token->groups, token->expires_ms,
-                std::move(hash)};
+  auto caller = caller_with(parts_, std::move(hash));
+  if (caller || caller.error().code != Code::unauthenticated) return caller;
+  return Error{Code::unauthenticated,
+               caller.error().what + "; log in again: fleetctl login URL --token-file F", ""};
 }
 
 bool OperatorApi::is_upload(const Request& head) const {
@@ -297,7 +297,8 @@ awaitable<Response> OperatorApi::dispatch(Request request, std::string& route_na
     Call call{parts_, *caller, std::move(request), std::move(words)};
     Response response = co_await route.handler(std::move(call));
     if (response.feed) {
-      response.feed = std::make_unique<GuardedFeed>(std::move(response.feed), parts_, *caller);
+      response.feed = std::make_unique<GuardedFeed>(std::move(response.feed), parts_,
+                                                    caller->token_hash);
     }
     co_return response;
   }

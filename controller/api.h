@@ -64,6 +64,9 @@ struct Caller {
   std::string token_hash{};           // looked up again for as long as an answer streams
 };
 
+/// Who has the token of that hash, as long as it is good.
+/// errors unauthenticated ("this token has expired" | "this token is not known here") | as Store
+Result<Caller> caller_with(Parts& parts, std::string token_hash);
 /// "viewer"
 const char* word_of(Role role);
 /// nobody: no role has that name

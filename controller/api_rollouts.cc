@@ -48,6 +48,14 @@ Response rollout_answer(Call& call, const Result<rollout::Rollout>& rollout, int
   return answer(*out, status);
 }
 
+// A person's word on the rollout that the path names.
+Response obey(Call& call, Result<rollout::Rollout> (Fleet::*word)(std::int64_t,
+                                                                  const std::string&)) {
+  const auto number = number_of(call.words[0]);
+  if (!number) return error_response(number.error());
+  return rollout_answer(call, (call.parts.fleet.*word)(*number, call.caller.name), 200);
+}
+
 // A selector that was understood and matches nothing is told with what there is instead.
 Response begun_answer(Call& call, const Result<rollout::Rollout>& begun,
                       std::vector<std::string> nearest) {
@@ -182,23 +190,11 @@ awaitable<Response> show_rollout(Call call) {
   co_return rollout_answer(call, find(call.parts, call.words[0]), 200);
 }
 
-awaitable<Response> abort_rollout(Call call) {
-  const auto number = number_of(call.words[0]);
-  if (!number) co_return error_response(number.error());
-  co_return rollout_answer(call, call.parts.fleet.abort(*number, call.caller.name), 200);
-}
+awaitable<Response> abort_rollout(Call call) { co_return obey(call, &Fleet::abort); }
 
-awaitable<Response> pause_rollout(Call call) {
-  const auto number = number_of(call.words[0]);
-  if (!number) co_return error_response(number.error());
-  co_return rollout_answer(call, call.parts.fleet.pause(*number, call.caller.name), 200);
-}
+awaitable<Response> pause_rollout(Call call) { co_return obey(call, &Fleet::pause); }
 
-awaitable<Response> resume_rollout(Call call) {
-  const auto number = number_of(call.words[0]);
-  if (!number) co_return error_response(number.error());
-  co_return rollout_answer(call, call.parts.fleet.resume(*number, call.caller.name), 200);
-}
+awaitable<Response> resume_rollout(Call call) { co_return obey(call, &Fleet::resume); }
 
 awaitable<Response> retry_rollout(Call call) {
   const auto number = number_of(call.words[0]);

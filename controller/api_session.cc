@@ -44,20 +44,15 @@ Result<BrowserSessions::Begun> OperatorApi::log_in(const Request& request, Calle
     return Error{Code::forbidden, "a login needs the header X-CSRF-Token, with any value", ""};
   }
   TRY(const auto login, proto::from_json<v1::LoginRequest>(request.body));
-  const std::string hash = ota::hash_token(login.token()).hex();
-  TRY(const auto token, parts_.store.api_token(hash));
-  const bool over =
-      token && token->expires_ms != 0 && parts_.clock.wall_ms() >= token->expires_ms;
-  if (!token || over) {
+  auto known = caller_with(parts_, ota::hash_token(login.token()).hex());
+  if (!known && known.error().code == Code::unauthenticated) {
     browsers_.count_failure(request.remote_address);
     parts_.fleet.audit().refused(request.remote_address);
     proto::log_warning("login.refused", {{"from", request.remote_address}});
-    return Error{Code::unauthenticated,
-                 std::string("this token ") + (over ? "has expired" : "is not known here"), ""};
   }
-  caller = Caller{token->name, role_of(token->role)};
+  TRY(caller, known);
   proto::log_info("login.accepted", {{"name", caller.name}, {"from", request.remote_address}});
-  return browsers_.begin(hash);
+  return browsers_.begin(caller.token_hash);
 }
 
 Response OperatorApi::session(const Request& request) {
