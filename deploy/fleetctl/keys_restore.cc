@@ -1,6 +1,6 @@
 // After a controller was restored from an older backup: devices and operators have seen newer
 // metadata than it holds, and take nothing older. What was seen was signed; it goes back.
-#include <algorithm>
+#include <utility>
 
 #include "deploy/fleetctl/keys_sign.h"
 #include "deploy/fleetctl/text.h"
@@ -18,13 +18,11 @@ struct Apps {
   std::vector<std::string> missing;
 };
 
-proto::Status add(Trust& trust, std::string_view role, MetadataUpload& upload) {
-  TRY(const std::string text, trust.seen(role));
-  if (text.empty()) return {};
+void add(std::string role, std::string text, MetadataUpload& upload) {
+  if (text.empty()) return;
   MetadataUpload& one = *upload.add_together();
-  one.set_role(std::string(role));
-  one.set_json(text);
-  return {};
+  one.set_role(std::move(role));
+  one.set_json(std::move(text));
 }
 
 proto::Result<Apps> add_apps(Trust& trust, const ota::Snapshot& snapshot,
@@ -33,15 +31,14 @@ proto::Result<Apps> add_apps(Trust& trust, const ota::Snapshot& snapshot,
   for (const auto& [file, meta] : snapshot.meta) {
     const std::string role = file.substr(0, file.rfind(".json"));
     if (!role.starts_with("apps.")) continue;
-    TRY(const std::string text, trust.seen(role));
+    TRY(std::string text, trust.seen(role));
     bool whole = false;
     if (!text.empty()) {
       TRY(const auto held, ota::parse_targets(text));
       whole = held.value.header.version >= meta.version;
-      TRY_VOID(add(trust, role, upload));
     }
-    const std::string app = role.substr(5);
-    (whole ? apps.here : apps.missing).push_back(app);
+    (whole ? apps.here : apps.missing).push_back(role.substr(5));
+    add(role, std::move(text), upload);
   }
   return apps;
 }
@@ -80,7 +77,8 @@ CommandResult keys_restore(Program& program) {
   Api& api = *connection.api;
   TRY(const auto trust, Trust::open(connection.context, api));
   TRY(const std::string targets, trust->seen(ota::Targets::kType));
-  TRY(const std::string seen_snapshot, trust->seen(ota::Snapshot::kType));
+  TRY(std::string seen_snapshot, trust->seen(ota::Snapshot::kType));
+  TRY(std::string seen_timestamp, trust->seen(ota::Timestamp::kType));
   if (targets.empty() || seen_snapshot.empty()) {
     return proto::Error{Code::not_found,
                         "this machine has seen no metadata of " + connection.host() +
@@ -93,8 +91,8 @@ CommandResult keys_restore(Program& program) {
   upload.set_json(targets);
   upload.set_restored(true);
   TRY(const Apps apps, add_apps(*trust, snapshot.value, upload));
-  TRY_VOID(add(*trust, ota::Snapshot::kType, upload));
-  TRY_VOID(add(*trust, ota::Timestamp::kType, upload));
+  add(ota::Snapshot::kType, std::move(seen_snapshot), upload);
+  add(ota::Timestamp::kType, std::move(seen_timestamp), upload);
   TRY_VOID(api.upload_metadata(upload));
   const proto::Status refreshed = trust->refresh();
   if (!refreshed && refreshed.error().code == Code::rollback && !apps.missing.empty()) {
