@@ -102,6 +102,8 @@ Result<std::string> config_text(const GuestConfig& config) {
   for (std::size_t i = 0; i < config.interfaces.size(); ++i) {
     const GuestInterface& interface = config.interfaces[i];
     const std::string key = "net" + std::to_string(i) + ".";
+    TRY_VOID(check_value(interface.name, "network: name"));
+    if (!interface.name.empty()) text += key + "name=" + interface.name + "\n";
     text += key + "mac=" + to_string(interface.mac) + "\n";
     if (interface.address.value != 0) {
       text += key + "address=" + to_string(interface.address) + "/" +

@@ -33,9 +33,13 @@ inline constexpr char kFilesPrefix[] = "files/";  // + the guest path without it
 //   version=1
 //   hostname=dns-lyon
 //   seed=<64 hex digits>          fresh random for every start, never logged, never reused
+//   netN.name=service             the manifest's name of the interface; absent: not told
 //   netN.mac=52:54:00:12:34:56    the device is found by it
-//   netN.address=10.77.0.3/24     absent: no address (a port that only forwards frames)
-//   netN.gateway=10.77.0.1        absent: no way out of the subnet
+//   netN.address=10.77.0.3/24     or dhcp. Neither address nor address6: a port that only forwards
+//                                 frames, for the appliance to take
+//   netN.gateway=10.77.0.1        absent: no way out of the subnet but one that DHCP tells
+//   netN.address6=2001:db8::3/64  absent: no IPv6. Routers that announce themselves are not believed
+//   netN.gateway6=2001:db8::1     absent: no way out of the subnet
 //   netN.dns=10.77.0.1            absent: none
 //   netN.mtu=1500                 absent: 1500
 inline constexpr char kVersionKey[] = "version";

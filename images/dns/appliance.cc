@@ -8,6 +8,7 @@
 #include "images/dns/server.h"
 #include "images/dns/zone.h"
 #include "images/dns/zone_parser.h"
+#include "images/runtime/address.h"
 #include "images/runtime/console.h"
 #include "images/runtime/random.h"
 
@@ -126,7 +127,7 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
   std::size_t count = 0;
   if (!read_options(config, options)) return 1;
   if (!load_zones(config, memory, count)) return 1;
-  if (!config.interface(0).has_address) {
+  if (config.interface(0).is_frame_port()) {
     print("dns: the first interface has no address");
     return 1;
   }

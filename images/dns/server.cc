@@ -40,7 +40,8 @@ std::array<std::uint8_t, kMaxQueryBytes> udp_query;
 std::array<std::uint8_t, kMaxAnswerBytes> udp_answer;
 
 std::array<std::uint8_t, 4> bytes_of(const ip_addr_t& address) {
-  return {ip4_addr1(&address), ip4_addr2(&address), ip4_addr3(&address), ip4_addr4(&address)};
+  const ip4_addr_t& v4 = *ip_2_ip4(&address);  // bound to IPv4 only
+  return {ip4_addr1(&v4), ip4_addr2(&v4), ip4_addr3(&v4), ip4_addr4(&v4)};
 }
 
 void on_datagram(void*, udp_pcb* pcb, pbuf* packet, const ip_addr_t* source, u16_t port) {

@@ -2,7 +2,9 @@
 // How to build one: README.md beside this file.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 
 #include "images/runtime/arena.h"
 #include "images/runtime/config.h"
@@ -19,5 +21,28 @@ int appliance_main(const Config& config, Arena& memory);
 /// Call `function(argument)` once, after that many milliseconds, inside run(). Panics if more than
 /// 8 are waiting.
 void call_after(std::uint32_t delay_ms, void (*function)(void*), void* argument);
+
+// Network. The interfaces of the config are ports 0, 1, ... in the order of the manifest. A port with
+// an address belongs to lwIP (lwip/udp.h, lwip/tcp.h); one without (InterfaceConfig::is_frame_port)
+// hands its frames to the appliance, for which they never pass through lwIP.
+
+/// Gets one Ethernet frame (14..1518 bytes, without FCS; bytes from anybody). It may change the
+/// frame, which is gone when it returns.
+using FrameHandler = void (*)(void* argument, std::size_t port, std::span<std::uint8_t> frame);
+
+/// Have the frames of a port without an address handed over, from run() on. Before, they wait in
+/// the host's queue or are lost there. False: there is no such port.
+bool take_frames(std::size_t port, FrameHandler handler, void* argument);
+
+/// Send a frame from a port without an address. False: there is no such port, or the host has no
+/// room now and the frame is lost, as on any full link.
+bool send_frame(std::size_t port, std::span<const std::uint8_t> frame);
+
+/// The IPv4 address that an interface has now: the config's, or what DHCP told it.
+struct InterfaceState {
+  bool has_address = false;
+  std::array<std::uint8_t, 4> address{};  // network order
+};
+InterfaceState interface_state(std::size_t port);
 
 }  // namespace images::runtime

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 
+#include "images/runtime/address.h"
+
 namespace images::runtime {
 namespace {
 
 using abi::kUstarBlockBytes;
 using abi::UstarHeader;
+
+constexpr std::uint64_t kPrefixBits6 = 64;  // lwIP takes every link for a /64
+constexpr std::uint16_t kMinMtu6 = 1280;    // RFC 8200 section 5
 
 /// The text of a fixed field: up to its first NUL, or all of it.
 template <std::size_t N>
@@ -39,15 +44,6 @@ bool checksum_holds(std::span<const std::uint8_t> block, const UstarHeader& head
   return sum == told;
 }
 
-/// Cuts `text` at the first `separator`; the rest stays in `text`. False: no separator.
-bool cut(std::string_view& text, char separator, std::string_view& head) {
-  const std::size_t at = text.find(separator);
-  if (at == std::string_view::npos) return false;
-  head = {text.data(), at};
-  text.remove_prefix(at + 1);
-  return true;
-}
-
 /// Fills `out` with NUL-ended strings. nullptr = well.
 template <std::size_t N>
 const char* split_strings(std::string_view body, std::array<std::string_view, N>& out,
@@ -61,22 +57,6 @@ const char* split_strings(std::string_view body, std::array<std::string_view, N>
   return nullptr;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-bool parse_mac(std::string_view text, std::array<std::uint8_t, 6>& out) {
-  if (text.size() != 17) return false;
-  for (std::size_t i = 0; i < 6; ++i) {
-    if (i > 0 && text[i * 3 - 1] != ':') return false;
-    if (!parse_hex({text.data() + i * 3, 2}, std::span(&out[i], 1))) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string_view ConfigFile::path(std::span<char, abi::kMaxGuestPathBytes + 1> buffer) const {
@@ -86,42 +66,6 @@ std::string_view ConfigFile::path(std::span<char, abi::kMaxGuestPathBytes + 1> b
   *end++ = '/';
   std::copy(name.begin(), name.end(), end);
   return {buffer.data(), size};
-}
-
-bool parse_number(std::string_view text, std::uint64_t max, std::uint64_t& out) {
-  if (text.empty()) return false;
-  std::uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return false;
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > (max - std::min(max, digit)) / 10) return false;
-    value = value * 10 + digit;
-  }
-  if (value > max) return false;
-  out = value;
-  return true;
-}
-
-bool parse_ipv4(std::string_view text, std::array<std::uint8_t, 4>& out) {
-  for (std::size_t i = 0; i < 4; ++i) {
-    std::string_view part = text;
-    if (i < 3 && !cut(text, '.', part)) return false;
-    std::uint64_t value = 0;
-    if (part.size() > 3 || !parse_number(part, 255, value)) return false;
-    out[i] = static_cast<std::uint8_t>(value);
-  }
-  return true;
-}
-
-bool parse_hex(std::string_view text, std::span<std::uint8_t> out) {
-  if (text.size() != out.size() * 2) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_digit(text[2 * i]);
-    const int low = hex_digit(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<std::uint8_t>(high * 16 + low);
-  }
-  return true;
 }
 
 ConfigFault Config::parse(std::span<const std::uint8_t> volume) {
@@ -152,7 +96,7 @@ ConfigFault Config::parse(std::span<const std::uint8_t> volume) {
   if (!has_config_) return {"no entry `config`", offset};
   if (!has_version_) return {"config has no version", offset};
   if (!has_seed_) return {"config has no seed", offset};
-  return {};
+  return check_interfaces(offset);
 }
 
 ConfigFault Config::take_entry(const UstarHeader& header, std::string_view body,
@@ -238,28 +182,68 @@ const char* Config::take_interface_key(std::string_view key, std::string_view va
   if (index >= abi::kMaxVolumeInterfaces) return "config: too many interfaces";
   InterfaceConfig& net = interfaces_[static_cast<std::size_t>(index)];
   net.present = true;
+  interface_count_ = std::max(interface_count_, static_cast<std::size_t>(index) + 1);
   if (key == "mac") {
     net.has_mac = parse_mac(value, net.mac);
     return net.has_mac ? nullptr : "config: mac is not XX:XX:XX:XX:XX:XX";
   }
+  if (key == "name") {
+    net.name = value;
+    return nullptr;
+  }
+  if (key == "mtu") {
+    std::uint64_t mtu = 0;
+    if (!parse_number(value, 1500, mtu) || mtu < 576) return "config: mtu is not 576..1500";
+    net.mtu = static_cast<std::uint16_t>(mtu);
+    return nullptr;
+  }
+  return take_address_key(net, key, value);
+}
+
+const char* Config::take_address_key(InterfaceConfig& net, std::string_view key,
+                                     std::string_view value) {
+  std::string_view address;
+  std::uint64_t bits = 0;
   if (key == "address") {
-    std::string_view address;
-    std::uint64_t bits = 0;
+    net.dhcp = value == "dhcp";
+    if (net.dhcp) return nullptr;
     net.has_address = cut(value, '/', address) && parse_ipv4(address, net.address) &&
                       parse_number(value, 32, bits);
     net.prefix_bits = static_cast<std::uint8_t>(bits);
     return net.has_address ? nullptr : "config: address is not A.B.C.D/N";
   }
+  if (key == "address6") {
+    net.has_address6 = cut(value, '/', address) && parse_ipv6(address, net.address6) &&
+                       parse_number(value, 128, bits);
+    if (!net.has_address6) return "config: address6 is not an IPv6 address and /64";
+    return bits == kPrefixBits6 ? nullptr : "config: address6 is not of a /64";
+  }
   if (key == "gateway") {
     return parse_ipv4(value, net.gateway) ? nullptr : "config: gateway is not A.B.C.D";
   }
-  if (key == "dns") return parse_ipv4(value, net.dns) ? nullptr : "config: dns is not A.B.C.D";
-  if (key == "mtu") {
-    std::uint64_t mtu = 0;
-    if (!parse_number(value, 1500, mtu) || mtu < 576) return "config: mtu is not 576..1500";
-    net.mtu = static_cast<std::uint16_t>(mtu);
+  if (key == "gateway6") {
+    return parse_ipv6(value, net.gateway6) ? nullptr : "config: gateway6 is not an IPv6 address";
   }
+  if (key == "dns") return parse_ipv4(value, net.dns) ? nullptr : "config: dns is not A.B.C.D";
   return nullptr;
+}
+
+/// What only shows once all keys are read.
+ConfigFault Config::check_interfaces(std::size_t offset) const {
+  for (const InterfaceConfig& net : interfaces_) {
+    if (net.dhcp && net.has_address) return {"config: an address and dhcp", offset};
+    if (net.has_address6 && net.mtu < kMinMtu6) {
+      return {"config: mtu is below 1280, which address6 needs", offset};
+    }
+  }
+  return {};
+}
+
+std::size_t Config::find_interface(std::string_view name) const {
+  for (std::size_t i = 0; i < interface_count_; ++i) {
+    if (interfaces_[i].present && interfaces_[i].name == name) return i;
+  }
+  return interface_count_;
 }
 
 std::string_view Config::variable(std::string_view name) const {

@@ -16,13 +16,21 @@ namespace images::runtime {
 struct InterfaceConfig {
   bool present = false;
   bool has_mac = false;
-  bool has_address = false;
+  bool has_address = false;   // a fixed IPv4 address
+  bool has_address6 = false;  // a fixed IPv6 address, of a /64
+  bool dhcp = false;          // its IPv4 address is asked for
+  std::string_view name;      // the manifest's; empty: the host does not say
   std::array<std::uint8_t, 6> mac{};
   std::array<std::uint8_t, 4> address{};  // network order, as are the next two
   std::uint8_t prefix_bits = 0;           // 0..32
   std::array<std::uint8_t, 4> gateway{};  // 0.0.0.0 = none
   std::array<std::uint8_t, 4> dns{};      // 0.0.0.0 = none
-  std::uint16_t mtu = 1500;               // 576..1500
+  std::array<std::uint8_t, 16> address6{};
+  std::array<std::uint8_t, 16> gateway6{};  // :: = none
+  std::uint16_t mtu = 1500;                 // 576..1500, with an IPv6 address 1280..1500
+
+  /// It forwards frames for the appliance and has no address of its own.
+  bool is_frame_port() const { return !has_address && !has_address6 && !dhcp; }
 };
 
 /// One file of the manifest's `files`; its path is directory + '/' + name, as ustar splits it.
@@ -57,6 +65,11 @@ class Config {
   /// index: 0..abi::kMaxVolumeInterfaces - 1.
   const InterfaceConfig& interface(std::size_t index) const { return interfaces_[index]; }
 
+  /// The index of the interface that the manifest calls so; interfaces() if there is none.
+  std::size_t find_interface(std::string_view name) const;
+  /// One more than the highest index that the config names.
+  std::size_t interfaces() const { return interface_count_; }
+
   /// The value of an environment variable; empty if it is not set.
   std::string_view variable(std::string_view name) const;
 
@@ -67,6 +80,8 @@ class Config {
   ConfigFault take_config(std::string_view body, std::size_t offset);
   const char* take_key(std::string_view key, std::string_view value);
   const char* take_interface_key(std::string_view key, std::string_view value);
+  const char* take_address_key(InterfaceConfig& net, std::string_view key, std::string_view value);
+  ConfigFault check_interfaces(std::size_t offset) const;
 
   std::string_view hostname_;
   std::array<std::uint8_t, abi::kSeedBytes> seed_{};
@@ -79,18 +94,10 @@ class Config {
   std::array<std::string_view, abi::kMaxVolumeEnv> env_{};
   std::array<ConfigFile, abi::kMaxVolumeFiles> files_{};
   std::array<InterfaceConfig, abi::kMaxVolumeInterfaces> interfaces_{};
+  std::size_t interface_count_ = 0;
   std::size_t arg_count_ = 0;
   std::size_t env_count_ = 0;
   std::size_t file_count_ = 0;
 };
-
-/// A decimal number 0..max, all of the text. False: it is not one.
-[[nodiscard]] bool parse_number(std::string_view text, std::uint64_t max, std::uint64_t& out);
-
-/// A.B.C.D. False: it is not one.
-[[nodiscard]] bool parse_ipv4(std::string_view text, std::array<std::uint8_t, 4>& out);
-
-/// Two hex digits per byte, all of the text. False: it is not that, or not out.size() bytes.
-[[nodiscard]] bool parse_hex(std::string_view text, std::span<std::uint8_t> out);
 
 }  // namespace images::runtime

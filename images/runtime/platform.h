@@ -26,15 +26,20 @@ std::span<const std::uint8_t> config_volume();
 /// The memory that is left for the appliance, beside image, stack and config volume.
 std::span<std::uint8_t> free_memory();
 
-/// Bring up the network device with this address. False: there is no such device.
-bool net_open(std::span<const std::uint8_t, 6> mac);
+inline constexpr std::size_t kMaxPorts = 8;
 
-/// Send one Ethernet frame (without FCS, 14..1514 bytes). False: no room now, the frame is dropped.
-bool net_send(std::span<const std::uint8_t> frame);
+/// Bring up the network device with this address as a port, 0..kMaxPorts - 1, each once and before
+/// free_memory() is asked for: what a device needs is taken from there. False: there is no such
+/// device, or no memory for it.
+bool net_open(std::size_t port, std::span<const std::uint8_t, 6> mac);
 
-/// Take one received frame into the buffer. Returns its bytes; 0 = none waits. A frame longer than
-/// the buffer is dropped.
-std::size_t net_receive(std::span<std::uint8_t> buffer);
+/// Send one Ethernet frame (without FCS, 14..1518 bytes) from an open port. False: no room now, the
+/// frame is dropped.
+bool net_send(std::size_t port, std::span<const std::uint8_t> frame);
+
+/// Take one frame that an open port received into the buffer. Returns its bytes; 0 = none waits. A
+/// frame longer than the buffer is dropped.
+std::size_t net_receive(std::size_t port, std::span<std::uint8_t> buffer);
 
 /// A block device that the image declares: a volume of the manifest. The host checks all bounds.
 struct Volume {

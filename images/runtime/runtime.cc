@@ -30,17 +30,19 @@ void read_config() {
 }
 
 void start_network() {
-  const InterfaceConfig& interface = config.interface(0);
-  if (!interface.present) return;
-  if (!interface.has_mac) {
-    print("runtime: config has net0 without net0.mac");
-    platform::exit(kExitBadConfig);
+  for (std::size_t i = 0; i < config.interfaces(); ++i) {
+    const InterfaceConfig& interface = config.interface(i);
+    if (!interface.present) continue;
+    if (!interface.has_mac) {
+      print("runtime: config has net", i, " without net", i, ".mac");
+      platform::exit(kExitBadConfig);
+    }
+    if (!platform::net_open(i, interface.mac)) {
+      print("runtime: no network device has the address that net", i, ".mac names");
+      platform::exit(kExitBadConfig);
+    }
   }
-  if (!platform::net_open(interface.mac)) {
-    print("runtime: no network device has the address that net0.mac names");
-    platform::exit(kExitBadConfig);
-  }
-  net::start(interface, config.hostname());
+  net::start(config);
 }
 
 }  // namespace
@@ -48,8 +50,8 @@ void start_network() {
 void start() {
   read_config();
   seed_random(config.seed());
-  memory.emplace(platform::free_memory());
   start_network();
+  memory.emplace(platform::free_memory());  // what the network devices left
   platform::exit(appliance_main(config, *memory));
 }
 

@@ -73,14 +73,14 @@ std::uint64_t monotonic_ms() { return clock_ns() / kNsPerMs; }
 
 std::uint64_t ticks() { return read_counter(); }
 
-bool net_send(std::span<const std::uint8_t> frame) {
-  abi::NetCall call{solo5::net_handle(), address_of(frame.data()), frame.size(), 0, 0};
+bool net_send(std::size_t port, std::span<const std::uint8_t> frame) {
+  abi::NetCall call{solo5::net_handle(port), address_of(frame.data()), frame.size(), 0, 0};
   hvt::hypercall(abi::Hypercall::net_write, call);
   return call.result == abi::kSolo5Ok;
 }
 
-std::size_t net_receive(std::span<std::uint8_t> buffer) {
-  abi::NetCall call{solo5::net_handle(), address_of(buffer.data()), buffer.size(), 0, 0};
+std::size_t net_receive(std::size_t port, std::span<std::uint8_t> buffer) {
+  abi::NetCall call{solo5::net_handle(port), address_of(buffer.data()), buffer.size(), 0, 0};
   hvt::hypercall(abi::Hypercall::net_read, call);
   return call.result == abi::kSolo5Ok ? static_cast<std::size_t>(call.size) : 0;
 }

@@ -10,13 +10,26 @@
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 8) /* 8: call_after() */
 
 #define LWIP_IPV4 1
-#define LWIP_IPV6 0
+#define LWIP_IPV6 1
+#define LWIP_IPV6_AUTOCONFIG 0 /* addresses come from the manifest alone ... */
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
+#define LWIP_IPV6_DHCP6 0
+#define LWIP_IPV6_NUM_ADDRESSES 2 /* link-local and the manifest's */
+#define LWIP_IPV6_MLD 1
+#define LWIP_IPV6_FRAG 0  /* what hides a header in a second fragment is not answered */
+#define LWIP_IPV6_REASS 0
+#define LWIP_ND6_QUEUEING 0
+/* ... and so do routers: net/ip6_guard.h says what is let through. */
+#define LWIP_HOOK_FILENAME "images/runtime/net/hooks.h"
+#define LWIP_HOOK_IP6_INPUT(packet, netif) fleet_ip6_input(packet)
+#define LWIP_HOOK_ND6_GET_GW(netif, dest) fleet_ip6_gateway(netif)
 #define LWIP_ARP 1
 #define LWIP_ICMP 1
 #define LWIP_RAW 0
 #define LWIP_UDP 1
 #define LWIP_TCP 1
-#define LWIP_DHCP 0
+#define LWIP_DHCP 1
+#define DHCP_DOES_ARP_CHECK 1
 #define LWIP_AUTOIP 0
 #define LWIP_DNS 0
 #define LWIP_IGMP 0
@@ -32,7 +45,7 @@
 #define MEM_ALIGNMENT 8
 #define MEM_SIZE (96 * 1024)
 #define MEMP_NUM_PBUF 64
-#define MEMP_NUM_UDP_PCB 8
+#define MEMP_NUM_UDP_PCB 9 /* one is DHCP's */
 #define MEMP_NUM_TCP_PCB 32
 #define MEMP_NUM_TCP_PCB_LISTEN 8
 #define MEMP_NUM_TCP_SEG 128

@@ -1,6 +1,7 @@
 #include "images/runtime/solo5/devices.h"
 
 #include <algorithm>
+#include <array>
 
 #include "images/abi/config_volume.h"
 #include "images/runtime/console.h"
@@ -18,7 +19,7 @@ constexpr std::uint64_t kStackBytes = 128 * 1024;  // grows down from the end of
 const abi::Manifest* manifest = nullptr;
 std::span<std::uint8_t> memory;
 std::span<const std::uint8_t> volume;
-std::uint32_t open_net = 0;
+std::array<std::uint32_t, platform::kMaxPorts> open_ports{};
 
 std::uint32_t find(std::string_view name, std::uint32_t type) {
   for (std::uint32_t i = 1; i < manifest->entry_count; ++i) {
@@ -56,9 +57,11 @@ void take_boot_info(const abi::Manifest& from_host, std::uint64_t memory_bytes) 
   read_volume();
 }
 
-std::uint32_t net_handle() { return open_net; }
+std::uint32_t net_handle(std::size_t port) { return open_ports[port]; }
 
-int net_descriptor() { return static_cast<int>(manifest->entries[open_net].descriptor); }
+int net_descriptor(std::size_t port) {
+  return static_cast<int>(manifest->entries[open_ports[port]].descriptor);
+}
 
 }  // namespace images::runtime::solo5
 
@@ -84,12 +87,12 @@ bool volume_write(const Volume& volume, std::uint64_t offset,
   return solo5::write_block(solo5::manifest->entries[volume.handle], volume.handle, offset, block);
 }
 
-bool net_open(std::span<const std::uint8_t, 6> mac) {
+bool net_open(std::size_t port, std::span<const std::uint8_t, 6> mac) {
   for (std::uint32_t i = 1; i < solo5::manifest->entry_count; ++i) {
     const abi::ManifestEntry& entry = solo5::manifest->entries[i];
     if (entry.type != abi::kDeviceNet) continue;
     if (!std::equal(mac.begin(), mac.end(), entry.net.mac)) continue;
-    solo5::open_net = i;
+    solo5::open_ports[port] = i;
     return true;
   }
   return false;

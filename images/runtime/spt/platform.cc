@@ -60,13 +60,13 @@ std::uint64_t monotonic_ms() { return (spt::clock_ns(1) - start_ns) / kNsPerMs; 
 
 std::uint64_t ticks() { return read_counter(); }
 
-bool net_send(std::span<const std::uint8_t> frame) {
-  return kernel_call(__NR_write, solo5::net_descriptor(), reinterpret_cast<long>(frame.data()),
+bool net_send(std::size_t port, std::span<const std::uint8_t> frame) {
+  return kernel_call(__NR_write, solo5::net_descriptor(port), reinterpret_cast<long>(frame.data()),
                      size_of(frame), 0, 0, 0) == size_of(frame);
 }
 
-std::size_t net_receive(std::span<std::uint8_t> buffer) {
-  const long got = kernel_call(__NR_read, solo5::net_descriptor(),
+std::size_t net_receive(std::size_t port, std::span<std::uint8_t> buffer) {
+  const long got = kernel_call(__NR_read, solo5::net_descriptor(port),
                                reinterpret_cast<long>(buffer.data()), size_of(buffer), 0, 0, 0);
   return got > 0 ? static_cast<std::size_t>(got) : 0;
 }

@@ -7,6 +7,7 @@
 #include "images/abi/config_volume.h"
 #include "images/abi/exit_codes.h"
 #include "images/abi/pvh.h"
+#include "images/runtime/arena.h"
 #include "images/runtime/begin.h"
 #include "images/runtime/console.h"
 #include "images/runtime/start.h"
@@ -33,6 +34,19 @@ std::span<const std::uint8_t> volume;
 std::span<std::uint8_t> memory;
 std::array<virtio::DevicePlace, virtio::kMaxDevices> devices;
 std::size_t device_count = 0;
+std::array<virtio::Network*, kMaxPorts> ports{};  // nullptr: not open
+
+void acknowledge_ports() {
+  for (virtio::Network* port : ports) {
+    if (port != nullptr) port->acknowledge();
+  }
+}
+
+bool frame_waits() {
+  return std::any_of(ports.begin(), ports.end(), [](const virtio::Network* port) {
+    return port != nullptr && port->frame_waits();
+  });
+}
 
 /// True if [address, address + size) is memory that we can read.
 bool is_mapped(std::uint64_t address, std::uint64_t size) {
@@ -89,10 +103,14 @@ std::span<const std::uint8_t> config_volume() { return volume; }
 
 std::span<std::uint8_t> free_memory() { return memory; }
 
-bool net_open(std::span<const std::uint8_t, 6> mac) {
-  if (!virtio::open_network({devices.data(), device_count}, mac)) return false;
-  x86::on_device_interrupt(virtio::acknowledge_network);
-  x86::route_line(virtio::network_line());
+bool net_open(std::size_t port, std::span<const std::uint8_t, 6> mac) {
+  Arena place(memory);
+  auto* network = place.make<virtio::Network>();
+  if (network == nullptr || !network->open({devices.data(), device_count}, mac)) return false;
+  memory = memory.subspan(place.used_bytes());
+  ports[port] = network;
+  x86::on_device_interrupt(acknowledge_ports);
+  x86::route_line(network->line());
   return true;
 }
 
@@ -102,13 +120,17 @@ bool volume_read(const Volume&, std::uint64_t, std::span<std::uint8_t>) { return
 
 bool volume_write(const Volume&, std::uint64_t, std::span<const std::uint8_t>) { return false; }
 
-bool net_send(std::span<const std::uint8_t> frame) { return virtio::send_frame(frame); }
+bool net_send(std::size_t port, std::span<const std::uint8_t> frame) {
+  return ports[port]->send(frame);
+}
 
-std::size_t net_receive(std::span<std::uint8_t> buffer) { return virtio::receive_frame(buffer); }
+std::size_t net_receive(std::size_t port, std::span<std::uint8_t> buffer) {
+  return ports[port]->receive(buffer);
+}
 
 void wait_for_work(std::uint64_t deadline_ms) {
   x86::interrupts_off();
-  if (virtio::frame_waits() || x86::clock_ms() >= deadline_ms) {
+  if (frame_waits() || x86::clock_ms() >= deadline_ms) {
     x86::interrupts_on();
     return;
   }

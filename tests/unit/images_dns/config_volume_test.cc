@@ -100,6 +100,25 @@ TEST(ConfigVolume, ReadsEverything) {
   EXPECT_EQ(config.files()[1].text, "more");
 }
 
+TEST(ConfigVolume, ReadsSeveralInterfaces) {
+  const Read read(with(kGood + "net0.name=service\nnet1.name=wan\nnet1.mac=52:54:00:12:34:57\n"
+                               "net3.name=mgmt\nnet3.address=dhcp\nnet3.address6=2001:db8::7/64\n"
+                               "net3.gateway6=fe80::1\n"));
+  ASSERT_EQ(read.told(), "");
+  const Config& config = *read.config;
+  EXPECT_EQ(config.interfaces(), 4u);
+  EXPECT_EQ(config.find_interface("wan"), 1u);
+  EXPECT_EQ(config.find_interface("mgmt"), 3u);
+  EXPECT_EQ(config.find_interface("lan"), 4u);
+  EXPECT_FALSE(config.interface(0).is_frame_port());
+  EXPECT_TRUE(config.interface(1).is_frame_port());
+  EXPECT_FALSE(config.interface(2).present);
+  EXPECT_TRUE(config.interface(3).dhcp && config.interface(3).has_address6);
+  EXPECT_FALSE(config.interface(3).is_frame_port());
+  EXPECT_EQ(config.interface(3).address6[15], 7);
+  EXPECT_EQ(config.interface(3).gateway6[0], 0xfe);
+}
+
 TEST(ConfigVolume, RefusesBadConfigs) {
   const struct {
     const char* change;
@@ -115,6 +134,12 @@ TEST(ConfigVolume, RefusesBadConfigs) {
       {"net0.gateway=x\n", "config: gateway is not A.B.C.D"},
       {"net0.dns=1.2.3.4.5\n", "config: dns is not A.B.C.D"},
       {"net0.mtu=9000\n", "config: mtu is not 576..1500"},
+      {"net0.address6=2001:db8::1\n", "config: address6 is not an IPv6 address and /64"},
+      {"net0.address6=2001:db8::1/48\n", "config: address6 is not of a /64"},
+      {"net0.gateway6=10.0.0.1\n", "config: gateway6 is not an IPv6 address"},
+      {"net0.address=dhcp\n", "config: an address and dhcp"},
+      {"net1.address6=2001:db8::1/64\nnet1.mtu=1279\n",
+       "config: mtu is below 1280, which address6 needs"},
       {"net8.mac=52:54:00:12:34:56\n", "config: too many interfaces"},
       {"noise\n", "config: a line without '='"},
   };

@@ -25,6 +25,7 @@ GuestConfig config() {
   config.files["/zones/a.zone"] = "a zone\n";
   config.files["/empty"] = "";
   GuestInterface interface;
+  interface.name = "service";
   interface.mac.bytes = {0x52, 0x54, 0, 0, 0, 9};
   interface.address = agent::Ipv4{0x0ad54d02};
   interface.gateway = agent::Ipv4{0x0ad54d01};
@@ -68,7 +69,7 @@ TEST(ConfigVolume, HoldsWhatTheGuestIsTold) {
               std::string hex;
               for (int i = 0; i < 31; ++i) hex += "ab";
               return hex;
-            }() + "01\nnet0.mac=52:54:00:00:00:09\nnet0.address=10.213.77.2/24\n"
+            }() + "01\nnet0.name=service\nnet0.mac=52:54:00:00:00:09\nnet0.address=10.213.77.2/24\n"
                   "net0.gateway=10.213.77.1\nnet0.dns=192.0.2.53\n");
   EXPECT_EQ(entries.at("args"), std::string("--rrl=20\0two words\0", 19));
   EXPECT_EQ(entries.at("env"), std::string("TZ=UTC\0", 7));

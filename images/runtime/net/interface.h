@@ -1,0 +1,19 @@
+// One interface with addresses: lwIP's netif on a port of the platform.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "images/runtime/config.h"
+
+namespace images::runtime::net {
+
+/// Bring it up; its port is open, lwip_init() was called. A fixed address is announced at once
+/// (gratuitous ARP, neighbour discovery's duplicate detection); with DHCP the asking begins.
+void start_interface(std::size_t port, const InterfaceConfig& config, std::string_view hostname);
+
+/// One frame that the port received.
+void give_frame(std::size_t port, std::span<const std::uint8_t> frame);
+
+}  // namespace images::runtime::net
