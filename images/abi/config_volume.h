@@ -38,7 +38,7 @@ inline constexpr char kFilesPrefix[] = "files/";  // + the guest path without it
 //   netN.address=10.77.0.3/24     or dhcp. Neither address nor address6: a port that only forwards
 //                                 frames, for the appliance to take
 //   netN.gateway=10.77.0.1        absent: no way out of the subnet but one that DHCP tells
-//   netN.address6=2001:db8::3/64  absent: no IPv6. Routers that announce themselves are not believed
+//   netN.address6=2001:db8::3/64  absent: no IPv6. What routers announce is not believed
 //   netN.gateway6=2001:db8::1     absent: no way out of the subnet
 //   netN.dns=10.77.0.1            absent: none
 //   netN.mtu=1500                 absent: 1500

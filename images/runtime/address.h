@@ -1,4 +1,4 @@
-// Numbers and addresses as text: what configs, zones and rules hold. No allocation, no partial reads.
+// Numbers and addresses as text: what configs, zones and rules hold. No allocation.
 #pragma once
 
 #include <array>

@@ -22,9 +22,9 @@ int appliance_main(const Config& config, Arena& memory);
 /// 8 are waiting.
 void call_after(std::uint32_t delay_ms, void (*function)(void*), void* argument);
 
-// Network. The interfaces of the config are ports 0, 1, ... in the order of the manifest. A port with
-// an address belongs to lwIP (lwip/udp.h, lwip/tcp.h); one without (InterfaceConfig::is_frame_port)
-// hands its frames to the appliance, for which they never pass through lwIP.
+// Network. The interfaces of the config are ports 0, 1, ... in the order of the manifest. A port
+// with an address belongs to lwIP (lwip/udp.h, lwip/tcp.h); one without
+// (InterfaceConfig::is_frame_port) hands its frames to the appliance, and they never pass lwIP.
 
 /// Gets one Ethernet frame (14..1518 bytes, without FCS; bytes from anybody). It may change the
 /// frame, which is gone when it returns.

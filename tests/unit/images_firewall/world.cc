@@ -1,0 +1,24 @@
+#include "tests/unit/images_firewall/world.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace images::firewall {
+
+World::World(std::string text, std::size_t flows, std::uint64_t adopt_until_ms)
+    : rules_text(std::move(text)) {
+  const std::string_view names[] = {"wan", "lan"};
+  const RulesFault fault = parse_rules(rules_text, names, arena, rules);
+  if (fault.failed()) {
+    std::fprintf(stderr, "line %u: %s\n", fault.line, fault.what);
+    std::abort();
+  }
+  FirewallOptions options;
+  options.flows = flows;
+  options.datagrams = 16;
+  options.stations = 64;
+  options.adopt_until_ms = adopt_until_ms;
+  if (!firewall.create(options, rules, {1, 2}, arena)) std::abort();
+}
+
+}  // namespace images::firewall
