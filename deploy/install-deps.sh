@@ -19,6 +19,7 @@ show=(
   bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
   prometheus python3-jsonschema python3-yaml  # scraping and alerts, the description of the API
   socat sqlite3 faketime        # faults of the wire, of the store and of clocks
+  iperf3 nmap                   # what goes through the firewall, and what should not
   chromium fonts-dejavu-core    # the person in front of the dashboard
 )
 want=("${build[@]}" "${run[@]}" "${show[@]}")

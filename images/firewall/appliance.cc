@@ -33,8 +33,7 @@ struct Bridge {
 
 Bridge bridge;
 
-void on_frame(void*, std::size_t port, std::span<std::uint8_t> frame) {
-  const std::uint64_t now_ms = runtime::platform::monotonic_ms();
+void on_frame(void*, std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
   const std::size_t out = port == bridge.ports[0] ? bridge.ports[1] : bridge.ports[0];
   ++bridge.received[port];
   const Outcome outcome = bridge.firewall.judge(frame, port, out, now_ms);

@@ -27,8 +27,9 @@ void call_after(std::uint32_t delay_ms, void (*function)(void*), void* argument)
 // (InterfaceConfig::is_frame_port) hands its frames to the appliance, and they never pass lwIP.
 
 /// Gets one Ethernet frame (14..1518 bytes, without FCS; bytes from anybody). It may change the
-/// frame, which is gone when it returns.
-using FrameHandler = void (*)(void* argument, std::size_t port, std::span<std::uint8_t> frame);
+/// frame, which is gone when it returns. now_ms: the guest's monotonic clock when it was taken in.
+using FrameHandler = void (*)(void* argument, std::size_t port, std::span<std::uint8_t> frame,
+                              std::uint64_t now_ms);
 
 /// Have the frames of a port without an address handed over, from run() on. Before, they wait in
 /// the host's queue or are lost there. False: there is no such port.

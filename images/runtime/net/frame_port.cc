@@ -24,9 +24,9 @@ void add_frame_port(std::size_t port) { ports[port].present = true; }
 
 bool is_frame_port(std::size_t port) { return ports[port].present; }
 
-void hand_over_frame(std::size_t port, std::span<std::uint8_t> frame) {
+void hand_over_frame(std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
   const FramePort& taker = ports[port];
-  if (taker.handler != nullptr) taker.handler(taker.argument, port, frame);
+  if (taker.handler != nullptr) taker.handler(taker.argument, port, frame, now_ms);
 }
 
 }  // namespace net

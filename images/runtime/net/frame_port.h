@@ -7,7 +7,7 @@
 namespace images::runtime::net {
 
 /// One frame that the port received: handed to whoever takes_frames(), else dropped.
-void hand_over_frame(std::size_t port, std::span<std::uint8_t> frame);
+void hand_over_frame(std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms);
 
 /// Say which ports are such; before the appliance starts.
 void add_frame_port(std::size_t port);
