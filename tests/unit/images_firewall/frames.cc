@@ -144,6 +144,14 @@ Frame icmp(std::uint8_t type, std::uint8_t code, std::uint16_t id, const Frame& 
   return join(out, data);
 }
 
+void fix_ip4_checksum(Frame& frame) {
+  const std::size_t size = (frame.at(14) & 0x0fU) * 4;
+  if (size < 12 || frame.size() < 14 + size) return;
+  put16(frame, 24, 0);
+  const auto header = frame.begin() + 14;
+  put16(frame, 24, sum_of(Frame(header, header + static_cast<std::ptrdiff_t>(size))));
+}
+
 std::vector<Frame> pieces4(const Ip4& header, const Frame& payload, std::size_t size) {
   // The checksum is the whole datagram's.
   const Frame whole = ip4(header, payload);

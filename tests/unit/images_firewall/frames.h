@@ -48,6 +48,9 @@ Frame tcp(const Tcp& header);
 Frame udp(std::uint16_t from, std::uint16_t to, std::size_t data = 4);
 Frame icmp(std::uint8_t type, std::uint8_t code, std::uint16_t id, const Frame& data = {});
 
+/// Makes the checksum of a frame's IPv4 header right, whatever length that header gives itself.
+void fix_ip4_checksum(Frame& frame);
+
 /// The same packet's pieces: payloads of at most `size` bytes, a multiple of 8.
 std::vector<Frame> pieces4(const Ip4& header, const Frame& payload, std::size_t size);
 

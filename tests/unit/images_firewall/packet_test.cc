@@ -40,13 +40,7 @@ Frame changed(Frame frame, std::size_t at, std::uint8_t byte) {
 /// Bytes of the IPv4 header changed, its checksum right again.
 Frame changed_ip4(Frame frame, std::size_t at, std::uint16_t number) {
   put16(frame, 14 + at, number);
-  put16(frame, 24, 0);
-  std::uint32_t sum = 0;
-  for (std::size_t i = 14; i < 34; i += 2) {
-    sum += static_cast<std::uint32_t>(frame[i] << 8 | frame[i + 1]);
-  }
-  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff);
-  put16(frame, 24, static_cast<std::uint16_t>(~sum));
+  fix_ip4_checksum(frame);
   return frame;
 }
 
