@@ -1,5 +1,5 @@
-// Rules files of any content: rules by which every frame can be judged, or a fault with a line; never
-// more memory than they were given.
+// Rules files of any content: rules by which every frame can be judged, or a fault with a line;
+// never more memory than they were given.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -223,7 +223,7 @@ class Corpus {
          ether(kEtherIp4, ip4(rest, Frame(segment.begin() + 8, segment.end())))});
   }
 
-  // Good packets with a byte changed, some cut short; of most of IPv4 the header's checksum is right.
+  // Good packets with a byte changed, some cut short; of most of IPv4 the header's checksum holds.
   void add_changed() {
     std::mt19937 random(7);
     for (int i = 0; i < 1500; ++i) {
