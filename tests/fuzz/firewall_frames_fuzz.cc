@@ -1,6 +1,6 @@
 // Hostile frames to the firewall, many in a row: each is two bytes of length, one that says the
-// side and the time until it comes, and its bytes. Whatever they are, the table stays within its room,
-// what is malformed stays outside, and nothing comes in that nobody inside asked for.
+// side and the time until it comes, and its bytes. Whatever they are, the table stays within its
+// room, what is malformed stays outside, and nothing comes in that nobody inside asked for.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
