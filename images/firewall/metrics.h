@@ -17,8 +17,8 @@ struct PortCounts {
   std::uint64_t lost = 0;  // forwarded to it, and the host had no room
 };
 
-/// The text format, whole lines: counters of rules for which there is no room are left out, and told
-/// as firewall_counters_left_out. Returns how many bytes; `out` should have 4 KiB.
+/// The text format, whole lines: counters of rules for which there is no room are left out, and
+/// told as firewall_counters_left_out. Returns how many bytes; `out` should have 4 KiB.
 std::size_t write_metrics(const Firewall& firewall, std::span<const PortCounts> ports,
                           std::span<char> out);
 

@@ -110,8 +110,24 @@ test_flood() {
     fail "the flood could not be sent"
   echo after >&5
   until_ok grep -q after "$work/received"
-  exec 5>&-
   ok "20000 SYNs from everywhere do not touch a connection that stands"
+}
+
+# What an update does to the connection of test_flood: another guest, which has never seen it.
+test_adoption() {
+  stop
+  volume "$here/firewall/rules.fw" --flows=4096
+  boot
+  until_said 'firewall: forwarding'
+  echo unknown >&5
+  inside ping -q -c 10 -i 0.05 -W 1 10.5.0.2 >/dev/null || fail "the second guest does not forward"
+  ! grep -q unknown "$work/received" || fail "it lets a connection through that it never saw"
+  stop
+  volume "$here/firewall/rules.fw" --flows=4096 --adopt=600
+  boot
+  until_ok grep -q unknown "$work/received"
+  exec 5>&-
+  ok "a connection lives on in a new guest with --adopt, and in one without it does not"
 }
 
 test_noise() {
@@ -137,6 +153,7 @@ test_platform() {
   test_tcp
   test_scan
   test_flood
+  test_adoption
   test_noise
   test_management
   stop
