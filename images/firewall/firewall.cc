@@ -30,6 +30,8 @@ Outcome Firewall::judge(std::span<const std::uint8_t> frame, std::size_t in_port
                         std::size_t out_port, std::uint64_t now_ms) {
   flows_.expire(now_ms);
   const Outcome outcome = decide(frame, in_port, out_port, now_ms);
+  // What the rules drop teaches nothing: or anybody could say that he lives where another does.
+  if (is_forwarded(outcome.reason)) stations_.learn(packet_.source_mac, in_port, now_ms);
   ++counts_[static_cast<std::size_t>(outcome.reason)];
   return outcome;
 }
@@ -39,7 +41,6 @@ Outcome Firewall::decide(std::span<const std::uint8_t> frame, std::size_t in_por
   if (read_packet(frame, packet_) != Malformed::no) return {Reason::malformed, 0, false, {}};
   if (is_group(packet_.source_mac)) return {Reason::malformed, 0, false, {}};
   if (is_reserved(packet_.target_mac)) return {Reason::reserved, 0, false, {}};
-  stations_.learn(packet_.source_mac, in_port, now_ms);
   if (stations_.port_of(packet_.target_mac, now_ms) == in_port) {
     return {Reason::at_home, 0, false, {}};
   }

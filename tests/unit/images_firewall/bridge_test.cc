@@ -92,6 +92,16 @@ TEST(Bridge, FramesStayOnTheSideWhereTheirReceiverLives) {
   EXPECT_TRUE(world.lan(ether(kEtherArp, arp, 2, 1))) << "it may have moved";
 }
 
+TEST(Bridge, DroppedFramesMoveNobody) {
+  World world("chain forward {\n iif lan accept\n}\n");
+  const Frame arp(28);
+  EXPECT_TRUE(world.lan(ether(kEtherArp, arp, 1, 9)));
+  EXPECT_FALSE(world.wan(turned(ether(kEtherArp, arp, 9, 2)))) << "9 on the outside, says somebody";
+  EXPECT_TRUE(world.lan(ether(kEtherArp, arp, 1, 9)));
+  EXPECT_FALSE(world.wan(turned(ether(kEtherArp, arp, 1, 2)))) << "or 1";
+  EXPECT_EQ(world.from_lan(ether(kEtherArp, arp, 2, 1)).reason, Reason::at_home);
+}
+
 TEST(Bridge, WhatBridgesSayToEachOtherStays) {
   World world("chain forward {\n accept\n}\n");
   Frame frame = ether(kEtherArp, Frame(28));

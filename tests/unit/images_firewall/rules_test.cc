@@ -172,6 +172,8 @@ TEST(Rules, MatchWhatTheySay) {
       {"tcp dport 443", web, true},
       {"tcp dport 400-500", web, true},
       {"tcp dport { 80, 443 }", web, true},
+      {"tcp dport { 400-410, 405-450, 500 }", web, true},
+      {"tcp dport { 444-500, 400-442 }", web, false},
       {"tcp dport != 443", web, false},
       {"tcp sport 1000 tcp dport 443", web, true},
       {"tcp sport 1001 tcp dport 443", web, false},
