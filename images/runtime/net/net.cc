@@ -31,6 +31,7 @@ std::array<std::uint8_t, 2048> frame_buffer;
 bool take_frame(std::size_t port, std::uint64_t now_ms) {
   const std::size_t size = platform::net_receive(port, frame_buffer);
   if (size == 0) return false;
+  if (size == frame_buffer.size()) return true;  // longer than any frame of ours: cut off, dropped
   const std::span<std::uint8_t> frame(frame_buffer.data(), size);
   if (is_frame_port(port)) {
     hand_over_frame(port, frame, now_ms);

@@ -102,6 +102,20 @@ TEST(ManifestTest, EveryFieldOfTheExampleArrives) {
   EXPECT_EQ(application.files[1].from, "/app/zones/example.test.zone");
 }
 
+TEST(ManifestTest, TheManifestsBesideOurImagesAreGood) {
+  int count = 0;
+  for (const auto& folder : std::filesystem::directory_iterator(FLEET_SOURCE_DIR "/images")) {
+    const auto path = folder.path() / "manifest.yml";
+    if (!std::filesystem::exists(path)) continue;
+    std::ifstream stream(path);
+    const std::string text((std::istreambuf_iterator<char>(stream)),
+                           std::istreambuf_iterator<char>());
+    EXPECT_EQ(error_of(text), "") << path;
+    ++count;
+  }
+  EXPECT_GE(count, 2);
+}
+
 TEST(ManifestTest, DefaultsAreFilledInAsDocumented) {
   const auto file = parse(app("  image: a.elf\n"));
   ASSERT_TRUE(file) << file.error().what;
