@@ -44,7 +44,7 @@ struct Outcome {
 };
 
 struct FirewallOptions {
-  std::size_t flows = 16384;      // about 250 bytes each
+  std::size_t flows = 16384;      // about 170 bytes each
   std::size_t datagrams = 1024;   // in pieces, at once
   std::size_t stations = 4096;
   std::uint64_t adopt_until_ms = 0;  // FlowTable::adopt_until

@@ -65,7 +65,7 @@ class FlowTable {
     std::size_t side = 0;    // who sent: 0 whoever opened
   };
 
-  /// Memory for that many flows (1..2^24), about 250 bytes each. False: the arena has too little.
+  /// Memory for that many flows (1..2^24), about 170 bytes each. False: the arena has too little.
   bool create(std::size_t flows, const HashKey& key, runtime::Arena& memory);
 
   /// Until then TCP connections that were open before us are taken for new ones; else invalid.

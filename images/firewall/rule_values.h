@@ -17,7 +17,7 @@ const char* parse_value(Field field, std::string_view word, PortNames ports, Ran
 /// One IPv6 address, prefix or range.
 const char* parse_wide_value(std::string_view word, WideRange& out);
 
-/// A verdict's or any keyword's field: "tcp" "dport" -> Field::tcp_target. False: there is none.
+/// The field that two words name: "tcp" "dport" -> Field::tcp_target. False: none.
 bool find_field(std::string_view header, std::string_view name, Field& out);
 /// True if matches begin with this word and a second one follows it.
 bool is_header(std::string_view word);

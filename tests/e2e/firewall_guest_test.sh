@@ -25,6 +25,8 @@ refused() {
 }
 
 test_refusals() {
+  size=$(stat -c %s "$FLEET_BUILD/images/firewall/firewall.$(uname -m).$platform")
+  ((size <= 500 * 1024)) || fail "the image has $size bytes"
   volume -
   refused "firewall: none of the app's files is /rules"
   sed 's/dport @web/dport @wob/' "$here/firewall/rules.fw" >"$work/bad"
