@@ -33,21 +33,43 @@ Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
 void Fleet::committed() {
   events_.tell();
   const std::set<std::string> changed = std::exchange(dirty_, {});
-  if (!desired_changed) return;
-  for (const std::string& id : changed) desired_changed(id);
+  if (desired_changed) {
+    for (const std::string& id : changed) desired_changed(id);
+  }
+  if (more_to_do && !unfinished_.empty()) more_to_do();
 }
 
 // Commits what went well; what did not leaves nothing, in the store or here.
-Status Fleet::finish(Store::Transaction& transaction, Status result) {
+Status Fleet::together(const std::function<Status()>& work) {
+  FLEET_ASSERT(!together_);
+  Store::Transaction transaction(store_);
+  together_ = true;
+  Status result = work();
+  together_ = false;
+  touched_.insert(unfinished_.begin(), unfinished_.end());
   if (result) result = let_in_touched();
   if (result) result = transaction.commit();
   if (!result) {
     dirty_.clear();
     touched_.clear();
+    for (const auto& [id, was_online] : std::exchange(moved_, {})) {
+      if (was_online) online_.insert(id);
+      if (!was_online) online_.erase(id);
+    }
     return result;
   }
+  moved_.clear();
   committed();
   return {};
+}
+
+Status Fleet::go_on() {
+  if (unfinished_.empty()) return {};
+  return together([] { return Status(); });
+}
+
+Status Fleet::change(const std::function<Status()>& work) {
+  return together_ ? work() : together(work);
 }
 
 Status Fleet::note(const std::string& kind, const std::string& text, const std::string& by,
@@ -61,7 +83,6 @@ Status Fleet::note(const std::string& kind, const std::string& text, const std::
 }
 
 Status Fleet::tell(std::span<const v1::Event> events) {
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     for (const v1::Event& event : events) {
       EventRow row;
@@ -70,7 +91,7 @@ Status Fleet::tell(std::span<const v1::Event> events) {
     }
     return {};
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
 Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
@@ -219,9 +240,9 @@ Status Fleet::apply(std::int64_t number, const std::string& device_id,
 }
 
 Status Fleet::came_online(const std::string& device_id, const std::string& name) {
-  const bool is_new = online_.insert(device_id).second;
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
+    const bool is_new = online_.insert(device_id).second;
+    moved_.try_emplace(device_id, !is_new);
     TRY(const auto open, store_.open_rollouts_of(device_id));
     TRY_VOID(look_at_windows(device_id));
     for (const std::int64_t number : open) {
@@ -230,27 +251,25 @@ Status Fleet::came_online(const std::string& device_id, const std::string& name)
     if (!is_new) return {};
     return note("device.online", name + " is online", "", name);
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
 Status Fleet::went_offline(const std::string& device_id, const std::string& name) {
-  online_.erase(device_id);
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
+    moved_.try_emplace(device_id, online_.erase(device_id) == 1);
     TRY(const auto open, store_.open_rollouts_of(device_id));
     for (const std::int64_t number : open) {
       TRY_VOID(apply(number, device_id, rollout::Offline{}));
     }
     return note("device.offline", name + " is offline", "", name);
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
 Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
   v1::Desired desired;
-  TRY(const auto row, store_.device(device_id));
-  if (!row) return Error{proto::Code::not_found, "no such device: " + device_id, ""};
-  desired.set_generation(static_cast<std::uint64_t>(row->generation));
+  TRY(const std::int64_t generation, store_.generation(device_id));
+  desired.set_generation(static_cast<std::uint64_t>(generation));
   TRY(const std::uint64_t news, newest_news(store_));
   desired.set_metadata_news(news);
   TRY(const bool strange, store_.is_audit_stranger(device_id));
@@ -266,20 +285,38 @@ Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
 Status Fleet::desired_sent(const std::string& device_id) {
   TRY(const auto open, store_.open_rollouts_of(device_id));
   if (open.empty()) return {};
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     for (const std::int64_t number : open) {
       TRY_VOID(apply(number, device_id, rollout::Offered{}));
     }
     return {};
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
-Status Fleet::take_report(DeviceRow& row, const v1::Report& report) {
+namespace {
+
+// What a device was at when the controller stopped it says again at its Hello; how it ended is
+// written with its rollout's row.
+bool is_lasting(const v1::Telemetry& before, const v1::AppStatus& status) {
+  const v1::DeviceState state = status.state();
+  const bool on_its_way = state == v1::OFFERED || state == v1::FETCHING || state == v1::STAGED ||
+                          state == v1::TRIAL;
+  if (!on_its_way) return true;
+  for (const v1::AppStatus& each : before.apps()) {
+    if (each.app() == status.app()) return each.live_release() != status.live_release();
+  }
+  return true;
+}
+
+}  // namespace
+
+Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
+  DeviceRow& row = device.row;
   const auto sequence = static_cast<std::int64_t>(report.sequence());
   if (sequence <= row.report_sequence) return {};  // taken before; only the Ack was lost
   row.report_sequence = sequence;
+  device.lasting = device.lasting || is_lasting(row.facts, report.status());
   take_status(row.facts, report.status());
   TRY_VOID(store_.set_report_sequence(row.id, sequence,
                                       static_cast<std::int64_t>(report.generation())));
@@ -295,23 +332,24 @@ Status Fleet::take_report(DeviceRow& row, const v1::Report& report) {
 }
 
 Status Fleet::take_reports(std::span<const DeviceReport> reports) {
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
-    std::map<std::string, DeviceRow> rows;
+    std::map<std::string, ReportingDevice> devices;
     for (const DeviceReport& entry : reports) {
-      if (rows.count(entry.device_id) == 0) {
+      if (devices.count(entry.device_id) == 0) {
         TRY(auto row, store_.device(entry.device_id));
         if (!row) continue;
-        rows.emplace(entry.device_id, std::move(*row));
+        devices.emplace(entry.device_id, ReportingDevice{std::move(*row)});
       }
-      TRY_VOID(take_report(rows.at(entry.device_id), entry.report));
+      TRY_VOID(take_report(devices.at(entry.device_id), entry.report));
     }
-    for (const auto& [id, row] : rows) {
-      TRY_VOID(store_.set_facts(id, row.facts, clock_.wall_ms()));
+    for (const auto& [id, device] : devices) {
+      const std::int64_t now_ms = clock_.wall_ms();
+      const bool held = !device.lasting && store_.hold_facts(id, device.row.facts, now_ms);
+      if (!held) TRY_VOID(store_.set_facts(id, device.row.facts, now_ms));
     }
     return {};
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
 }  // namespace controller

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -33,6 +34,9 @@ struct DeviceReport {
   v1::Report report;
 };
 
+/// Devices of one rollout that one transaction lets in.
+inline constexpr std::int64_t kLetInAtOnce = 256;
+
 class Fleet {
  public:
   Fleet(Store& store, Events& events, proto::Clock& clock);
@@ -41,6 +45,15 @@ class Fleet {
 
   /// Called after a commit for each device whose Desired is another now.
   std::function<void(const std::string& device_id)> desired_changed;
+  /// Called after a commit that left devices for go_on().
+  std::function<void()> more_to_do;
+
+  /// Does what `work` calls here in one transaction, which is kept when this returns: what several
+  /// devices said costs one commit. errors as work's, and nothing is kept
+  Status together(const std::function<Status()>& work);
+  /// Lets in more of those whose turn has come, at most kLetInAtOnce of a rollout, so that a push
+  /// to thousands holds up nobody. after: more_to_do is called if there are more
+  Status go_on();
 
   bool is_online(const std::string& device_id) const { return online_.count(device_id) == 1; }
   std::size_t online_count() const { return online_.size(); }
@@ -118,10 +131,15 @@ class Fleet {
   Status follow_course(const rollout::Rollout& rollout, const rollout::Action& action);
   /// Stores it and does what it says.
   Status follow_course(const rollout::Course& course);
-  Status take_report(DeviceRow& row, const v1::Report& report);
+  struct ReportingDevice {
+    DeviceRow row;
+    bool lasting = false;  // something that is worth a write
+  };
+  Status take_report(ReportingDevice& device, const v1::Report& report);
   Status tell_rollout(const rollout::Rollout& rollout, const std::string& kind,
                       const std::string& text, const v1::RolloutDevice* row);
-  Status finish(Store::Transaction& transaction, Status result);
+  /// A transaction of its own, or a part of together()'s.
+  Status change(const std::function<Status()>& work);
 
   // fleet_rollouts.cc
   enum class Superseded { waiting, all };
@@ -163,8 +181,11 @@ class Fleet {
   proto::Clock& clock_;
   Audit audit_;
   std::set<std::string> online_;
+  std::map<std::string, bool> moved_;    // who came or went in this transaction: online before it?
   std::set<std::string> dirty_;          // devices with another Desired in this transaction
   std::set<std::int64_t> touched_;       // rollouts that something happened to in it
+  std::set<std::int64_t> unfinished_;    // rollouts that may let in more at once
+  bool together_ = false;
   Windows windows_;
   // Open rows of releases with windows, since this controller started: all that are online.
   std::set<std::pair<std::int64_t, std::string>> windowed_;

@@ -9,19 +9,15 @@ namespace {
 
 constexpr std::int64_t kRolloutsLookedAt = 500;
 
-bool takes_members(v1::RolloutState state) {
-  return state == v1::ROLLOUT_RUNNING || state == v1::ROLLOUT_PAUSED ||
-         state == v1::ROLLOUT_SUCCEEDED;
-}
-
 }  // namespace
 
 Status Fleet::join(const Subject& device) {
-  TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
+  TRY(const auto standing, store_.standing_rollouts(kRolloutsLookedAt));
   std::set<std::string> settled;  // apps, newest word first
-  for (const rollout::Rollout& rollout : rollouts) {
-    const bool stands = takes_members(rollout.state) && rollout.halted_why.empty();
-    if (!stands || settled.count(rollout.app) == 1) continue;
+  for (const auto& [number, app] : standing) {
+    if (settled.count(app) == 1) continue;
+    TRY(const rollout::Rollout rollout, stored(number));
+    if (!rollout.halted_why.empty()) continue;
     TRY(const Selector selector, parse_selector(rollout.selector));
     if (!selector.matches(device) || !is_within(rollout.within, device)) continue;
     if (rollout.kind == v1::KIND_DELETE) settled.insert(rollout.app);

@@ -86,7 +86,6 @@ Status Fleet::recover() {
     proto::log_info("rollout.recovered", {{"rollout", rollout.id()}, {"app", rollout.app}});
   }
   if (numbers.empty()) return {};
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     for (const std::int64_t number : numbers) {
       TRY(const auto devices, store_.rollout_devices(number));
@@ -97,7 +96,7 @@ Status Fleet::recover() {
     }
     return {};
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
 Result<rollout::Rollout> Fleet::begin(
@@ -108,7 +107,6 @@ Result<rollout::Rollout> Fleet::begin(
     return proto::comes_before({is_online(one.device.id), one.device.name},
                                {is_online(other.device.id), other.device.name});
   });
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     TRY(plan.number, store_.next_rollout_number());
     plan.created_ms = clock_.wall_ms();
@@ -137,7 +135,7 @@ Result<rollout::Rollout> Fleet::begin(
     return tell_rollout(plan, "rollout.started", plan.by + " began " + plan.id() + ": " + what,
                         nullptr);
   };
-  TRY_VOID(finish(transaction, work()));
+  TRY_VOID(change(work));
   proto::log_info("rollout.started", {{"rollout", plan.id()},
                                       {"app", plan.app},
                                       {"release", plan.release},
@@ -169,7 +167,6 @@ Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by
                  found.id() + " is taking its devices back already; wait for its end", ""};
   }
   if (!rollout::is_under_way(found.state)) return ended_already(found, "");
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     const rollout::Rollout ended = rollout::abort(found, by, clock_.wall_ms());
     TRY_VOID(store_.set_rollout(ended));
@@ -181,7 +178,7 @@ Result<rollout::Rollout> Fleet::abort(std::int64_t number, const std::string& by
     TRY(const auto after, stored(number));
     return close(after);
   };
-  TRY_VOID(finish(transaction, work()));
+  TRY_VOID(change(work));
   return stored(number);
 }
 
@@ -193,12 +190,11 @@ Result<rollout::Rollout> Fleet::pause(std::int64_t number, const std::string& by
     return Error{proto::Code::conflict,
                  found.id() + " is stopped already: " + found.halted_why, ""};
   }
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     TRY_VOID(audit_.record({by, "rollout.paused", found.id()}));
     return follow_course(rollout::pause(found, by, clock_.wall_ms()));
   };
-  TRY_VOID(finish(transaction, work()));
+  TRY_VOID(change(work));
   return stored(number);
 }
 
@@ -208,12 +204,11 @@ Result<rollout::Rollout> Fleet::resume(std::int64_t number, const std::string& b
     return ended_already(found, "; what failed is tried again by: fleetctl rollout retry");
   }
   if (found.state != v1::ROLLOUT_PAUSED) return found;
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     TRY_VOID(audit_.record({by, "rollout.resumed", found.id()}));
     return follow_course(rollout::resume(found, by, clock_.wall_ms()));
   };
-  TRY_VOID(finish(transaction, work()));
+  TRY_VOID(change(work));
   return stored(number);
 }
 
@@ -265,7 +260,6 @@ Result<rollout::Rollout> Fleet::retry(std::int64_t number, const std::string& de
   }
   TRY(const std::vector<std::string> ids, to_retry(found, device));
   if (ids.empty()) return found;
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     TRY_VOID(audit_.record({by, "rollout.retried", found.id(),
                             device.empty() ? std::to_string(ids.size()) + " devices" : device}));
@@ -275,7 +269,7 @@ Result<rollout::Rollout> Fleet::retry(std::int64_t number, const std::string& de
     TRY(const auto after, stored(number));
     return follow_course(rollout::settle(after, clock_.wall_ms()));
   };
-  TRY_VOID(finish(transaction, work()));
+  TRY_VOID(change(work));
   return stored(number);
 }
 
@@ -287,7 +281,6 @@ Status Fleet::tick() {
   TRY(const auto waiting, store_.rollouts_with_waiting());
   const bool gates = gates_due(now_ms);
   if (due.empty() && running.empty() && waiting.empty() && !gates) return {};
-  Store::Transaction transaction(store_);
   const auto work = [&]() -> Status {
     if (gates) TRY_VOID(gate_all());
     for (const auto& [number, device_id] : due) {
@@ -302,7 +295,7 @@ Status Fleet::tick() {
     touched_.insert(waiting.begin(), waiting.end());
     return {};
   };
-  return finish(transaction, work());
+  return change(work);
 }
 
 Result<std::uint64_t> Fleet::wanted_release(const std::string& app) {

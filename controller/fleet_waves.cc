@@ -60,19 +60,24 @@ Status Fleet::let_in_touched() {
 }
 
 Status Fleet::let_in(std::int64_t number) {
+  unfinished_.erase(number);
   TRY(const auto rollout, store_.rollout(number));
-  if (!rollout || !rollout::has_waves(rollout->kind)) return {};
+  if (!rollout || !rollout::has_waves(rollout->kind) || !rollout::lets_in(*rollout)) return {};
   const bool limited = rollout->policy.has_max_unavailable() && rollout::is_release(rollout->kind);
   const std::string label = limited ? rollout->policy.max_unavailable().by() : "";
   const std::int64_t wave = rollout->state == v1::ROLLOUT_RUNNING ? rollout->wave : kAnyWave;
-  TRY(const auto waiting, store_.waiting_devices(number, wave, label));
+  // Who waits for a budget or for another rollout must not stand before those who need not.
+  const bool all = limited || rollout->kind == v1::KIND_STAGE;
+  TRY(const auto waiting, store_.waiting_devices(number, wave, label, all ? -1 : kLetInAtOnce));
   if (waiting.empty()) return {};
   std::vector<Store::Waiting> under_way;
   if (limited) {
     TRY(under_way, store_.devices_under_way(label));
   }
   Budget budget(limited ? rollout->policy.max_unavailable() : v1::MaxUnavailable(), under_way);
+  std::int64_t count = 0;
   for (const Store::Waiting& next : waiting) {
+    if (count == kLetInAtOnce) break;
     if (!budget.has_room(next)) continue;
     TRY(const auto device, store_.rollout_device(number, next.id));
     if (!device || !rollout::may_let_in(*rollout, *device)) continue;
@@ -82,7 +87,9 @@ Status Fleet::let_in(std::int64_t number) {
     }
     TRY_VOID(let_in_device(*rollout, next.id));
     budget.take(next);
+    ++count;
   }
+  if (count == kLetInAtOnce) unfinished_.insert(number);
   return {};
 }
 

@@ -90,11 +90,11 @@ Status Overview::refresh() {
     devices_.clear();
     TRY(const auto rows, store_.devices());
     TRY(const auto subjects, store_.subjects());
+    TRY(auto desired, store_.all_desired());
     std::map<std::string, Subject> by_id;
     for (const Subject& subject : subjects) by_id[subject.id] = subject;
     for (const DeviceRow& row : rows) {
-      TRY(const auto desired, store_.desired(row.id));
-      devices_[row.id] = summarise(row, std::move(by_id[row.id]), desired);
+      devices_[row.id] = summarise(row, std::move(by_id[row.id]), desired[row.id]);
     }
     return {};
   }

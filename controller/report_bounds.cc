@@ -1,6 +1,10 @@
 #include "controller/report_bounds.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -120,6 +124,30 @@ proto::Status check_flight(const v1::FlightRecord& record) {
 bool is_bounded(const v1::Telemetry& facts) {
   return facts.ByteSizeLong() <= kMaxFactsBytes &&
          facts.apps_size() <= static_cast<int>(proto::kMaxAppsPerDevice);
+}
+
+std::size_t lasting_print(v1::Telemetry facts) {
+  v1::Inventory& inventory = *facts.mutable_inventory();
+  inventory.clear_memory_free_bytes();
+  inventory.clear_disk_free_bytes();
+  inventory.clear_uptime_ms();
+  const auto clear = [](v1::InstanceStatus& instance) {
+    instance.clear_up_ms();
+    instance.clear_memory_bytes();
+    instance.clear_cpu_permille();
+  };
+  for (v1::AppStatus& app : *facts.mutable_apps()) {
+    if (app.has_instance()) clear(*app.mutable_instance());
+    if (app.has_spare()) clear(*app.mutable_spare());
+  }
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream out(&stream);
+    out.SetSerializationDeterministic(true);  // labels are a map
+    facts.SerializeToCodedStream(&out);
+  }
+  return std::hash<std::string>()(bytes);
 }
 
 }  // namespace controller

@@ -174,6 +174,8 @@ Course settle(Rollout rollout, std::int64_t now_ms);
 /// rollout's, and its row goes.
 Course leave(Rollout rollout, const Device& device, std::int64_t now_ms);
 
+/// Whether anybody may be let in to it now.
+bool lets_in(const Rollout& rollout);
 /// Whether the device's turn has come. `row.online`, its wave, and the rollout itself say so; the
 /// caller asks its budget (max_unavailable) beside it.
 bool may_let_in(const Rollout& rollout, const Device& device);

@@ -238,14 +238,17 @@ Course tick(Rollout rollout, std::int64_t now_ms) {
   return course;
 }
 
+bool lets_in(const Rollout& rollout) {
+  if (!rollout.halted_why.empty()) return false;
+  return rollout.state == v1::ROLLOUT_RUNNING || rollout.state == v1::ROLLOUT_SUCCEEDED ||
+         rollout.state == v1::ROLLOUT_SUPERSEDED;
+}
+
 bool may_let_in(const Rollout& rollout, const Device& device) {
   const v1::RolloutDevice& row = device.row;
   const bool waits = row.state() == v1::WAITING && row.online() && !row.let_in();
-  if (!waits || row.going_back_to() != 0 || !rollout.halted_why.empty()) return false;
-  const bool stands = rollout.state == v1::ROLLOUT_SUCCEEDED ||
-                      rollout.state == v1::ROLLOUT_SUPERSEDED;
-  if (stands) return true;
-  return rollout.state == v1::ROLLOUT_RUNNING && row.wave() <= rollout.wave;
+  if (!waits || row.going_back_to() != 0 || !lets_in(rollout)) return false;
+  return rollout.state != v1::ROLLOUT_RUNNING || row.wave() <= rollout.wave;
 }
 
 Course pause(Rollout rollout, const std::string& by, std::int64_t) {

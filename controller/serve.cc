@@ -25,7 +25,7 @@ awaitable<void> run_until_signal(proto::TaskGroup& tasks, Sessions& sessions,
   tasks.close();
   // Links end by themselves when their channel does, and note it; the rest is cancelled.
   const proto::Deadline patience = proto::Deadline::after(clock, kLinksEndMs);
-  while (sessions.size() > 0 && !patience.passed(clock)) {
+  while ((sessions.size() > 0 || sessions.is_behind()) && !patience.passed(clock)) {
     sessions.drop_all();
     co_await proto::sleep_ms(clock, 10);
   }
@@ -133,7 +133,7 @@ Status serve(const ServeOptions& options) {
                                                    {options.device_listen, -1, 15000}));
   tasks.spawn("operators", operator_server->serve());
   tasks.spawn("devices", device_server->serve());
-  tasks.spawn("reports", sessions.store_reports());
+  tasks.spawn("heard", sessions.keep_heard());
   tasks.spawn("flights", sessions.store_flights());
   tasks.spawn("deltas", deltas.make_queued());
   tasks.spawn("consoles", sessions.tend_consoles());

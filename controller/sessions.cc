@@ -1,10 +1,10 @@
 #include "controller/sessions.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "controller/report_bounds.h"
+#include "controller/session.h"
 #include "proto/log.h"
 
 namespace controller {
@@ -18,28 +18,17 @@ constexpr std::int64_t kHelloMs = 10000;
 constexpr std::int64_t kConsoleAskedForMs = 60000;
 constexpr std::int64_t kConsoleSaveMs = 1000;
 constexpr std::size_t kConsolesSavedAtOnce = 4;
-constexpr std::size_t kAnswersWaiting = 512;
 constexpr std::size_t kMaxVersion = 64;
 constexpr std::uint64_t kMaxAuditSequence = std::uint64_t{1} << 53;
 
+v1::Telemetry facts_of(const v1::Hello& hello) {
+  v1::Telemetry facts;
+  *facts.mutable_inventory() = hello.inventory();
+  *facts.mutable_apps() = hello.apps();
+  return facts;
+}
+
 }  // namespace
-
-struct Sessions::Session {
-  Session(proto::Clock& clock, proto::Channel& link) : channel(link), changed(clock) {}
-
-  proto::Channel& channel;
-  proto::Notifier changed;
-  std::string id;
-  std::string name;
-  bool desired_due = false;
-  std::deque<Envelope> answers;  // acks, subscriptions, certificates
-
-  void say(Envelope envelope) {
-    if (answers.size() >= kAnswersWaiting) return;  // it says it again on its next link
-    answers.push_back(std::move(envelope));
-    changed.notify();
-  }
-};
 
 Sessions::Sessions(boost::asio::io_context& loop, proto::Clock& clock, Store& store, Fleet& fleet,
                    Consoles& consoles, Flights& flights, Enrolment& enrolment)
@@ -50,7 +39,7 @@ Sessions::Sessions(boost::asio::io_context& loop, proto::Clock& clock, Store& st
       consoles_(consoles),
       flights_(flights),
       enrolment_(enrolment),
-      reported_(clock),
+      heard_came_(clock),
       flight_came_(clock) {
   fleet_.desired_changed = [this](const std::string& device_id) {
     Session* session = find(device_id);
@@ -58,9 +47,16 @@ Sessions::Sessions(boost::asio::io_context& loop, proto::Clock& clock, Store& st
     session->desired_due = true;
     session->changed.notify();
   };
+  fleet_.more_to_do = [this] {
+    more_to_do_ = true;
+    heard_came_.notify();
+  };
 }
 
-Sessions::~Sessions() { fleet_.desired_changed = nullptr; }
+Sessions::~Sessions() {
+  fleet_.desired_changed = nullptr;
+  fleet_.more_to_do = nullptr;
+}
 
 Sessions::Session* Sessions::find(const std::string& device_id) {
   const auto found = sessions_.find(device_id);
@@ -89,38 +85,44 @@ Status Sessions::may_link(const proto::PeerFacts& peer) {
 }
 
 // What the device was told of the audit log before must be part of the log that is here.
-Status Sessions::compare_audit(const Session& session, const v1::AuditHead& head) {
+Status Sessions::compare_audit(const Heard& from, const v1::AuditHead& head) {
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   const std::string& hash = head.hash();
   const bool sound = hash.size() == 64 && std::all_of(hash.begin(), hash.end(), is_hex) &&
                      head.sequence() > 0 && head.sequence() < kMaxAuditSequence;
   if (!sound) return {};  // it has none, or makes it up: what it said before stands
-  TRY_VOID(store_.set_device_audit(session.id, head));
-  TRY(const bool strange, store_.is_audit_stranger(session.id));
+  TRY_VOID(store_.set_device_audit(from.id, head));
+  TRY(const bool strange, store_.is_audit_stranger(from.id));
   if (strange) {
-    proto::log_error("audit.strange_head", {{"device", session.name},
+    proto::log_error("audit.strange_head", {{"device", from.name},
                                             {"sequence", head.sequence()},
                                             {"hash", hash}});
   }
   return {};
 }
 
-Status Sessions::greet(Session& session, const v1::Hello& hello) {
-  v1::Telemetry facts;
-  *facts.mutable_inventory() = hello.inventory();
-  *facts.mutable_apps() = hello.apps();
-  if (!is_bounded(facts) || hello.agent_version().size() > kMaxVersion) {
-    return Error{Code::too_large, "this Hello is too large", session.name};
-  }
-  TRY_VOID(store_.set_facts(session.id, facts, clock_.wall_ms()));
+// Apart from serve(), whose frame lasts as long as the link: a row is large.
+Status Sessions::name(Session& session) {
+  TRY(const auto device, store_.device(session.id));
+  if (!device) return Error{Code::not_found, "this device is gone", session.id};
+  session.name = device->name;
+  return {};
+}
+
+Status Sessions::check_bounds(const v1::Hello& hello) {
+  if (is_bounded(facts_of(hello)) && hello.agent_version().size() <= kMaxVersion) return {};
+  return Error{Code::too_large, "this Hello is too large", ""};
+}
+
+Status Sessions::greet(const Heard& from, const v1::Hello& hello) {
+  TRY_VOID(store_.set_facts(from.id, facts_of(hello), clock_.wall_ms()));
   const std::string address =
       hello.inventory().addresses_size() > 0 ? hello.inventory().addresses(0).substr(0, 64) : "";
-  TRY_VOID(store_.set_hello(session.id, hello.agent_version(), address,
+  TRY_VOID(store_.set_hello(from.id, hello.agent_version(), address,
                             static_cast<std::int64_t>(hello.generation_applied())));
-  TRY_VOID(fleet_.catch_up(session.id, hello.generation_applied()));
-  TRY_VOID(compare_audit(session, hello.audit_head()));
-  session.desired_due = true;
-  return fleet_.came_online(session.id, session.name);
+  TRY_VOID(fleet_.catch_up(from.id, hello.generation_applied()));
+  TRY_VOID(compare_audit(from, hello.audit_head()));
+  return fleet_.came_online(from.id, from.name);
 }
 
 awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
@@ -133,34 +135,31 @@ awaitable<void> Sessions::serve(std::unique_ptr<proto::Channel> channel) {
   if (!may) co_return;
   auto first = co_await channel->receive(Deadline::after(clock_, kHelloMs));
   if (!first || !first->has_hello()) co_return;
-  const auto device = store_.device(channel->peer().certificate.common_name);
-  if (!device || !*device) co_return;
-  session.id = (*device)->id;
-  session.name = (*device)->name;
-  if (Session* older = find(session.id)) older->channel.abort();
-  sessions_[session.id] = &session;
-  const Status greeted = greet(session, first->hello());
-  if (!greeted) {
-    proto::log_error("device.not_greeted", {{"device", session.name},
-                                            {"why", greeted.error().what}});
-    sessions_.erase(session.id);
+  session.id = channel->peer().certificate.common_name;
+  const Status named = name(session);
+  const Status bounded = named ? check_bounds(first->hello()) : named;
+  if (!bounded) {
+    proto::log_error("device.not_greeted", {{"device", session.id},
+                                            {"why", bounded.error().what}});
     channel->abort();
     co_return;
   }
-  if (metrics != nullptr) metrics->count_link();
-  proto::log_info("device.online", {{"device", session.name}, {"from", channel->remote_address()}});
+  if (Session* older = find(session.id)) older->channel.abort();
+  sessions_[session.id] = &session;
+  session.facts_print = lasting_print(facts_of(first->hello()));
+  session.facts_due_ms = clock_.now_ms() + kFactsEvery_ms;
+  hear(session, std::move(*first->mutable_hello()));
+  first->Clear();  // this frame lasts as long as the link
   proto::TaskGroup tasks(loop_);
   tasks.spawn("session.send", send_loop(session));
-  co_await hear(session);
+  co_await listen(session);
   channel->abort();
   tasks.close();
   tasks.cancel();
   co_await tasks.join();
   if (find(session.id) != &session) co_return;  // a newer link took over
   sessions_.erase(session.id);
-  proto::log_info("device.offline", {{"device", session.name}});
-  const Status gone = fleet_.went_offline(session.id, session.name);
-  if (!gone) proto::log_error("device.not_noted", {{"why", gone.error().what}});
+  hear(session, Gone{});
 }
 
 // A known device whose certificate is over gets a new one, and nothing else (DESIGN 4).
@@ -187,7 +186,7 @@ awaitable<void> Sessions::send_loop(Session& session) {
       const Status sent = co_await session.channel.send(std::move(answer));
       if (!sent) co_return;
     }
-    if (session.desired_due) {
+    if (session.desired_due && session.greeted) {
       session.desired_due = false;
       auto desired = fleet_.desired_of(session.id);
       if (!desired) {
@@ -201,31 +200,28 @@ awaitable<void> Sessions::send_loop(Session& session) {
       *envelope.mutable_desired() = std::move(*desired);
       const Status sent = co_await session.channel.send(std::move(envelope));
       if (!sent) co_return;
-      const Status noted = fleet_.desired_sent(session.id);
-      if (!noted) proto::log_error("desired.not_noted", {{"why", noted.error().what}});
+      hear(session, Told{});
       continue;
     }
     if (session.answers.empty()) co_await session.changed.wait(Deadline::never());
   }
 }
 
-awaitable<void> Sessions::hear(Session& session) {
+awaitable<void> Sessions::listen(Session& session) {
   while (true) {
     auto envelope = co_await session.channel.receive(Deadline::never());
     if (!envelope) co_return;
     switch (envelope->body_case()) {
       case Envelope::kReport:
         bound_report(*envelope->mutable_report());
-        reports_.push_back({session.id, std::move(*envelope->mutable_report())});
-        reported_.notify();
+        session.facts_print = 0;
+        hear(session, std::move(*envelope->mutable_report()));
         break;
-      case Envelope::kTelemetry: {
+      case Envelope::kTelemetry:
         if (!is_bounded(envelope->telemetry())) break;
         if (history != nullptr) history->add(session.id, envelope->telemetry());
-        const Status kept = store_.set_facts(session.id, envelope->telemetry(), clock_.wall_ms());
-        if (!kept) proto::log_error("facts.not_stored", {{"why", kept.error().what}});
+        take_facts(session, std::move(*envelope->mutable_telemetry()));
         break;
-      }
       case Envelope::kLogChunk:
         if (is_name(envelope->log_chunk().app())) {
           consoles_.add(session.name, envelope->log_chunk());
@@ -241,6 +237,16 @@ awaitable<void> Sessions::hear(Session& session) {
   }
 }
 
+// An idle device measures all the time. Only something that lasts is worth a write at once.
+void Sessions::take_facts(Session& session, v1::Telemetry facts) {
+  const std::size_t print = lasting_print(facts);
+  const bool lasts = print != session.facts_print || clock_.now_ms() >= session.facts_due_ms;
+  if (!lasts && store_.hold_facts(session.id, facts, clock_.wall_ms())) return;
+  session.facts_print = print;
+  session.facts_due_ms = clock_.now_ms() + kFactsEvery_ms;
+  hear(session, std::move(facts));
+}
+
 Envelope Sessions::renewed(const std::string& device_id, const v1::Renew& renew) {
   Envelope answer;
   auto certificate = enrolment_.renew(device_id, renew.csr_der());
@@ -253,120 +259,6 @@ Envelope Sessions::renewed(const std::string& device_id, const v1::Renew& renew)
     why->set_text(certificate.error().what);
   }
   return answer;
-}
-
-awaitable<void> Sessions::store_reports() {
-  while (true) {
-    if (reports_.empty()) {
-      const bool woken = co_await reported_.wait(Deadline::never());
-      if (!woken) co_return;
-    }
-    if (reports_.size() < kReportsInBatch) co_await proto::sleep_ms(clock_, kReportsWait_ms);
-    const std::vector<DeviceReport> batch = std::exchange(reports_, {});
-    const std::int64_t began_ms = clock_.now_ms();
-    const Status taken = fleet_.take_reports(batch);
-    if (!taken) {
-      // Not acknowledged: the devices say it again on their next link.
-      proto::log_error("reports.not_stored", {{"why", taken.error().what}});
-      for (const DeviceReport& entry : batch) drop(entry.device_id);
-      continue;
-    }
-    if (metrics != nullptr) {
-      metrics->count_batch(batch.size(),
-                           static_cast<double>(clock_.now_ms() - began_ms) / 1000.0);
-      for (const DeviceReport& entry : batch) {
-        metrics->count_report(rollout::word(entry.report.state()));
-      }
-    }
-    for (const DeviceReport& entry : batch) {
-      Session* session = find(entry.device_id);
-      if (session == nullptr) continue;
-      Envelope ack;
-      ack.mutable_ack()->set_sequence(entry.report.sequence());
-      session->say(std::move(ack));
-    }
-  }
-}
-
-// errors bad_argument | too_large | not_found: it is refused; io: it may come again
-Status Sessions::check_known(const v1::FlightRecord& record) {
-  TRY_VOID(check_flight(record));
-  TRY(const auto release,
-      store_.release(record.app(), static_cast<std::int64_t>(record.release())));
-  if (release) return {};
-  return Error{Code::not_found,
-               "there is no release " + record.app() + " " + std::to_string(record.release()), ""};
-}
-
-void Sessions::take_flight(Session& session, v1::FlightRecord record) {
-  ReceivedFlight flight{session.id, std::move(record)};
-  const Status known = check_known(flight.record);
-  if (!known) {
-    proto::log_warning("flight.refused", {{"device", session.name}, {"why", known.error().what}});
-    const Code code = known.error().code;
-    const bool for_good =
-        code == Code::bad_argument || code == Code::too_large || code == Code::not_found;
-    if (for_good) acknowledge(flight, known);
-  } else if (flights_.holds(flight)) {
-    acknowledge(flight, {});
-  } else if (waiting_flights_.size() < kFlightsWaiting) {
-    waiting_flights_.try_emplace(session.id, std::move(flight.record));
-    flight_came_.notify();
-  }
-}
-
-void Sessions::acknowledge(const ReceivedFlight& flight, const Status& taken) {
-  Session* session = find(flight.device_id);
-  if (session == nullptr) return;
-  Envelope envelope;
-  v1::FlightAck& ack = *envelope.mutable_flight_ack();
-  ack.set_id(flight.record.id());
-  ack.set_count(flight.record.count());
-  if (!taken) {
-    ack.mutable_refused()->set_code(static_cast<v1::Code>(taken.error().code));
-    ack.mutable_refused()->set_text(taken.error().what);
-  }
-  session->say(std::move(envelope));
-}
-
-void Sessions::tell_flights(const std::vector<ReceivedFlight>& kept) {
-  std::vector<v1::Event> events;
-  for (const ReceivedFlight& flight : kept) {
-    const Session* session = find(flight.device_id);
-    if (session == nullptr) continue;
-    const v1::FlightRecord& record = flight.record;
-    v1::Event event;
-    event.set_kind("flight.recorded");
-    event.set_text(session->name + ": " + record.app() + " " + std::to_string(record.release()) +
-                   ": " + record.why().text() + " (fault " + record.why().fingerprint() + ")");
-    event.set_app(record.app());
-    event.set_device(session->name);
-    events.push_back(std::move(event));
-  }
-  const Status told = fleet_.tell(events);
-  if (!told) proto::log_error("flights.not_told", {{"why", told.error().what}});
-}
-
-awaitable<void> Sessions::store_flights() {
-  while (true) {
-    if (waiting_flights_.empty()) {
-      const bool woken = co_await flight_came_.wait(Deadline::never());
-      if (!woken) co_return;
-    }
-    std::vector<ReceivedFlight> batch;
-    while (!waiting_flights_.empty() && batch.size() < kFlightsInBatch) {
-      auto first = waiting_flights_.extract(waiting_flights_.begin());
-      batch.push_back({first.key(), std::move(first.mapped())});
-    }
-    const Status kept = co_await flights_.keep(batch);
-    if (!kept) {
-      // Not acknowledged: the devices say it again after a while.
-      proto::log_error("flights.not_stored", {{"why", kept.error().what}});
-      continue;
-    }
-    for (const ReceivedFlight& flight : batch) acknowledge(flight, {});
-    tell_flights(batch);
-  }
 }
 
 void Sessions::ask_console(const std::string& device_name, const std::string& app,

@@ -1,12 +1,16 @@
 // Sessions: one for each device that is connected. What a device says goes to the fleet, what the
-// fleet wants goes to the device. Reports are stored in batches and acknowledged after (P5).
+// fleet wants goes to the device. What was said is stored in batches and answered after (P5). What
+// an idle device measures lives in memory, where readers find it: it is written when something that
+// lasts is another, once in kFactsEvery_ms, and when the link ends.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "controller/console.h"
@@ -20,8 +24,9 @@
 
 namespace controller {
 
-inline constexpr std::size_t kReportsInBatch = 256;
-inline constexpr std::int64_t kReportsWait_ms = 10;
+inline constexpr std::size_t kHeardInBatch = 256;
+inline constexpr std::int64_t kHeardWait_ms = 10;
+inline constexpr std::int64_t kFactsEvery_ms = 300'000;
 /// Flight records that wait to be written, one per device; who comes later says it again.
 inline constexpr std::size_t kFlightsWaiting = 256;
 inline constexpr std::size_t kFlightsInBatch = 32;
@@ -45,8 +50,8 @@ class Sessions {
   Status may_link(const proto::PeerFacts& peer);
   /// One device's link, until it ends. A newer link of the same device ends the older.
   awaitable<void> serve(std::unique_ptr<proto::Channel> channel);
-  /// Stores and acknowledges what was reported; runs for as long as the controller.
-  awaitable<void> store_reports();
+  /// Stores and answers what devices said; runs for as long as the controller.
+  awaitable<void> keep_heard();
   /// The same for flight records.
   awaitable<void> store_flights();
   /// Renews subscriptions of consoles that are followed; runs for as long as the controller.
@@ -57,15 +62,38 @@ class Sessions {
   void drop(const std::string& device_id);
   void drop_all();
   std::size_t size() const { return sessions_.size(); }
+  /// Something was heard that is not stored yet.
+  bool is_behind() const { return !heard_.empty(); }
 
  private:
   struct Session;
+  struct Told {};  // its Desired was sent
+  struct Gone {};  // its link ended
+  using Said = std::variant<v1::Hello, v1::Telemetry, v1::Report, Told, Gone>;
+  struct Heard {
+    std::string id;
+    std::string name;
+    Said said;
+  };
 
   awaitable<void> send_loop(Session& session);
-  awaitable<void> hear(Session& session);
-  Status greet(Session& session, const v1::Hello& hello);
-  Status compare_audit(const Session& session, const v1::AuditHead& head);
+  awaitable<void> listen(Session& session);
+  Status name(Session& session);
+  static Status check_bounds(const v1::Hello& hello);
+  Status greet(const Heard& from, const v1::Hello& hello);
+  Status compare_audit(const Heard& from, const v1::AuditHead& head);
+  void take_facts(Session& session, v1::Telemetry facts);
   awaitable<void> serve_expired(proto::Channel& channel);
+
+  // sessions_heard.cc
+  void hear(const Session& session, Said said);
+  Status take(const Heard& heard);
+  Status keep(const std::vector<Heard>& batch);
+  awaitable<void> keep_each(std::vector<Heard> batch);
+  void answer(const Heard& heard);
+  void give_up(std::vector<Heard> batch, const Error& why);
+
+  // sessions_flights.cc
   void take_flight(Session& session, v1::FlightRecord record);
   Status check_known(const v1::FlightRecord& record);
   void acknowledge(const ReceivedFlight& flight, const Status& taken);
@@ -82,8 +110,9 @@ class Sessions {
   Flights& flights_;
   Enrolment& enrolment_;
   std::map<std::string, Session*> sessions_;  // borrowed from the serve() that runs it
-  std::vector<DeviceReport> reports_;
-  proto::Notifier reported_;
+  std::deque<Heard> heard_;
+  proto::Notifier heard_came_;
+  bool more_to_do_ = false;  // the fleet has devices to let in
   std::map<std::string, v1::FlightRecord> waiting_flights_;  // by device id
   proto::Notifier flight_came_;
 };

@@ -119,6 +119,7 @@ Store::Transaction::Transaction(Store& store) : store_(store) {
 Store::Transaction::~Transaction() {
   if (!open_) return;
   store_.session_->in_transaction = false;
+  store_.forget_transaction();
   const Status undone = guard("rolling back", [&] { store_.session_->sql << "ROLLBACK"; });
   if (!undone) proto::log_error("store.not_rolled_back", {{"why", undone.error().what}});
 }
@@ -126,10 +127,24 @@ Store::Transaction::~Transaction() {
 Status Store::Transaction::commit() {
   if (!begun_) return begun_;
   FLEET_ASSERT(open_);
+  TRY_VOID(store_.write_rollouts());
   TRY_VOID(guard("committing", [&] { store_.session_->sql << "COMMIT"; }));
   open_ = false;
   store_.session_->in_transaction = false;
+  store_.working_.clear();
+  store_.facts_of_transaction_.clear();
   return {};
+}
+
+// What was kept in memory of a transaction that leaves nothing.
+void Store::forget_transaction() {
+  working_.clear();
+  last_event_.reset();
+  for (const std::string& id : facts_of_transaction_) {
+    facts_.erase(id);
+    if (changed_devices_) changed_devices_->insert(id);
+  }
+  facts_of_transaction_.clear();
 }
 
 Status Store::set_setting(std::string_view name, std::string_view value) {

@@ -27,8 +27,10 @@ using proto::Result;
 using proto::Status;
 namespace v1 = fleet::v1;
 
-/// Events older than the newest so many are forgotten.
+/// Events older than the newest so many are forgotten, a few at a time.
 inline constexpr std::int64_t kEventsKept = 20000;
+/// Facts of a device that are larger are read from the file each time.
+inline constexpr std::size_t kFactsInMemoryBytes = 8 * 1024;
 
 struct ApiToken {
   std::string name;
@@ -59,11 +61,12 @@ struct DeviceRow {
   bool revoked = false;
   std::string agent_version;
   std::string address;
-  v1::Telemetry facts;     // as last stored; a device that is online may have said more since
+  v1::Telemetry facts;     // what it said last
   std::int64_t seen_ms = 0;
   std::int64_t generation = 0;
   std::int64_t generation_applied = 0;
   std::int64_t report_sequence = 0;
+  v1::AuditHead audit_head{};  // that it said it holds
 };
 
 struct ReleaseRow {
@@ -171,6 +174,11 @@ class Store {
   /// in     ending_ms: a certificate that ends before it counts as ending
   Result<DeviceCounts> count_devices(std::int64_t now_ms, std::int64_t ending_ms);
   Status set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms);
+  /// Newer facts that are not worth a write: readers see them until the device is let go.
+  /// out    false: they are too large for it, set them
+  bool hold_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms);
+  /// Writes what is held of a device that went offline, and holds it no more.
+  Status let_go_facts(std::string_view id, std::int64_t seen_ms);
   Status set_hello(std::string_view id, std::string_view agent_version, std::string_view address,
                    std::int64_t generation_applied);
   Status set_report_sequence(std::string_view id, std::int64_t sequence,
@@ -182,7 +190,10 @@ class Store {
   Status remove_label(std::string_view id, std::string_view name);
   /// Raises the device's generation and gives it: one more, and at least `least`.
   Result<std::int64_t> next_generation(std::string_view id, std::int64_t least);
+  Result<std::int64_t> generation(std::string_view id);
   Result<std::vector<v1::DesiredApp>> desired(std::string_view id);
+  /// Of all devices, by id.
+  Result<std::map<std::string, std::vector<v1::DesiredApp>>> all_desired();
   Result<std::optional<v1::DesiredApp>> desired_app(std::string_view id, std::string_view app);
   Status set_desired(std::string_view id, const v1::DesiredApp& desired);
   Status remove_desired(std::string_view id, std::string_view app);
@@ -216,6 +227,8 @@ class Store {
   Result<std::vector<rollout::Rollout>> rollouts_of_app(std::string_view app, std::int64_t limit);
   /// Under way: running, paused or reverting.
   Result<std::vector<rollout::Rollout>> running_rollouts();
+  /// Numbers and apps of those that a device may join (running, paused, succeeded), newest first.
+  Result<std::vector<std::pair<std::int64_t, std::string>>> standing_rollouts(std::int64_t limit);
   /// How many there ever were in each state.
   Result<std::map<v1::RolloutState, std::int64_t>> count_rollouts();
   Status add_rollout_device(std::int64_t number, std::string_view app,
@@ -239,8 +252,9 @@ class Store {
     std::string value;  // of the label; "" for none
   };
   /// Online, not let in yet, of that wave or an earlier one, in the order of their turns.
+  /// in     limit: so many of them at most; -1: all
   Result<std::vector<Waiting>> waiting_devices(std::int64_t number, std::int64_t wave,
-                                               std::string_view label);
+                                               std::string_view label, std::int64_t limit);
   /// Let in by a push or rollback of any app, and not ended; those on their way back, too.
   Result<std::vector<Waiting>> devices_under_way(std::string_view label);
   /// Numbers of rollouts that may let in one of the online devices that wait.
@@ -279,9 +293,31 @@ class Store {
  private:
   explicit Store(std::unique_ptr<Session> session);
   Status migrate();
+  /// Writes the rollouts of this transaction: at its end, and before a question about them all.
+  Status write_rollouts();
+  Status write_rollout(const rollout::Rollout& rollout);
+  void read_facts(DeviceRow& row, const std::string& json) const;
+  void keep_facts(const std::string& id, const v1::Telemetry& facts, std::int64_t seen_ms);
+  void forget_transaction();
+
+  /// What a device that is online said last, as bytes: a tenth of what the message takes.
+  struct HeldFacts {
+    std::string bytes;
+    std::int64_t seen_ms = 0;
+    bool written = false;
+  };
+  struct WorkingRollout {
+    rollout::Rollout value;
+    bool changed = false;
+  };
 
   std::unique_ptr<Session> session_;
   std::optional<std::set<std::string>> changed_devices_;
+  std::map<std::string, HeldFacts, std::less<>> facts_;      // by device id
+  std::set<std::string, std::less<>> facts_of_transaction_;  // written in it: gone if it fails
+  // Each device of a batch moves its rollout's counts: they are read and written once for all.
+  std::map<std::int64_t, WorkingRollout> working_;
+  std::optional<std::int64_t> last_event_;
 };
 
 }  // namespace controller

@@ -1,4 +1,4 @@
-// Devices, their groups, labels and what each is wanted to run.
+// Devices, their groups and labels, and what they said last.
 #include "controller/store_sql.h"
 
 namespace controller {
@@ -9,18 +9,19 @@ using soci::use;
 
 constexpr const char* kDeviceColumns =
     "SELECT id, name, public_key, enrolled_ms, certificate_until_ms, revoked, agent_version, "
-    "address, facts_json, seen_ms, generation, generation_applied, report_sequence FROM devices ";
+    "address, facts_json, seen_ms, generation, generation_applied, report_sequence, "
+    "audit_sequence, audit_hash FROM devices ";
 
 // The columns as SOCI fills them, in the order of kDeviceColumns.
 struct RawDevice {
   DeviceRow row;
-  std::string facts;
+  std::string facts, audit_hash;
   long long enrolled = 0, until = 0, revoked = 0, seen = 0, generation = 0, applied = 0,
-            sequence = 0;
+            sequence = 0, audit_sequence = 0;
 
+  /// All but the facts.
   DeviceRow take() {
     row.facts.Clear();
-    read_json(facts, row.facts);
     row.enrolled_ms = enrolled;
     row.certificate_until_ms = until;
     row.revoked = revoked != 0;
@@ -28,6 +29,8 @@ struct RawDevice {
     row.generation = generation;
     row.generation_applied = applied;
     row.report_sequence = sequence;
+    row.audit_head.set_sequence(static_cast<std::uint64_t>(audit_sequence));
+    row.audit_head.set_hash(audit_hash);
     return row;
   }
 };
@@ -46,10 +49,14 @@ void bind(soci::statement& statement, RawDevice& raw) {
   statement.exchange(into(raw.generation));
   statement.exchange(into(raw.applied));
   statement.exchange(into(raw.sequence));
+  statement.exchange(into(raw.audit_sequence));
+  statement.exchange(into(raw.audit_hash));
 }
 
+// in     read_facts(row, json): how a row comes to its facts
+template <typename ReadFacts>
 std::vector<DeviceRow> select(soci::session& sql, const std::string& where,
-                              const std::string* value) {
+                              const std::string* value, const ReadFacts& read_facts) {
   RawDevice raw;
   soci::statement statement(sql);
   bind(statement, raw);
@@ -59,49 +66,13 @@ std::vector<DeviceRow> select(soci::session& sql, const std::string& where,
   statement.define_and_bind();
   statement.execute();
   std::vector<DeviceRow> rows;
-  while (statement.fetch()) rows.push_back(raw.take());
+  while (statement.fetch()) read_facts(rows.emplace_back(raw.take()), raw.facts);
   return rows;
 }
 
 std::optional<DeviceRow> first(std::vector<DeviceRow> rows) {
   if (rows.empty()) return std::nullopt;
   return std::move(rows.front());
-}
-
-struct RawDesired {
-  v1::DesiredApp app;
-  std::string name, attempt, rollout;
-  long long release = 0, run = 0, restarts = 0, fall_back = 0, retry = 0, deadline = 0, stage = 0;
-
-  v1::DesiredApp take() const {
-    v1::DesiredApp out;
-    out.set_app(name);
-    out.set_release(static_cast<std::uint64_t>(release));
-    out.set_run(static_cast<v1::DesiredRun>(run));
-    out.set_restart_count(static_cast<std::uint32_t>(restarts));
-    out.set_fall_back(static_cast<std::uint64_t>(fall_back));
-    out.set_attempt(attempt);
-    out.set_rollout(rollout);
-    out.set_retry_refused(retry != 0);
-    out.set_deadline_ms(static_cast<std::uint64_t>(deadline));
-    out.set_stage_release(static_cast<std::uint64_t>(stage));
-    return out;
-  }
-};
-
-std::vector<v1::DesiredApp> select_desired(soci::session& sql, const std::string& id) {
-  RawDesired raw;
-  soci::statement statement =
-      (sql.prepare << "SELECT app, release_number, run, restart_count, fall_back, attempt, "
-                      "rollout, retry_refused, deadline_ms, stage_release FROM desired "
-                      "WHERE device_id = :d ORDER BY app",
-       use(id), into(raw.name), into(raw.release), into(raw.run), into(raw.restarts),
-       into(raw.fall_back), into(raw.attempt), into(raw.rollout), into(raw.retry),
-       into(raw.deadline), into(raw.stage));
-  statement.execute();
-  std::vector<v1::DesiredApp> out;
-  while (statement.fetch()) out.push_back(raw.take());
-  return out;
 }
 
 // Groups and labels of one device, or of all.
@@ -150,19 +121,23 @@ Status Store::add_device(const DeviceRow& device) {
 
 Result<std::optional<DeviceRow>> Store::device(std::string_view id) {
   const std::string value(id);
+  const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
   return guard("reading a device",
-               [&] { return first(select(session_->sql, "WHERE id = :v", &value)); });
+               [&] { return first(select(session_->sql, "WHERE id = :v", &value, facts)); });
 }
 
 Result<std::optional<DeviceRow>> Store::device_by_name(std::string_view name) {
   const std::string value(name);
+  const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
   return guard("reading a device",
-               [&] { return first(select(session_->sql, "WHERE name = :v", &value)); });
+               [&] { return first(select(session_->sql, "WHERE name = :v", &value, facts)); });
 }
 
 Result<std::vector<DeviceRow>> Store::devices(bool with_revoked) {
   const std::string where = with_revoked ? "ORDER BY name" : "WHERE revoked = 0 ORDER BY name";
-  return guard("reading the devices", [&] { return select(session_->sql, where, nullptr); });
+  const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
+  return guard("reading the devices",
+               [&] { return select(session_->sql, where, nullptr, facts); });
 }
 
 Result<std::vector<Subject>> Store::subjects() {
@@ -229,15 +204,59 @@ Result<DeviceCounts> Store::count_devices(std::int64_t now_ms, std::int64_t endi
   });
 }
 
+// What is held is newer than the file, and as bytes a tenth of the work of its JSON.
+void Store::read_facts(DeviceRow& row, const std::string& json) const {
+  const auto held = facts_.find(row.id);
+  if (held == facts_.end()) return read_json(json, row.facts);
+  FLEET_ASSERT(row.facts.ParseFromString(held->second.bytes));
+  row.seen_ms = held->second.seen_ms;
+}
+
 Status Store::set_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms) {
   const std::string i(id);
   if (changed_devices_) changed_devices_->insert(i);
   const long long seen = seen_ms;
-  return guard("writing a device's facts", [&] {
+  const Status written = guard("writing a device's facts", [&] {
     const std::string text = as_json(facts);
     session_->sql << "UPDATE devices SET facts_json = :f, seen_ms = :s WHERE id = :i", use(text),
         use(seen), use(i);
   });
+  if (!written || !hold_facts(id, facts, seen_ms)) {
+    facts_.erase(i);
+    return written;
+  }
+  facts_.at(i).written = true;
+  if (session_->in_transaction) facts_of_transaction_.insert(i);
+  return {};
+}
+
+bool Store::hold_facts(std::string_view id, const v1::Telemetry& facts, std::int64_t seen_ms) {
+  if (facts.ByteSizeLong() > kFactsInMemoryBytes) return false;
+  const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
+  HeldFacts& held = facts_[i];
+  held.bytes = facts.SerializeAsString();
+  held.seen_ms = seen_ms;
+  held.written = false;
+  return true;
+}
+
+Status Store::let_go_facts(std::string_view id, std::int64_t seen_ms) {
+  const std::string i(id);
+  const auto held = facts_.find(i);
+  if (held != facts_.end() && !held->second.written) {
+    v1::Telemetry facts;
+    FLEET_ASSERT(facts.ParseFromString(held->second.bytes));
+    TRY_VOID(set_facts(id, facts, seen_ms));
+  } else {
+    const long long seen = seen_ms;
+    TRY_VOID(guard("writing when a device was seen", [&] {
+      session_->sql << "UPDATE devices SET seen_ms = :s WHERE id = :i", use(seen), use(i);
+    }));
+  }
+  if (changed_devices_) changed_devices_->insert(i);
+  facts_.erase(i);
+  return {};
 }
 
 Status Store::set_hello(std::string_view id, std::string_view agent_version,
@@ -320,60 +339,6 @@ Status Store::remove_label(std::string_view id, std::string_view name) {
   return guard("removing a label", [&] {
     session_->sql << "DELETE FROM device_labels WHERE device_id = :i AND name = :n", use(i),
         use(n);
-  });
-}
-
-Result<std::int64_t> Store::next_generation(std::string_view id, std::int64_t least) {
-  const std::string i(id);
-  const long long floor = least;
-  return guard("raising a generation", [&]() -> std::int64_t {
-    long long generation = 0;
-    session_->sql << "UPDATE devices SET generation = MAX(generation + 1, :l) WHERE id = :i",
-        use(floor), use(i);
-    session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
-    return generation;
-  });
-}
-
-Result<std::vector<v1::DesiredApp>> Store::desired(std::string_view id) {
-  const std::string i(id);
-  return guard("reading what is wanted", [&] { return select_desired(session_->sql, i); });
-}
-
-Result<std::optional<v1::DesiredApp>> Store::desired_app(std::string_view id,
-                                                         std::string_view app) {
-  TRY(const std::vector<v1::DesiredApp> all, desired(id));
-  for (const v1::DesiredApp& each : all) {
-    if (each.app() == app) return std::optional<v1::DesiredApp>(each);
-  }
-  return std::optional<v1::DesiredApp>();
-}
-
-Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
-  const std::string i(id);
-  if (changed_devices_) changed_devices_->insert(i);
-  const auto release = static_cast<long long>(desired.release());
-  const long long run = desired.run();
-  const long long restarts = desired.restart_count();
-  const auto fall_back = static_cast<long long>(desired.fall_back());
-  const long long retry = desired.retry_refused() ? 1 : 0;
-  const auto deadline = static_cast<long long>(desired.deadline_ms());
-  const auto stage = static_cast<long long>(desired.stage_release());
-  return guard("writing what is wanted", [&] {
-    session_->sql << "INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
-                     "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms, "
-                     "stage_release) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s)",
-        use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
-        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline), use(stage);
-  });
-}
-
-Status Store::remove_desired(std::string_view id, std::string_view app) {
-  const std::string i(id);
-  if (changed_devices_) changed_devices_->insert(i);
-  const std::string a(app);
-  return guard("forgetting what was wanted", [&] {
-    session_->sql << "DELETE FROM desired WHERE device_id = :d AND app = :a", use(i), use(a);
   });
 }
 

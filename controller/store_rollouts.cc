@@ -1,4 +1,4 @@
-// Rollouts, their devices' rows, and the events.
+// Rollouts and their devices' rows.
 #include "controller/store_sql.h"
 
 namespace controller {
@@ -108,32 +108,6 @@ std::vector<Device> select_devices(soci::session& sql, long long number, const s
   return out;
 }
 
-std::vector<EventRow> select_events(soci::session& sql, long long after, long long before,
-                                    const EventFilter& filter, long long limit, bool newest) {
-  const long long number = filter.rollout;
-  long long id = 0;
-  long long of_rollout = 0;
-  std::string json;
-  soci::statement statement =
-      (sql.prepare << std::string("SELECT id, rollout, event_json FROM events WHERE id > :a AND "
-                                  "id < :b AND (:r = 0 OR rollout = :s) AND (:p = '' OR app = :q) "
-                                  "AND (:d = '' OR device = :e) ORDER BY id ") +
-                          (newest ? "DESC" : "ASC") + " LIMIT :l",
-       use(after), use(before), use(number), use(number), use(filter.app), use(filter.app),
-       use(filter.device), use(filter.device), use(limit), into(id), into(of_rollout),
-       into(json));
-  statement.execute();
-  std::vector<EventRow> out;
-  while (statement.fetch()) {
-    EventRow row;
-    row.rollout = of_rollout;
-    read_json(json, row.event);
-    row.event.set_id(static_cast<std::uint64_t>(id));
-    out.push_back(std::move(row));
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<std::int64_t> Store::next_rollout_number() {
@@ -157,10 +131,26 @@ Status Store::add_rollout(const Rollout& value) {
                      "VALUES (:n,:a,:s,:k,:r,:d,:f,:j)",
         use(number), use(value.app), use(state), use(kind), use(release), use(deadline),
         use(value.first_failure), use(json);
+    if (session_->in_transaction) working_[value.number] = {value, false};
   });
 }
 
 Status Store::set_rollout(const Rollout& value) {
+  if (!session_->in_transaction) return write_rollout(value);
+  working_[value.number] = {value, true};
+  return {};
+}
+
+Status Store::write_rollouts() {
+  for (auto& [number, working] : working_) {
+    if (!working.changed) continue;
+    TRY_VOID(write_rollout(working.value));
+    working.changed = false;
+  }
+  return {};
+}
+
+Status Store::write_rollout(const Rollout& value) {
   const long long number = value.number;
   const long long state = value.state;
   return guard("writing a rollout", [&] {
@@ -172,15 +162,19 @@ Status Store::set_rollout(const Rollout& value) {
 }
 
 Result<std::optional<Rollout>> Store::rollout(std::int64_t number) {
+  const auto known = working_.find(number);
+  if (known != working_.end()) return std::optional<Rollout>(known->second.value);
   const long long n = number;
   return guard("reading a rollout", [&]() -> std::optional<Rollout> {
     std::vector<Rollout> rows = select(session_->sql, "WHERE number = :n", nullptr, &n);
     if (rows.empty()) return std::nullopt;
+    if (session_->in_transaction) working_[number] = {rows.front(), false};
     return std::move(rows.front());
   });
 }
 
 Result<std::vector<Rollout>> Store::rollouts(std::int64_t limit) {
+  TRY_VOID(write_rollouts());
   const long long n = limit;
   return guard("reading the rollouts", [&] {
     return select(session_->sql, "ORDER BY number DESC LIMIT :n", nullptr, &n);
@@ -188,6 +182,7 @@ Result<std::vector<Rollout>> Store::rollouts(std::int64_t limit) {
 }
 
 Result<std::vector<Rollout>> Store::rollouts_of(std::string_view app, v1::RolloutState state) {
+  TRY_VOID(write_rollouts());
   const std::string a(app);
   const long long s = state;
   return guard("reading an app's rollouts", [&] {
@@ -196,6 +191,7 @@ Result<std::vector<Rollout>> Store::rollouts_of(std::string_view app, v1::Rollou
 }
 
 Result<std::vector<Rollout>> Store::rollouts_of_app(std::string_view app, std::int64_t limit) {
+  TRY_VOID(write_rollouts());
   const std::string a(app);
   const long long n = limit;
   return guard("reading an app's rollouts", [&] {
@@ -204,6 +200,7 @@ Result<std::vector<Rollout>> Store::rollouts_of_app(std::string_view app, std::i
 }
 
 Result<std::vector<Rollout>> Store::running_rollouts() {
+  TRY_VOID(write_rollouts());
   // Running, paused, reverting.
   return guard("reading the running rollouts", [&] {
     return select(session_->sql, "WHERE state IN (1, 6, 7) ORDER BY number DESC", nullptr,
@@ -297,6 +294,7 @@ Result<std::optional<Device>> Store::rollout_device(std::int64_t number, std::st
 }
 
 Result<std::map<v1::RolloutState, std::int64_t>> Store::count_rollouts() {
+  TRY_VOID(write_rollouts());
   return guard("counting the rollouts", [&] {
     long long state = 0;
     long long count = 0;
@@ -366,52 +364,6 @@ Result<std::vector<std::pair<std::int64_t, std::string>>> Store::due(std::int64_
     std::vector<std::pair<std::int64_t, std::string>> out;
     while (statement.fetch()) out.emplace_back(number, id);
     return out;
-  });
-}
-
-Result<std::int64_t> Store::last_event_id() {
-  return guard("reading the last event", [&]() -> std::int64_t {
-    long long last = 0;
-    session_->sql << "SELECT COALESCE(MAX(id), 0) FROM events", into(last);
-    return last;
-  });
-}
-
-Result<std::int64_t> Store::oldest_event_id() {
-  return guard("reading the oldest event", [&]() -> std::int64_t {
-    long long oldest = 0;
-    session_->sql << "SELECT COALESCE(MIN(id), 0) FROM events", into(oldest);
-    return oldest;
-  });
-}
-
-Status Store::add_event(const EventRow& row) {
-  const auto id = static_cast<long long>(row.event.id());
-  const long long number = row.rollout;
-  const long long oldest = id - kEventsKept;
-  return guard("adding an event", [&] {
-    const std::string json = as_json(row.event);
-    session_->sql << "INSERT INTO events (id, rollout, app, device, event_json) "
-                     "VALUES (:i,:r,:a,:d,:j)",
-        use(id), use(number), use(row.event.app()), use(row.event.device()), use(json);
-    session_->sql << "DELETE FROM events WHERE id <= :o", use(oldest);
-  });
-}
-
-Result<std::vector<EventRow>> Store::events_after(std::int64_t after, const EventFilter& filter,
-                                                  std::int64_t limit) {
-  return guard("reading events", [&] {
-    return select_events(session_->sql, after, std::numeric_limits<long long>::max(), filter,
-                         limit, false);
-  });
-}
-
-Result<std::vector<EventRow>> Store::recent_events(const EventFilter& filter, std::int64_t limit) {
-  return guard("reading events", [&] {
-    std::vector<EventRow> rows = select_events(
-        session_->sql, 0, std::numeric_limits<long long>::max(), filter, limit, true);
-    std::reverse(rows.begin(), rows.end());
-    return rows;
   });
 }
 

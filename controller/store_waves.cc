@@ -7,8 +7,10 @@ using soci::into;
 using soci::use;
 
 Result<std::vector<Store::Waiting>> Store::waiting_devices(std::int64_t number, std::int64_t wave,
-                                                           std::string_view label) {
+                                                           std::string_view label,
+                                                           std::int64_t limit) {
   const long long n = number;
+  const long long most = limit;
   const long long w = wave;
   const std::string l(label);
   return guard("reading who waits for a turn", [&] {
@@ -18,8 +20,8 @@ Result<std::vector<Store::Waiting>> Store::waiting_devices(std::int64_t number, 
              << "SELECT d.device_id, COALESCE(l.value, '') FROM rollout_devices d "
                 "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
                 "WHERE d.rollout = :n AND d.ended = 0 AND d.let_in = 0 AND d.online = 1 "
-                "AND d.wave <= :w ORDER BY d.wave, d.rowid",
-         use(l), use(n), use(w), into(row.id), into(row.value));
+                "AND d.wave <= :w ORDER BY d.wave, d.rowid LIMIT :m",
+         use(l), use(n), use(w), use(most), into(row.id), into(row.value));
     statement.execute();
     std::vector<Waiting> out;
     while (statement.fetch()) out.push_back(row);
@@ -28,6 +30,7 @@ Result<std::vector<Store::Waiting>> Store::waiting_devices(std::int64_t number, 
 }
 
 Result<std::vector<Store::Waiting>> Store::devices_under_way(std::string_view label) {
+  TRY_VOID(write_rollouts());
   const std::string l(label);
   return guard("reading who is under way", [&] {
     Waiting row;
@@ -47,6 +50,7 @@ Result<std::vector<Store::Waiting>> Store::devices_under_way(std::string_view la
 }
 
 Result<std::vector<std::int64_t>> Store::rollouts_with_waiting() {
+  TRY_VOID(write_rollouts());
   return guard("reading who waits for a turn", [&] {
     long long number = 0;
     // Running (1), succeeded (2), superseded (5).
@@ -59,6 +63,25 @@ Result<std::vector<std::int64_t>> Store::rollouts_with_waiting() {
     statement.execute();
     std::vector<std::int64_t> out;
     while (statement.fetch()) out.push_back(number);
+    return out;
+  });
+}
+
+Result<std::vector<std::pair<std::int64_t, std::string>>> Store::standing_rollouts(
+    std::int64_t limit) {
+  TRY_VOID(write_rollouts());
+  const long long most = limit;
+  return guard("reading who takes members", [&] {
+    long long number = 0;
+    std::string app;
+    // Running (1), succeeded (2), paused (6).
+    soci::statement statement =
+        (session_->sql.prepare << "SELECT number, app FROM rollouts WHERE state IN (1, 2, 6) "
+                                  "ORDER BY number DESC LIMIT :m",
+         use(most), into(number), into(app));
+    statement.execute();
+    std::vector<std::pair<std::int64_t, std::string>> out;
+    while (statement.fetch()) out.emplace_back(number, app);
     return out;
   });
 }

@@ -62,7 +62,7 @@ void Controller::start() {
                                                     *hq.fleet, *consoles_, *flights_,
                                                     *hq.enrolment);
   tasks_ = std::make_unique<proto::TaskGroup>(world_.loop);
-  tasks_->spawn("reports", sessions->store_reports());
+  tasks_->spawn("heard", sessions->keep_heard());
   tasks_->spawn("flights", sessions->store_flights());
   tasks_->spawn("consoles", sessions->tend_consoles());
   tasks_->spawn("rollouts", controller::tick_loop(*hq.fleet, world_.clock));

@@ -1,6 +1,8 @@
 // Waves, budgets, going back, people's words and members in the fleet: the engine with its store.
 #include "controller/fleet.h"
 
+#include <algorithm>
+
 #include "tests/unit/controller/world.h"
 
 namespace controller {
@@ -434,6 +436,46 @@ TEST_F(FleetWaves, ARolloutOfASchemaBeforeGoesOn) {
   say(2, v1::HEALTHY, 1);
   EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_SUCCEEDED);
   EXPECT_EQ(world.rollout(number).waves.size(), 1u);
+}
+
+// A push to thousands: each transaction lets in a few, others come between, a pause stops it.
+TEST_F(FleetWaves, ManyAreLetInAFewAtATime) {
+  constexpr int kMany = 2 * static_cast<int>(kLetInAtOnce) + 88;
+  const auto join = [&]() -> Status {
+    for (int i = 1; i <= kMany; ++i) {
+      DeviceRow row;
+      row.id = "id-" + std::to_string(i);
+      row.name = name(i);
+      TRY_VOID(world.store->add_device(row));
+      TRY_VOID(world.store->add_group(row.id, "edge"));
+      TRY_VOID(world.fleet->came_online(row.id, row.name));
+    }
+    return {};
+  };
+  ASSERT_TRUE(world.fleet->together(join).has_value());
+  int calls = 0;
+  world.fleet->more_to_do = [&calls] { ++calls; };
+  const auto let_in = [&] {
+    const auto rows = world.store->rollout_devices(1);
+    return std::count_if(rows->begin(), rows->end(),
+                         [](const rollout::Device& device) { return device.row.let_in(); });
+  };
+  v1::RolloutPolicy at_once;
+  at_once.set_strategy(v1::ALL);
+  push(at_once);
+  EXPECT_EQ(let_in(), kLetInAtOnce);
+  EXPECT_EQ(calls, 1);
+  ASSERT_TRUE(world.fleet->pause(1, "ana").has_value());
+  ASSERT_TRUE(world.fleet->go_on().has_value());
+  EXPECT_EQ(let_in(), kLetInAtOnce);
+  ASSERT_TRUE(world.fleet->resume(1, "ana").has_value());
+  EXPECT_EQ(let_in(), 2 * kLetInAtOnce);
+  ASSERT_TRUE(world.fleet->go_on().has_value());
+  EXPECT_EQ(let_in(), kMany);
+  calls = 0;
+  ASSERT_TRUE(world.fleet->go_on().has_value());
+  EXPECT_EQ(calls, 0);
+  EXPECT_EQ(world.rollout(1).counts.waiting(), static_cast<std::uint32_t>(kMany));
 }
 
 }  // namespace

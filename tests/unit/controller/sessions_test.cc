@@ -20,7 +20,7 @@ struct SessionsTest : ::testing::Test, LinkedWorld {
   SessionsTest() {
     world.set_up_trust();
     id = world.enroll("edge-1");
-    tasks.spawn("reports", sessions->store_reports());
+    tasks.spawn("heard", sessions->keep_heard());
     tasks.spawn("flights", sessions->store_flights());
   }
   ~SessionsTest() override {
@@ -139,6 +139,67 @@ TEST_F(SessionsTest, ADeviceThatClaimsAnImpossibleGenerationIsNotGreeted) {
   send(device, std::move(envelope));
   EXPECT_EQ(last(Envelope::kDesired), nullptr);
   EXPECT_FALSE(world.fleet->is_online(id));
+}
+
+// What others said in the same batch is kept: its commit is made again without the one.
+TEST_F(SessionsTest, OneBadHelloKeepsNobodyElseFromBeingHeard) {
+  const std::string second = world.enroll("edge-2");
+  const std::string third = world.enroll("edge-3");
+  proto::Channel* devices[] = {&connect(false, second), &connect(), &connect(false, third)};
+  for (proto::Channel* device : devices) {
+    Envelope envelope;
+    const bool bad = device == devices[1];
+    envelope.mutable_hello()->set_generation_applied(bad ? ~std::uint64_t{0} : 0);
+    tasks.spawn("say", say(*device, std::move(envelope)));
+  }
+  wait_ms(100);
+  EXPECT_TRUE(world.fleet->is_online(second));
+  EXPECT_FALSE(world.fleet->is_online(id));
+  EXPECT_TRUE(world.fleet->is_online(third));
+  EXPECT_FALSE(devices[1]->is_open());
+  for (const char* name : {"edge-2", "edge-3"}) {
+    EventFilter of_device;
+    of_device.device = name;
+    EXPECT_EQ(world.store->recent_events(of_device, 1)->front().event.kind(), "device.online");
+  }
+}
+
+// An idle device costs no write; who asks sees what it measured last, the file when it matters.
+TEST_F(SessionsTest, MeasurementsLiveInMemoryUntilSomethingThatLastsIsAnother) {
+  const auto seen = [&] { return (*world.store->device(id))->facts.inventory(); };
+  const auto written = [&] {
+    const auto file = Store::open(world.data->database_path());
+    EXPECT_TRUE(file.has_value());
+    return *(*file)->device(id);
+  };
+  proto::Channel& device = connect();
+  hello(device);
+  Envelope envelope;
+  v1::Inventory& inventory = *envelope.mutable_telemetry()->mutable_inventory();
+  inventory.set_board("x86_64-generic");
+  inventory.set_memory_free_bytes(1000);
+  send(device, envelope);
+  EXPECT_EQ(seen().memory_free_bytes(), 1000u);
+  EXPECT_EQ(written()->facts.inventory().memory_free_bytes(), 0u);
+  inventory.set_kernel("6.1");
+  inventory.set_memory_free_bytes(900);
+  send(device, envelope);
+  EXPECT_EQ(written()->facts.inventory().kernel(), "6.1");
+  EXPECT_EQ(written()->facts.inventory().memory_free_bytes(), 900u);
+  inventory.set_memory_free_bytes(800);
+  send(device, envelope);
+  EXPECT_EQ(written()->facts.inventory().memory_free_bytes(), 900u);
+  world.clock.advance(kFactsEvery_ms);
+  send(device, envelope);
+  EXPECT_EQ(written()->facts.inventory().memory_free_bytes(), 800u) << "after a while";
+  inventory.set_memory_free_bytes(700);
+  send(device, envelope);
+  const std::int64_t now_ms = world.clock.wall_ms();
+  device.abort();
+  wait_ms(20);
+  EXPECT_EQ(written()->facts.inventory().memory_free_bytes(), 700u) << "when its link ends";
+  EXPECT_GE(written()->seen_ms, now_ms);
+  EXPECT_EQ(seen().memory_free_bytes(), 700u);
 }
 
 TEST_F(SessionsTest, APushReachesADeviceThatIsThereAndItsReportsAreAcknowledged) {

@@ -88,9 +88,9 @@ TEST(StoreWaves, WhoWaitsIsOnlineAndNotLetInInTheOrderOfTurns) {
                           row_of("id-3", 1, false), row_of("id-1", 1, true)}) {
     ASSERT_TRUE(store->add_rollout_device(1, "dns", row).has_value());
   }
-  EXPECT_EQ(ids_of(store->waiting_devices(1, 1, "site")),
+  EXPECT_EQ(ids_of(store->waiting_devices(1, 1, "site", -1)),
             (std::vector<std::string>{"id-2 lyon", "id-1 "}));
-  EXPECT_EQ(ids_of(store->waiting_devices(1, 2, "site")),
+  EXPECT_EQ(ids_of(store->waiting_devices(1, 2, "site", -1)),
             (std::vector<std::string>{"id-2 lyon", "id-1 ", "id-4 "}));
   EXPECT_EQ(*store->rollouts_with_waiting(), std::vector<std::int64_t>{1});
   EXPECT_TRUE(ids_of(store->devices_under_way("site")).empty());

@@ -1,0 +1,146 @@
+// What each device is wanted to run.
+#include "controller/store_sql.h"
+
+namespace controller {
+namespace {
+
+using soci::into;
+using soci::use;
+
+struct RawDesired {
+  v1::DesiredApp app;
+  std::string device, name, attempt, rollout;
+  long long release = 0, run = 0, restarts = 0, fall_back = 0, retry = 0, deadline = 0, stage = 0;
+
+  v1::DesiredApp take() const {
+    v1::DesiredApp out;
+    out.set_app(name);
+    out.set_release(static_cast<std::uint64_t>(release));
+    out.set_run(static_cast<v1::DesiredRun>(run));
+    out.set_restart_count(static_cast<std::uint32_t>(restarts));
+    out.set_fall_back(static_cast<std::uint64_t>(fall_back));
+    out.set_attempt(attempt);
+    out.set_rollout(rollout);
+    out.set_retry_refused(retry != 0);
+    out.set_deadline_ms(static_cast<std::uint64_t>(deadline));
+    out.set_stage_release(static_cast<std::uint64_t>(stage));
+    return out;
+  }
+};
+
+constexpr const char* kDesiredColumns =
+    "SELECT device_id, app, release_number, run, restart_count, fall_back, attempt, rollout, "
+    "retry_refused, deadline_ms, stage_release FROM desired ";
+
+void bind(soci::statement& statement, RawDesired& raw) {
+  statement.exchange(into(raw.device));
+  statement.exchange(into(raw.name));
+  statement.exchange(into(raw.release));
+  statement.exchange(into(raw.run));
+  statement.exchange(into(raw.restarts));
+  statement.exchange(into(raw.fall_back));
+  statement.exchange(into(raw.attempt));
+  statement.exchange(into(raw.rollout));
+  statement.exchange(into(raw.retry));
+  statement.exchange(into(raw.deadline));
+  statement.exchange(into(raw.stage));
+}
+
+// Of one device, or of all; take(device, wish) gets them.
+template <typename Take>
+void select_desired(soci::session& sql, const std::string* id, const Take& take) {
+  RawDesired raw;
+  soci::statement statement(sql);
+  bind(statement, raw);
+  if (id != nullptr) statement.exchange(use(*id));
+  statement.alloc();
+  statement.prepare(std::string(kDesiredColumns) +
+                    (id != nullptr ? "WHERE device_id = :d ORDER BY app"
+                                   : "ORDER BY device_id, app"));
+  statement.define_and_bind();
+  statement.execute();
+  while (statement.fetch()) take(raw.device, raw.take());
+}
+
+}  // namespace
+
+Result<std::int64_t> Store::next_generation(std::string_view id, std::int64_t least) {
+  const std::string i(id);
+  const long long floor = least;
+  return guard("raising a generation", [&]() -> std::int64_t {
+    long long generation = 0;
+    session_->sql << "UPDATE devices SET generation = MAX(generation + 1, :l) WHERE id = :i",
+        use(floor), use(i);
+    session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
+    return generation;
+  });
+}
+
+Result<std::int64_t> Store::generation(std::string_view id) {
+  const std::string i(id);
+  return guard("reading a generation", [&]() -> std::int64_t {
+    long long generation = 0;
+    session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
+    return generation;
+  });
+}
+
+Result<std::vector<v1::DesiredApp>> Store::desired(std::string_view id) {
+  const std::string i(id);
+  return guard("reading what is wanted", [&] {
+    std::vector<v1::DesiredApp> out;
+    select_desired(session_->sql, &i, [&out](const std::string&, v1::DesiredApp app) {
+      out.push_back(std::move(app));
+    });
+    return out;
+  });
+}
+
+Result<std::map<std::string, std::vector<v1::DesiredApp>>> Store::all_desired() {
+  return guard("reading what is wanted", [&] {
+    std::map<std::string, std::vector<v1::DesiredApp>> out;
+    select_desired(session_->sql, nullptr, [&out](const std::string& device, v1::DesiredApp app) {
+      out[device].push_back(std::move(app));
+    });
+    return out;
+  });
+}
+
+Result<std::optional<v1::DesiredApp>> Store::desired_app(std::string_view id,
+                                                         std::string_view app) {
+  TRY(const std::vector<v1::DesiredApp> all, desired(id));
+  for (const v1::DesiredApp& each : all) {
+    if (each.app() == app) return std::optional<v1::DesiredApp>(each);
+  }
+  return std::optional<v1::DesiredApp>();
+}
+
+Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
+  const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
+  const auto release = static_cast<long long>(desired.release());
+  const long long run = desired.run();
+  const long long restarts = desired.restart_count();
+  const auto fall_back = static_cast<long long>(desired.fall_back());
+  const long long retry = desired.retry_refused() ? 1 : 0;
+  const auto deadline = static_cast<long long>(desired.deadline_ms());
+  const auto stage = static_cast<long long>(desired.stage_release());
+  return guard("writing what is wanted", [&] {
+    session_->sql << "INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
+                     "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms, "
+                     "stage_release) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s)",
+        use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
+        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline), use(stage);
+  });
+}
+
+Status Store::remove_desired(std::string_view id, std::string_view app) {
+  const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
+  const std::string a(app);
+  return guard("forgetting what was wanted", [&] {
+    session_->sql << "DELETE FROM desired WHERE device_id = :d AND app = :a", use(i), use(a);
+  });
+}
+
+}  // namespace controller
