@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <map>
+#include <utility>
 
 #include "controller/access.h"
 #include "controller/api_routes.h"
@@ -10,6 +13,9 @@ namespace controller {
 namespace {
 
 using proto::Code;
+
+constexpr int kNoLimit = std::numeric_limits<int>::max();
+constexpr int kDevicesAtOnce = 64;
 
 bool runs_what_is_wanted(const v1::Device& device) {
   for (const v1::DesiredApp& wish : device.desired()) {
@@ -30,13 +36,12 @@ std::string text_of(const v1::LabelChange& change) {
   return text;
 }
 
-Result<v1::Device> to_api(Parts& parts, const DeviceRow& row) {
+Result<v1::Device> to_api(Parts& parts, const DeviceRow& row, const Subject& subject) {
   v1::Device out;
   out.set_id(row.id);
   out.set_name(row.name);
   out.set_online(parts.fleet.is_online(row.id));
   out.set_seen_ms(static_cast<std::uint64_t>(row.seen_ms));
-  TRY(const Subject subject, parts.store.subject(row.id));
   for (const std::string& group : subject.groups) out.add_groups(group);
   for (const auto& [name, value] : subject.labels) (*out.mutable_labels())[name] = value;
   *out.mutable_inventory() = row.facts.inventory();
@@ -51,36 +56,66 @@ Result<v1::Device> to_api(Parts& parts, const DeviceRow& row) {
   out.set_revoked(row.revoked);
   out.set_address(row.address);
   out.set_up_to_date(runs_what_is_wanted(out));
-  TRY(*out.mutable_audit_head(), parts.store.device_audit(row.id));
+  *out.mutable_audit_head() = row.audit_head;
   TRY(const bool strange, parts.store.is_audit_stranger(row.id));
   out.set_audit_strange(strange);
   return out;
 }
 
-Result<v1::DeviceList> devices_of(Call& call) {
-  std::string text = call.request.parameter("selector");
-  if (text.empty()) text = "all";
-  TRY(const Selector selector, parse_selector(text));
-  TRY(const auto subjects, visible_devices(call.parts, call.caller));
+/// Which devices a list is to have, by name.
+struct DeviceQuestion {
+  std::string selector = "all";
+  std::string state;
+  std::string after;      // names behind this one
+  int limit = kNoLimit;   // so many at most
+};
+
+Result<DeviceQuestion> question_of(const Call& call) {
+  DeviceQuestion question;
+  const std::string selector = call.request.parameter("selector");
+  if (!selector.empty()) question.selector = selector;
+  question.state = call.request.parameter("state");
+  if (!question.state.empty() && question.state != "online" && question.state != "offline") {
+    return Error{Code::bad_argument, "state " + question.state + ": one of online, offline",
+                 "state"};
+  }
+  question.after = call.request.parameter("after");
+  const std::string limit = call.request.parameter("limit");
+  if (limit.empty()) return question;
+  const char* const end = limit.data() + limit.size();
+  const auto [stop, error] = std::from_chars(limit.data(), end, question.limit);
+  if (error == std::errc() && stop == end && question.limit >= 1) return question;
+  return Error{Code::bad_argument, "limit " + limit + ": a number from 1", "limit"};
+}
+
+// Thousands of them hold up nobody: each few the loop has its turn, and who goes meanwhile is not
+// in the list.
+awaitable<Result<v1::DeviceList>> devices_of(Call& call, DeviceQuestion question) {
+  Parts& parts = call.parts;
+  CO_TRY(const Selector selector, parse_selector(question.selector));
+  CO_TRY(const auto subjects, visible_devices(parts, call.caller));
   v1::DeviceList list;
   list.set_fleet_size(static_cast<std::uint32_t>(subjects.size()));
-  const std::string state = call.request.parameter("state");
   bool matched = false;
+  int looked_at = 0;
   for (const Subject& subject : subjects) {
     if (!selector.matches(subject)) continue;
     matched = true;
-    TRY(const auto row, call.parts.store.device(subject.id));
-    if (!row) continue;
-    TRY(v1::Device device, to_api(call.parts, *row));
-    const bool shown = state.empty() || (state == "online") == device.online();
-    if (shown) *list.add_devices() = std::move(device);
+    const bool online = parts.fleet.is_online(subject.id);
+    const bool asked = question.state.empty() || (question.state == "online") == online;
+    if (!asked || subject.name <= question.after) continue;
+    if (list.devices_size() == question.limit) break;
+    if (++looked_at % kDevicesAtOnce == 0) co_await proto::sleep_ms(parts.clock, 1);
+    CO_TRY(const auto row, parts.store.device(subject.id));
+    if (!row || row->revoked) continue;
+    CO_TRY(*list.add_devices(), to_api(parts, *row, subject));
   }
   if (!matched && !subjects.empty()) {
-    const Suggestion suggestion = suggest(selector, text, subjects);
+    const Suggestion suggestion = suggest(selector, question.selector, subjects);
     for (const std::string& word : suggestion.nearest) list.add_nearest(word);
     for (const std::string& word : suggestion.known) list.add_known_values(word);
   }
-  return list;
+  co_return list;
 }
 
 }  // namespace
@@ -94,12 +129,9 @@ Result<DeviceRow> device_named(Parts& parts, const std::string& name) {
 }
 
 awaitable<Response> list_devices(Call call) {
-  const std::string state = call.request.parameter("state");
-  if (!state.empty() && state != "online" && state != "offline") {
-    co_return error_response(
-        Error{Code::bad_argument, "state " + state + ": one of online, offline", "state"});
-  }
-  const auto list = devices_of(call);
+  auto question = question_of(call);
+  if (!question) co_return error_response(question.error());
+  const auto list = co_await devices_of(call, std::move(*question));
   if (!list) co_return error_response(list.error());
   co_return answer(*list);
 }
@@ -107,7 +139,9 @@ awaitable<Response> list_devices(Call call) {
 awaitable<Response> show_device(Call call) {
   const auto row = device_named(call.parts, call.words[0]);
   if (!row) co_return error_response(row.error());
-  const auto device = to_api(call.parts, *row);
+  const auto subject = call.parts.store.subject(row->id);
+  if (!subject) co_return error_response(subject.error());
+  const auto device = to_api(call.parts, *row, *subject);
   if (!device) co_return error_response(device.error());
   co_return answer(*device);
 }

@@ -14,6 +14,7 @@ using fleet::v1::Rollout;
 // A minute of waiting for another push that sends the same bytes.
 constexpr auto kBusyPause = std::chrono::milliseconds(200);
 constexpr int kBusyTries = 300;
+constexpr int kDevicesInPage = 500;
 
 proto::Code code_of_status(int status) {
   switch (status) {
@@ -108,11 +109,22 @@ proto::Result<fleet::v1::AuditAccepted> Api::accept_audit() {
   return read<fleet::v1::AuditAccepted>(body, path);
 }
 
+// In pages: a large fleet is more than one answer may hold.
 proto::Result<fleet::v1::DeviceList> Api::devices(std::string_view selector,
                                                   std::string_view state) {
-  std::string path = "/v1/devices?selector=" + url_encode(selector);
+  std::string path = "/v1/devices?selector=" + url_encode(selector) +
+                     "&limit=" + std::to_string(kDevicesInPage);
   if (!state.empty()) path += "&state=" + url_encode(state);
-  return get<fleet::v1::DeviceList>(path);
+  TRY(auto all, get<fleet::v1::DeviceList>(path));
+  int in_page = all.devices_size();
+  while (in_page == kDevicesInPage) {
+    const std::string last = all.devices(all.devices_size() - 1).name();
+    TRY(auto page, get<fleet::v1::DeviceList>(path + "&after=" + url_encode(last)));
+    in_page = page.devices_size();
+    if (in_page > 0 && page.devices(0).name() <= last) break;  // a controller without pages
+    for (auto& device : *page.mutable_devices()) *all.add_devices() = std::move(device);
+  }
+  return all;
 }
 
 proto::Result<fleet::v1::Device> Api::device(std::string_view name) {

@@ -130,6 +130,33 @@ TEST_F(ApiTest, EventsBeginWithTheNewestAndGoOnWhereAFollowerWas) {
   EXPECT_NE(text.find("device.online"), std::string::npos) << text;
 }
 
+TEST_F(ApiTest, AListOfDevicesComesInPages) {
+  world.set_up_trust();
+  for (const char* name : {"edge-1", "edge-2", "edge-3"}) world.enroll(name);
+  world.enroll("other", "rest");
+  const auto names = [&](const std::string& after, const std::string& limit) {
+    Request question = request("GET", "/v1/devices", "viewer");
+    question.query["selector"] = "edge";
+    question.query["limit"] = limit;
+    if (!after.empty()) question.query["after"] = after;
+    const auto list = proto::from_json<v1::DeviceList>(ask(question).body);
+    EXPECT_TRUE(list.has_value());
+    EXPECT_EQ(list->fleet_size(), 4u);
+    std::string text;
+    for (const v1::Device& device : list->devices()) text += device.name() + " ";
+    return text;
+  };
+  EXPECT_EQ(names("", "2"), "edge-1 edge-2 ");
+  EXPECT_EQ(names("edge-2", "2"), "edge-3 ");
+  EXPECT_EQ(names("edge-3", "2"), "");
+  EXPECT_EQ(names("edge-1", "100"), "edge-2 edge-3 ");
+  Request bad = request("GET", "/v1/devices", "viewer");
+  for (const char* limit : {"0", "-1", "x", "1x", "99999999999"}) {
+    bad.query["limit"] = limit;
+    EXPECT_EQ(ask(bad).status, 400) << limit;
+  }
+}
+
 TEST_F(ApiTest, ARoleCanDoNoMoreThanItsOwn) {
   struct Case {
     const char* method;
