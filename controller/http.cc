@@ -139,6 +139,8 @@ class Connection {
     }
     http::request<http::string_body> message(std::move(head.get().base()));
     linked_ = true;
+    buffer_.clear();  // this frame lasts as long as the link
+    buffer_.shrink_to_fit();
     stream_.expires_never();
     proto::ChannelOptions options;
     options.idle_ms = kLinkIdleMs;

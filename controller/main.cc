@@ -1,4 +1,6 @@
 // fleet-controller: init makes a data directory, serve runs on it.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
@@ -29,6 +31,15 @@ int run_init(const std::string& data_dir, std::vector<std::string> names) {
             << "  log in   fleetctl login https://localhost:8443 --token-file " << data_dir
             << "/admin.token --ca " << data_dir << "/ca.pem\n";
   return 0;
+}
+
+// mbedTLS has two buffers of 16 KiB for each link, and an idle device's messages fill a page of
+// each. As mappings of their own the other pages are never there; in the heap all of them would be.
+// The threshold lies between them and a record of ours, which comes and goes. Without a pad there
+// is no room for them in the heap's last chunk, which is asked before.
+void keep_idle_links_small() {
+  mallopt(M_MMAP_THRESHOLD, 16 * 1024 + 128);
+  mallopt(M_TOP_PAD, 0);
 }
 
 }  // namespace
@@ -68,6 +79,7 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   if (init->parsed()) return run_init(data_dir, names);
+  keep_idle_links_small();
   const proto::Status served = controller::serve(options);
   return served ? 0 : fail(served.error());
 }

@@ -52,6 +52,7 @@ class WebSocketChannel final : public Channel {
     timeouts.keep_alive_pings = true;
     socket_.set_option(timeouts);
     socket_.binary(true);
+    socket_.auto_fragment(false);  // a buffer of 4 KiB less for an idle link
     socket_.read_message_max(kMaxEnvelopeBytes);
   }
 

@@ -13,7 +13,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kRecordBytes = 16384;   // the most that one TLS record holds
-constexpr std::size_t kKeptBytes = 4096;      // buffers above this are given back when empty
+constexpr std::size_t kKeptBytes = 1024;      // buffers above this are given back when empty
+constexpr std::size_t kIdleInputBytes = 1024;
 
 void give_back(std::string& buffer) {
   buffer.clear();
@@ -173,7 +174,19 @@ void Engine::end_handshake(int result) {
     return;
   }
   ++(peer_.resumed ? impl.resumed : impl.full);
-  if (!impl.is_server) impl.keep_session(ssl_, host_name_);
+  if (impl.is_server) {
+    forget_peer_certificate();
+  } else {
+    impl.keep_session(ssl_, host_name_);
+  }
+}
+
+// Its facts are taken; with what mbedTLS computed of its key it is 8 KiB, for as long as the link.
+void Engine::forget_peer_certificate() {
+  const mbedtls_x509_crt* certificate = mbedtls_ssl_get_peer_cert(&ssl_);
+  if (certificate == nullptr) return;
+  // mbedTLS offers no other way. What is left is an empty certificate, which it frees again.
+  mbedtls_x509_crt_free(const_cast<mbedtls_x509_crt*>(certificate));
 }
 
 // What mbedTLS leaves to us: an optional certificate that is bad, and dates on a resumed session.
@@ -239,11 +252,21 @@ void Engine::step_read() {
 void Engine::read_network() {
   if (reading_ || in_eof_) return;
   reading_ = true;
+  fit_input(in_end_);
   in_begin_ = in_end_ = 0;
   tcp_.async_read_some(asio::buffer(in_),
                        [self = shared_from_this()](error_code error, std::size_t size_bytes) {
                          self->on_read(error, size_bytes);
                        });
+}
+
+// The last read filled it: much comes. Ten thousand idle links hold ten thousand of them.
+void Engine::fit_input(std::size_t last_read) {
+  if (last_read == in_.size() && in_.size() < kRecordBytes) {
+    in_.resize(in_.empty() ? kIdleInputBytes : kRecordBytes);
+  } else if (last_read <= kIdleInputBytes && in_.size() > kIdleInputBytes) {
+    in_ = std::vector<unsigned char>(kIdleInputBytes);
+  }
 }
 
 void Engine::on_read(error_code error, std::size_t size_bytes) {

@@ -4,10 +4,10 @@
 
 #include <mbedtls/ssl.h>
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proto/tls_internal.h"
 #include "proto/tls_stream.h"
@@ -49,12 +49,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void end_handshake(int result);
   void step_read();
   void read_network();
+  void fit_input(std::size_t last_read);
   void write_network();
   void on_read(error_code error, std::size_t size_bytes);
   void on_written(error_code error);
   void settle();
   std::string refusal_text(int result) const;
   bool check_peer();
+  void forget_peer_certificate();
 
   std::shared_ptr<TlsContext> context_;  // the other owners: the program, other streams
   boost::beast::tcp_stream tcp_;
@@ -63,8 +65,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   PeerFacts peer_;
   std::optional<Error> refusal_;
 
-  // One record fits four of these; idle links keep only this one.
-  std::array<unsigned char, 4096> in_{};
+  std::vector<unsigned char> in_;  // small while the link is idle, a record while much comes
   std::size_t in_begin_ = 0;
   std::size_t in_end_ = 0;
   bool in_eof_ = false;
