@@ -2,7 +2,7 @@
 # Builds what is shipped and the unit tests with sanitizers, and passes the tests: house style, units,
 # and the whole with real programs, TLS, namespaces and guests. `--all` adds the long run: the cross
 # build for ARM64 and its run, the thread sanitizer, every fuzz target for a minute, many seeds of the
-# simulator, every power cut of the real programs. Needs root.
+# simulator, every power cut of the real programs, a fleet of 10,000 simulated devices. Needs root.
 #   tests/run.sh [--all] [--only tidy|sim|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -74,6 +74,7 @@ fi
 if long sim; then part sim-long tests/sim/long.sh; fi
 if long fuzz; then part fuzz tests/fuzz/run.sh 60; fi
 if ((all)) && wanted faults; then part every-cut tests/faults/every_cut.sh; fi
+if ((all)) && wanted e2e; then part ten-thousand tests/e2e/fleet_size_test.sh 10000; fi
 
 echo
 # The failures once more, where the end of a long log shows them.
