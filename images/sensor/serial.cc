@@ -1,0 +1,28 @@
+#include "images/sensor/serial.h"
+
+#include "images/abi/serial_line.h"
+#include "images/runtime/appliance.h"
+
+namespace images::sensor {
+namespace {
+
+using Take = void (*)(std::span<const std::uint8_t>);
+Take handler = nullptr;
+
+void take_frame(void*, std::size_t, std::span<std::uint8_t> frame) {
+  const auto bytes = abi::serial_bytes(frame);
+  if (!bytes.empty()) handler(bytes);
+}
+
+}  // namespace
+
+bool open_serial(const runtime::Config& config, Take take) {
+  handler = take;
+  for (std::size_t i = 0; i < config.interfaces(); ++i) {
+    if (!config.interface(i).is_frame_port()) continue;
+    return runtime::take_frames(i, take_frame, nullptr);
+  }
+  return false;
+}
+
+}  // namespace images::sensor
