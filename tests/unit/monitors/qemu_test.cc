@@ -78,7 +78,7 @@ TEST(Qemu, ALinuxGuestIsToldOnItsCommandLine) {
   const auto request = QemuMonitor(Accelerator::tcg).command(std::move(linux_launch));
   ASSERT_TRUE(request.has_value()) << request.error().what;
   EXPECT_EQ(value_of(*request, "-append"),
-            "panic=-1 console=ttyS0 quiet "
+            "panic=-1 console=ttyS0 quiet no_timer_check "
             "ip=10.213.77.2::10.213.77.1:255.255.255.0:dns:eth0:off "
             "MOTD=\"hello there\" TZ=UTC -- -p \"80 81\"");
   EXPECT_EQ(value_of(*request, "-initrd"), "/proc/self/fd/11");
