@@ -214,6 +214,13 @@ Result<monitors::GuestConfig> guest_config(const AppManifest& manifest, const Va
     TRY(monitors::GuestInterface interface, guest_interface(manifest, i, start));
     config.interfaces.push_back(std::move(interface));
   }
+  for (int i = 0; i < manifest.devices_size(); ++i) {
+    monitors::GuestInterface line;
+    line.name = manifest.devices(i).name();
+    line.serial = manifest.devices(i).host();
+    line.mac = mac_for(start.instance_id, static_cast<std::uint32_t>(manifest.network_size() + i));
+    config.interfaces.push_back(std::move(line));
+  }
   config.seed = start.seed;
   return config;
 }

@@ -263,6 +263,14 @@ Status SocketLauncher::start(StartRequest from) {
   for (std::size_t i = 0; i < from.interfaces.size(); ++i) {
     TRY_VOID(put_interface(from.interfaces[i], request->interfaces[i]));
   }
+  if (from.serials.size() > launcher::kMaxSerialLines) return refused("more than 4 serial lines");
+  request->serial_count = static_cast<std::uint32_t>(from.serials.size());
+  for (std::size_t i = 0; i < from.serials.size(); ++i) {
+    if (from.serials[i].size() >= launcher::kDevicePathBytes) {
+      return refused("the path of a serial line is longer than 63 bytes");
+    }
+    launcher::set_field(request->serials[i].path, from.serials[i]);
+  }
   TRY_VOID(put_egress(from.egress, *request));
   TRY_VOID(put_arguments(from.arguments, *request));
   std::vector<int> fds;

@@ -247,14 +247,18 @@ Status check_storage(const AppManifest& manifest) {
     all_bytes += volume.size_bytes();
   }
   TRY_VOID(check_size("volumes", all_bytes, 0, kMaxVolumeBytes));
+  if (manifest.network_size() + manifest.devices_size() > static_cast<int>(kMaxInterfaces)) {
+    return broken("devices", "are " + std::to_string(kMaxInterfaces) + " at most, network included");
+  }
   for (int i = 0; i < manifest.devices_size(); ++i) {
     const auto& device = manifest.devices(i);
     const std::string field = indexed("devices", i);
     if (!is_name(device.name())) return broken(field + ".name", "is [a-z][a-z0-9-]{0,39}");
     if (!names.insert(device.name()).second) return broken(field + ".name", "is there twice");
     const bool climbs = device.host().find("..") != std::string::npos;
-    if (!device.host().starts_with("/dev/") || climbs) {
-      return broken(field + ".host", "is a path below /dev");
+    const bool path = device.host().starts_with("/dev/") && !climbs && device.host().size() < 64;
+    if (!path && device.host() != "none") {
+      return broken(field + ".host", "is a path below /dev, or none");
     }
     if (device.as() != "console" && device.as() != "block") {
       return broken(field + ".as", "is console or block");

@@ -104,9 +104,10 @@ struct Twofold {
 };
 
 Status check_one_writer(const AppManifest& manifest, const Twofold& wanted) {
-  if (manifest.volumes_size() == 0) return Status();
-  return broken(wanted.field, wanted.value +
-                                  " is not possible with a volume, which has one writer; write " +
+  if (manifest.volumes_size() == 0 && manifest.devices_size() == 0) return Status();
+  const std::string what = manifest.volumes_size() != 0 ? "a volume, which has one writer"
+                                                        : "a device, which one guest holds";
+  return broken(wanted.field, wanted.value + " is not possible with " + what + "; write " +
                                   wanted.instead);
 }
 

@@ -137,7 +137,10 @@ Status check_supported(const AppManifest& manifest) {
       return unbuilt_value(indexed("volumes", i) + ".on_revert", volume.on_revert());
     }
   }
-  if (manifest.devices_size() != 0) return unbuilt("devices");
+  for (int i = 0; i < manifest.devices_size(); ++i) {
+    if (manifest.devices(i).as() == "console") continue;
+    return unbuilt_value(indexed("devices", i) + ".as", manifest.devices(i).as());
+  }
   TRY_VOID(check_variables(manifest));
   TRY_VOID(check_network_support(manifest));
   if (manifest.health().type() == fleet::v1::HEALTH_ICMP) {

@@ -90,7 +90,8 @@ const std::vector<Rule> kRules = {
     {"images/", {"images/"}},
     {"boards/", {"boards/", "images/inspect", "proto/", "fleet/v1/"}},
     {"agent/launcher/",
-     {"agent/launcher/", "proto/code.h", "proto/result.h", "proto/limits.h"}},
+     {"agent/launcher/", "images/abi/serial_line.h", "proto/code.h", "proto/result.h",
+      "proto/limits.h"}},
     {"agent/tenders/", {"agent/tenders/", "images/abi/", "proto/code.h", "proto/limits.h"}},
     // The config volume's writer shares its format with the guest's reader.
     {"agent/monitors/",

@@ -15,6 +15,7 @@
 
 #include "agent/launcher/fd.h"
 #include "agent/launcher/messages.h"
+#include "agent/launcher/serial.h"
 
 namespace launcher {
 namespace {
@@ -114,6 +115,25 @@ Status read_bridges(std::string_view text, std::vector<std::string>& out) {
   return {};
 }
 
+/// "/dev/ttyUSB0 /dev/ttyAMA0:9600"
+Status read_serial_lines(std::string_view text, std::vector<SerialPort>& out) {
+  out.clear();
+  for (const std::string_view word : words_of(text)) {
+    const std::size_t colon = word.find(':');
+    SerialPort port;
+    TRY_VOID(read_path(word.substr(0, colon), port.path));
+    if (!port.path.starts_with("/dev/") || port.path.size() >= kDevicePathBytes) {
+      return bad("must be below /dev, shorter than 64 bytes");
+    }
+    if (colon != std::string_view::npos) {
+      TRY_VOID(read_number(word.substr(colon + 1), 1, 921600, port.baud));
+    }
+    if (!is_baud(port.baud)) return bad("is no speed of a serial line, as 9600 or 115200");
+    out.push_back(std::move(port));
+  }
+  return {};
+}
+
 Status read_user(std::string_view text, std::string& out) {
   if (text.empty() || text.size() > 32) return bad("must be a user's name");
   out = std::string(text);
@@ -134,6 +154,7 @@ Status set_key(Conf& conf, std::string_view key, std::string_view value) {
   if (key == "bridge") return read_name(value, kInterfaceNameBytes - 1, conf.bridge);
   if (key == "subnet") return read_subnet(value, conf.subnet);
   if (key == "host_bridges") return read_bridges(value, conf.host_bridges);
+  if (key == "serial_lines") return read_serial_lines(value, conf.serial_lines);
   if (key == "uid_first") return read_number(value, 1000, 0x7fff0000, conf.uid_first);
   if (key == "memory_max_mib") return read_number(value, 16, 1 << 24, conf.memory_max_mib);
   if (key == "cpu_percent_max") return read_number(value, 0, 25600, conf.cpu_percent_max);

@@ -12,6 +12,12 @@
 
 namespace launcher {
 
+/// A line that is lent: `serial_lines = /dev/ttyUSB0:9600`.
+struct SerialPort {
+  std::string path;
+  std::uint32_t baud = 115200;
+};
+
 struct Conf {
   std::string agent_user;                    // name, or empty when agent_uid is given
   std::uint32_t agent_uid = 0;
@@ -22,6 +28,7 @@ struct Conf {
   std::uint32_t uid_first = 0x7e000000;      // one uid (and gid) per instance from here on
   std::uint32_t memory_max_mib = 1024;       // for one instance, its monitor included
   std::uint32_t cpu_percent_max = 0;         // for one instance; 0 = no bound
+  std::vector<SerialPort> serial_lines;      // of the host, that guests may be given
   std::vector<PortRange> allowed_ports{{1, 65535}};
   std::vector<PortRange> denied_ports{{22, 22}};
   bool allow_kvm = true;

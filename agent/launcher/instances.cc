@@ -162,6 +162,11 @@ Status Instances::run_jail(const StartRequest& request, const Passed& passed, En
   for (const Fd& file : passed.files) spec.files.push_back(file.get());
   spec.file_size_max = passed.file_size_max;
   for (const Fd& tap : entry.taps) spec.taps.push_back(tap.get());
+  std::vector<Fd> guest_ends;  // the monitor has them then
+  for (const auto& serial : entry.serials) {
+    guest_ends.push_back(serial->take_guest_end());
+    spec.taps.push_back(guest_ends.back().get());
+  }
   spec.console = console.write.get();
   spec.root = parts_.leftovers.jail_root();
   if (parts_.cgroups.available()) {
@@ -172,6 +177,18 @@ Status Instances::run_jail(const StartRequest& request, const Passed& passed, En
   TRY(entry.pid, start_in_jail(spec));
   const auto use = process_use(entry.pid);
   entry.start_ticks = use ? use->start_ticks : 0;
+  return {};
+}
+
+Status Instances::open_serials(const StartRequest& request, Entry& entry) {
+  for (std::size_t i = 0; i < request.serial_count; ++i) {
+    SerialPort port{std::string(field_text(request.serials[i].path))};
+    for (const SerialPort& lent : parts_.conf.serial_lines) {
+      if (lent.path == port.path) port = lent;
+    }
+    TRY(auto line, SerialLine::open(port));
+    entry.serials.push_back(std::move(line));
+  }
   return {};
 }
 
@@ -191,6 +208,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
       if (wire.address != 0) held.addresses.push_back(Ipv4{wire.address});
       held.macs.push_back(mac_of(wire));
     }
+    for (const auto& serial : entry->serials) held.serial_lines.push_back(serial->path());
   }
   TRY_VOID(may_start(parts_.conf, request, held));
   TRY(const std::uint64_t file_size_max, check_files(files, request.writable_files));
@@ -202,6 +220,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
   entry->tag = std::string(field_text(request.tag));
   entry->started_ms = now_ms();
   Status started = make_network(request, *entry);
+  if (started) started = open_serials(request, *entry);
   if (started) started = run_jail(request, {files, file_size_max}, *entry);
   if (!started) {
     drop_network(*entry);
@@ -317,6 +336,7 @@ void Instances::ended(Entry& entry, int status, const rusage& use) {
                 (signal == SIGKILL && !entry.killed) || signal == SIGXCPU || signal == SIGXFSZ;
   drain(entry);
   entry.console.reset();
+  entry.serials.clear();
   take_report(entry);
   entry.ports_up = false;
   entry.take_down_at_ms = entry.exited_ms + kLingerMs;

@@ -19,6 +19,7 @@
 #include "agent/launcher/messages.h"
 #include "agent/launcher/nft.h"
 #include "agent/launcher/nft_rules.h"
+#include "agent/launcher/serial.h"
 
 namespace launcher {
 
@@ -40,6 +41,7 @@ struct Entry {
   std::vector<WireInterface> interfaces;
   std::vector<std::string> tap_names;
   std::vector<Fd> taps;             // a tap lives as long as this and the monitor's copy
+  std::vector<std::unique_ptr<SerialLine>> serials;
   GuestRules rules;
   bool rules_loaded = false;
   std::uint64_t start_ticks = 0;    // of the process, so that a pid used again is not taken for it
@@ -95,6 +97,7 @@ class Instances {
   proto::Result<Entry*> known(std::string_view id);
   proto::Result<std::uint32_t> free_slot();
   proto::Status make_network(const StartRequest& request, Entry& entry);
+  proto::Status open_serials(const StartRequest& request, Entry& entry);
   struct Passed {
     const std::vector<Fd>& files;
     std::uint64_t file_size_max = 0;

@@ -23,7 +23,7 @@ struct JailSpec {
   bool kvm = false;
   std::vector<int> files;              // appear from kFileFdBase on
   std::uint64_t file_size_max = 0;     // the largest volume's; no file is written beyond it
-  std::vector<int> taps;               // appear from kTapFdBase on
+  std::vector<int> taps;               // and serial lines; appear from kTapFdBase on
   int console = -1;                    // stdout and stderr
   int exit_report = -1;                // appears as kExitReportFd; -1: none
   std::string root;                    // an empty folder of ours, the mount point

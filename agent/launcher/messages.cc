@@ -66,6 +66,14 @@ Status check_egress(const WireEgress& wire) {
   return {};
 }
 
+/// A plain path below /dev, or none.
+Status check_serial(const WireSerial& wire) {
+  TRY_VOID(check_text(wire.path, "serial.path"));
+  const std::string_view path = field_text(wire.path);
+  const bool plain = path.starts_with("/dev/") && path.find("..") == std::string_view::npos;
+  return path.empty() || plain ? Status() : bad("serial.path is not below /dev");
+}
+
 template <typename Wire>
 bool all_zero(const Wire* from, const Wire* to) {
   const char* first = reinterpret_cast<const char*>(from);
@@ -117,6 +125,14 @@ Status check_start(const StartRequest& request, std::size_t descriptors) {
   if (!all_zero(request.interfaces + request.interface_count, std::end(request.interfaces)) ||
       !all_zero(request.egress + request.egress_count, std::end(request.egress))) {
     return bad("bytes behind interfaces or egress");
+  }
+  if (request.serial_count > kMaxSerialLines) return bad("too many serial lines");
+  if (request.reserved != 0) return bad("reserved must be 0");
+  for (std::size_t i = 0; i < request.serial_count; ++i) {
+    TRY_VOID(check_serial(request.serials[i]));
+  }
+  if (!all_zero(request.serials + request.serial_count, std::end(request.serials))) {
+    return bad("bytes behind serials");
   }
   return check_arguments(request);
 }

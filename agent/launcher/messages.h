@@ -19,6 +19,8 @@ inline constexpr std::uint16_t kWireVersion = 1;
 
 inline constexpr std::size_t kMaxTagBytes = 128;
 inline constexpr std::size_t kMaxFiles = 16;
+inline constexpr std::size_t kMaxSerialLines = 4;
+inline constexpr std::size_t kDevicePathBytes = 64;
 inline constexpr std::size_t kMaxEgressRules = 32;
 inline constexpr std::size_t kMaxPublishedInAll = 2048;  // 64 apps with 32 ports each
 inline constexpr std::size_t kMaxFlowsAtOnce = 2048;
@@ -29,7 +31,8 @@ inline constexpr std::size_t kRecordsPerPage = 64;
 inline constexpr std::size_t kInterfaceNameBytes = 16;   // IFNAMSIZ
 inline constexpr std::uint32_t kMaxGraceMs = 10 * 60 * 1000;
 
-// Where passed descriptors appear in the monitor: files from here on, taps from there on.
+// Where passed descriptors appear in the monitor: files from here on, taps and then serial lines from
+// there on.
 inline constexpr int kFileFdBase = 10;
 inline constexpr int kTapFdBase = 40;
 // What a tender gets beside them: /dev/kvm, and where it tells of the guest's end.
@@ -94,6 +97,11 @@ struct InfoRequest {  // also events, which carries nothing either
 };
 static_assert(sizeof(InfoRequest) == 16);
 
+/// A serial line of the host that launcher.conf lends; an empty path: nothing is attached.
+struct WireSerial {
+  char path[kDevicePathBytes];  // padded with NUL
+};
+
 struct StartRequest {
   RequestHeader header;
   char id[proto::kIdLength];
@@ -110,9 +118,12 @@ struct StartRequest {
   std::uint32_t writable_files;      // bit i: file i is a volume, open for reading and writing
   WireInterface interfaces[proto::kMaxInterfaces];
   WireEgress egress[kMaxEgressRules];
+  std::uint32_t serial_count;
+  std::uint32_t reserved;
+  WireSerial serials[kMaxSerialLines];
   char arguments[kMaxArgumentBytes];  // each followed by one NUL, the rest NUL
 };
-static_assert(sizeof(StartRequest) == 192 + 8 * 28 + 32 * 8 + kMaxArgumentBytes);
+static_assert(sizeof(StartRequest) == 192 + 8 * 28 + 32 * 8 + 8 + 4 * 64 + kMaxArgumentBytes);
 
 /// The table comes in pages. A slot is an instance's for as long as it is in the table, so what is
 /// there from the first page to the last is in exactly one of them.

@@ -50,6 +50,18 @@ Status check_interface(const Conf& conf, const WireInterface& wire, const Held& 
   return {};
 }
 
+Status check_serial(const Conf& conf, const std::string& path, const Held& held) {
+  if (path.empty()) return {};
+  const bool lent = std::any_of(conf.serial_lines.begin(), conf.serial_lines.end(),
+                                [&path](const SerialPort& port) { return port.path == path; });
+  if (!lent) {
+    return Error{Code::forbidden,
+                 "launcher: " + path + " is not in serial_lines of launcher.conf", ""};
+  }
+  if (!contains(held.serial_lines, path)) return {};
+  return Error{Code::conflict, "launcher: " + path + " is another instance's", ""};
+}
+
 }  // namespace
 
 MacAddress mac_of(const WireInterface& wire) {
@@ -82,6 +94,11 @@ Status may_start(const Conf& conf, const StartRequest& request, const Held& held
     TRY_VOID(check_interface(conf, wire, all));
     if (wire.address != 0) all.addresses.push_back(Ipv4{wire.address});
     all.macs.push_back(mac_of(wire));
+  }
+  for (std::size_t i = 0; i < request.serial_count; ++i) {
+    const std::string path(field_text(request.serials[i].path));
+    TRY_VOID(check_serial(conf, path, all));
+    all.serial_lines.push_back(path);
   }
   return {};
 }

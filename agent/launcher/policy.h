@@ -10,8 +10,9 @@ namespace launcher {
 
 /// What running instances already hold.
 struct Held {
-  std::vector<Ipv4> addresses;
-  std::vector<MacAddress> macs;
+  std::vector<Ipv4> addresses = {};
+  std::vector<MacAddress> macs = {};
+  std::vector<std::string> serial_lines = {};  // paths
 };
 
 /// Errors: no_memory, forbidden, conflict, bad_argument; each names the key of launcher.conf.

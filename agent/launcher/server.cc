@@ -345,7 +345,32 @@ std::vector<pollfd> Server::poll_set(const Fd& signals) const {
   }
   // A console that ended has -1 here, which poll passes over.
   for (const auto& entry : instances_.entries()) set.push_back({entry->console.get(), POLLIN, 0});
+  for (const auto& entry : instances_.entries()) {
+    for (const auto& serial : entry->serials) {
+      for (const pollfd& polled : serial->polled()) set.push_back(polled);
+    }
+  }
   return set;
+}
+
+void Server::serve_serials(const pollfd* polled) {
+  for (const auto& entry : instances_.entries()) {
+    for (const auto& serial : entry->serials) {
+      serial->serve(polled);
+      polled += SerialLine::kPolled;
+    }
+  }
+}
+
+int Server::reopen_serials() {
+  int next_ms = -1;
+  for (const auto& entry : instances_.entries()) {
+    for (const auto& serial : entry->serials) {
+      const int wait_ms = serial->reopen();
+      if (wait_ms >= 0) next_ms = next_ms < 0 ? wait_ms : std::min(next_ms, wait_ms);
+    }
+  }
+  return next_ms;
 }
 
 Status Server::run(const Fd& signals) {
@@ -353,14 +378,17 @@ Status Server::run(const Fd& signals) {
     int wait_ms = instances_.run_deadlines();
     const int late_ms = end_late_answers();
     const int tidy_ms = instances_.tidy_one();
-    for (const int other_ms : {late_ms, tidy_ms}) {
+    const int serial_ms = reopen_serials();
+    for (const int other_ms : {late_ms, tidy_ms, serial_ms}) {
       if (other_ms >= 0) wait_ms = wait_ms < 0 ? other_ms : std::min(wait_ms, other_ms);
     }
     std::vector<pollfd> set = poll_set(signals);
     if (::poll(set.data(), set.size(), wait_ms) < 0 && errno != EINTR) return failed("poll");
-    // Consoles first: they are numbered by the table as it was when poll began.
+    // Consoles and lines first: they are numbered by the table as it was when poll began.
     const std::size_t first_console = 2 + clients_.size();
-    for (std::size_t i = first_console; i < set.size(); ++i) {
+    const std::size_t first_serial = first_console + instances_.entries().size();
+    serve_serials(set.data() + first_serial);
+    for (std::size_t i = first_console; i < first_serial; ++i) {
       Entry& entry = *instances_.entries()[i - first_console];
       if (set[i].revents != 0 && instances_.drain(entry)) {
         tell(entry.id, EventKind::console_data);

@@ -50,6 +50,8 @@ class Server {
   void flush_events(Client& client);
   bool take_signals(const Fd& signals);
   std::vector<pollfd> poll_set(const Fd& signals) const;
+  void serve_serials(const pollfd* polled);
+  int reopen_serials();
 
   const Conf& conf_;
   Host& host_;

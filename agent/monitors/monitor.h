@@ -49,6 +49,7 @@ struct GuestInterface {
   std::string bridge = "fleet0";
   std::uint16_t mtu = 0;                 // of the managed bridge, bytes; 0: not known
   bool promiscuous = false;
+  std::string serial;                    // not empty: no network, but this serial line of the host
 };
 
 /// One spelling for all families (DESIGN 8); values are final, vars are filled in.

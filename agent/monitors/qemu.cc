@@ -228,6 +228,12 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
   request.tag = launch.tag;
   const Machine machine =
       launch.image.family == Family::fleet ? Machine::microvm : Machine::pc;
+  for (const GuestInterface& interface : launch.config.interfaces) {
+    if (interface.serial.empty()) continue;
+    return Error{Code::not_supported,
+                 "devices: " + interface.name + ": not supported yet on qemu; spt and hvt have it",
+                 launch.app};
+  }
   request.arguments = qemu_base_arguments(machine, accelerator_, memory_mib, launch.cpus);
   request.files.push_back(std::move(launch.kernel));
   request.arguments.insert(request.arguments.end(), {"-kernel", file_path(0)});

@@ -171,6 +171,25 @@ proto::Status check_volumes(const AppManifest& manifest, const DraftImage& image
   return {};
 }
 
+// A serial line is a net device of the image to which it is led.
+proto::Status check_devices(const AppManifest& manifest, const DraftImage& image) {
+  for (const fleet::v1::HostDevice& device : manifest.devices()) {
+    const auto& declared = image.info.devices;
+    const bool found = std::any_of(declared.begin(), declared.end(), [&device](const auto& one) {
+      return one.kind == images::DeviceKind::net && one.name == device.name();
+    });
+    if (found) continue;
+    return proto::Error{Code::bad_manifest,
+                        "devices: " + image.path + " has no net device " + device.name() +
+                            " for it" +
+                            (image.info.boot == images::BootProtocol::solo5
+                                 ? ""
+                                 : "; push its hvt or spt image, which declares its devices"),
+                        "devices"};
+  }
+  return {};
+}
+
 }  // namespace
 
 proto::Result<Draft> load_draft(const PushOptions& options) {
@@ -192,6 +211,7 @@ proto::Result<Draft> load_draft(const PushOptions& options) {
   for (const proto::ImageSource& source : sources) {
     TRY_VOID(add_image(draft, source));
     TRY_VOID(check_volumes(draft.manifest, draft.images.back()));
+    TRY_VOID(check_devices(draft.manifest, draft.images.back()));
   }
   TRY(std::vector<proto::LoadedFile> files, proto::load_files(*application));
   draft.manifest.clear_files();  // named by the parser; here they get their bytes

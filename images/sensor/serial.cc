@@ -18,11 +18,7 @@ void take_frame(void*, std::size_t, std::span<std::uint8_t> frame) {
 
 bool open_serial(const runtime::Config& config, Take take) {
   handler = take;
-  for (std::size_t i = 0; i < config.interfaces(); ++i) {
-    if (!config.interface(i).is_frame_port()) continue;
-    return runtime::take_frames(i, take_frame, nullptr);
-  }
-  return false;
+  return runtime::take_frames(config.find_interface(kSerialDevice), take_frame, nullptr);
 }
 
 }  // namespace images::sensor

@@ -16,7 +16,8 @@ TEST(Conf, AllKeysAreRead) {
       "# a comment\n\nagent_uid = 990\nsocket=/run/x/l.sock\n bridge = br7 \n"
       "subnet = 10.1.2.0/24\nhost_bridges = br-lan br-wan\nuid_first = 200000\n"
       "memory_max_mib = 256\ncpu_percent_max = 150\nallowed_ports = 53 8000-8100\n"
-      "denied_ports = 8080\nallow_kvm = no\nqemu = /usr/bin/qemu\ntap_prefix = ab\r\n",
+      "denied_ports = 8080\nallow_kvm = no\nqemu = /usr/bin/qemu\ntap_prefix = ab\r\n"
+      "serial_lines = /dev/ttyUSB0:9600 /dev/ttyAMA0\n",
       "launcher.conf");
   ASSERT_TRUE(conf.has_value()) << conf.error().what;
   EXPECT_EQ(conf->agent_uid, 990u);
@@ -25,6 +26,10 @@ TEST(Conf, AllKeysAreRead) {
   EXPECT_EQ(to_string(conf->gateway()), "10.1.2.1");
   EXPECT_EQ(conf->host_bridges.size(), 2u);
   EXPECT_FALSE(conf->allow_kvm);
+  ASSERT_EQ(conf->serial_lines.size(), 2u);
+  EXPECT_EQ(conf->serial_lines[0].path, "/dev/ttyUSB0");
+  EXPECT_EQ(conf->serial_lines[0].baud, 9600u);
+  EXPECT_EQ(conf->serial_lines[1].baud, 115200u);
   EXPECT_TRUE(conf->may_publish(53));
   EXPECT_TRUE(conf->may_publish(8100));
   EXPECT_FALSE(conf->may_publish(8080));
@@ -56,6 +61,9 @@ TEST(Conf, AWrongLineIsNamedWithItsNumber) {
       {"agent_uid = 1\nqemu = /opt/qemu\n", "below /usr"},
       {"agent_uid = 1\ntap_prefix = toolong\n", "at most 6"},
       {"agent_uid = 1\nuid_first = 0\n", "1000 to"},
+      {"agent_uid = 1\nserial_lines = /etc/shadow\n", "below /dev"},
+      {"agent_uid = 1\nserial_lines = ttyUSB0\n", "absolute path"},
+      {"agent_uid = 1\nserial_lines = /dev/ttyUSB0:9601\n", "no speed"},
       {"agent_uid = 1\nhost_bridges = fleet0\n", "managed bridge"},
       {"agent_uid = 1\nbridge = a/b\n", "letters, digits"},
       {"bridge = x\n", "agent_user or agent_uid is missing"},

@@ -81,6 +81,20 @@ TEST(Messages, AStartWithOneWrongFieldIsRefusedByName) {
       {"bridge of 16 characters",
        [](StartRequest& r) { std::memset(r.interfaces[0].bridge, 'b', 16); }, "bridge"},
       {"unused interface filled", [](StartRequest& r) { r.interfaces[5].address = 1; }, "behind"},
+      {"five serial lines", [](StartRequest& r) { r.serial_count = 5; }, "serial"},
+      {"a serial line elsewhere",
+       [](StartRequest& r) {
+         r.serial_count = 1;
+         set_field(r.serials[0].path, "/etc/shadow");
+       },
+       "below /dev"},
+      {"a serial line that climbs",
+       [](StartRequest& r) {
+         r.serial_count = 1;
+         set_field(r.serials[0].path, "/dev/../etc/shadow");
+       },
+       "below /dev"},
+      {"unused serial line filled", [](StartRequest& r) { r.serials[0].path[0] = '/'; }, "behind"},
       {"prefix 33", [](StartRequest& r) { r.egress[0].prefix = 33; }, "prefix"},
       {"bits below the prefix", [](StartRequest& r) { r.egress[0].address = 0x0a000001; },
        "prefix"},

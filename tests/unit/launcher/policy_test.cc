@@ -40,6 +40,21 @@ TEST(Policy, AGuestAddressMustBeOneOfTheSubnetAndFree) {
   EXPECT_EQ(verdict(conf, *start, {{}, {mac_of(start->interfaces[0])}}), Code::conflict);
 }
 
+TEST(Policy, ASerialLineIsLentByTheConfAndToOneGuest) {
+  Conf conf;
+  auto start = request("fleet0", 0x0ad54d02);
+  start->serial_count = 1;
+  EXPECT_EQ(verdict(conf, *start), Code::unset) << "nothing is attached";
+  set_field(start->serials[0].path, "/dev/ttyUSB0");
+  EXPECT_EQ(verdict(conf, *start), Code::forbidden);
+  conf.serial_lines = {{"/dev/ttyUSB0", 9600}};
+  EXPECT_EQ(verdict(conf, *start), Code::unset);
+  EXPECT_EQ(verdict(conf, *start, {{}, {}, {"/dev/ttyUSB0"}}), Code::conflict);
+  start->serial_count = 2;
+  start->serials[1] = start->serials[0];
+  EXPECT_EQ(verdict(conf, *start), Code::conflict) << "twice in one guest";
+}
+
 TEST(Policy, TwoInterfacesOfOneGuestMayNotShareAnAddress) {
   auto start = request("fleet0", 0x0ad54d02);
   start->interface_count = 2;

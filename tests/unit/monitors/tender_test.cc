@@ -40,6 +40,24 @@ void add_volume(Launch& launch, const char* name, Sync sync) {
   launch.volumes.push_back({name, memory_file(name, "v").value(), sync});
 }
 
+TEST(TenderMonitor, SerialLinesLieBehindTheTaps) {
+  Launch launch = dns_launch();
+  launch.image.devices = {{"rs485", true}, {"service", true}, {"config", false}};
+  GuestInterface line;
+  line.name = "rs485";
+  line.mac = agent::MacAddress{{2, 0, 0, 0, 0, 9}};
+  line.serial = "/dev/ttyUSB0";
+  launch.config.interfaces.push_back(line);
+  auto request = TenderMonitor(Target::spt).command(std::move(launch));
+  ASSERT_TRUE(request) << request.error().what;
+  const Words& all = request->arguments;
+  for (const char* word : {"--net:service=@40", "--net:rs485=@41", "--net-mac:rs485=02:00:00:00:00:09"}) {
+    EXPECT_EQ(std::count(all.begin(), all.end(), word), 1) << word;
+  }
+  EXPECT_EQ(request->interfaces.size(), 1u);
+  EXPECT_EQ(request->serials, Words{"/dev/ttyUSB0"});
+}
+
 TEST(TenderMonitor, VolumesLieBehindTheFilesByTheImagesNames) {
   Launch launch = dns_launch();
   launch.image.devices = {
