@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "images/dns/address.h"
 #include "images/dns/zone.h"
 #include "images/runtime/address.h"
 
@@ -34,7 +35,7 @@ DataFault add_number16(const Word& word, DataBuffer& out) {
   return out.add_u16(value) ? DataFault{} : DataFault{"too long", word.text};
 }
 
-DataFault parse_address(std::uint16_t type, const Word& word, DataBuffer& out) {
+DataFault add_address(std::uint16_t type, const Word& word, DataBuffer& out) {
   if (type == kA) {
     std::array<std::uint8_t, 4> address{};
     if (!parse_ipv4(word.text, address) || !out.add(address)) {
@@ -92,12 +93,63 @@ DataFault parse_numbers_and_name(std::size_t numbers, std::span<const Word> word
   return add_name(words[numbers], origin, out);
 }
 
+/// RFC 8659 section 4.1: flags, a tag of letters and digits, and a text of any length.
+DataFault parse_caa(std::span<const Word> words, DataBuffer& out) {
+  std::uint64_t flags = 0;
+  if (!parse_number(words[0].text, 255, flags)) return {"not a number of 0..255", words[0].text};
+  const std::string_view tag = words[1].text;
+  const bool plain = std::all_of(tag.begin(), tag.end(), [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+  });
+  if (tag.empty() || tag.size() > 255 || !plain) return {"not a tag of CAA", tag};
+  const std::array head{static_cast<std::uint8_t>(flags), static_cast<std::uint8_t>(tag.size())};
+  if (!out.add(head) || !out.add({reinterpret_cast<const std::uint8_t*>(tag.data()), tag.size()})) {
+    return {"the text is too long", {}};
+  }
+  std::size_t size = 0;
+  if (!unescape(words[2].text, std::span(out.bytes).subspan(out.size), size)) {
+    return {"a bad escape, or a text that is too long", words[2].text};
+  }
+  out.size += size;
+  return {};
+}
+
+/// Data that is told in hexadecimal must be what the type's own reader would have made: answers are
+/// put together from it.
+bool is_shaped(std::uint16_t type, std::span<const std::uint8_t> data) {
+  if (type == kA) return data.size() == 4;
+  if (type == kAaaa) return data.size() == 16;
+  if (type == kCaa) return data.size() >= 3 && data[1] > 0 && data.size() >= 2U + data[1];
+  if (type != kTxt) return true;
+  while (!data.empty() && data.size() > data[0]) data = data.subspan(std::size_t{1} + data[0]);
+  return data.empty();
+}
+
+/// RFC 3597 section 5: `\# LENGTH HEX...`.
+DataFault parse_generic(std::uint16_t type, std::span<const Word> words, DataBuffer& out) {
+  std::uint64_t length = 0;
+  if (words.size() < 2 || !parse_number(words[1].text, out.bytes.size(), length)) {
+    return {"behind \\# stand the data's length in bytes and its bytes in hexadecimal", {}};
+  }
+  for (const Word& word : words.subspan(2)) {
+    const std::size_t size = word.text.size() / 2;
+    if (size > out.bytes.size() - out.size) return {"too long", word.text};
+    if (!runtime::parse_hex(word.text, std::span(out.bytes).subspan(out.size, size))) {
+      return {"not bytes in hexadecimal", word.text};
+    }
+    out.size += size;
+  }
+  if (out.size != length) return {"the data is not as long as it is said to be", words[1].text};
+  if (is_shaped(type, {out.bytes.data(), out.size}) && (length > 0 || type != kTxt)) return {};
+  return {"not the data of this type", {}};
+}
+
 struct TypeRow {
   std::string_view name;
   std::uint16_t number;
   std::size_t words;  // that the data needs; 0 = one or more
 };
-constexpr std::array<TypeRow, 9> kTypes{{{"A", kA, 1},
+constexpr std::array<TypeRow, 10> kTypes{{{"A", kA, 1},
                                          {"NS", kNs, 1},
                                          {"CNAME", kCname, 1},
                                          {"SOA", kSoa, 7},
@@ -105,7 +157,20 @@ constexpr std::array<TypeRow, 9> kTypes{{{"A", kA, 1},
                                          {"MX", kMx, 2},
                                          {"TXT", kTxt, 0},
                                          {"AAAA", kAaaa, 1},
-                                         {"SRV", kSrv, 4}}};
+                                         {"SRV", kSrv, 4},
+                                         {"CAA", kCaa, 3}}};
+
+bool has_names(std::uint16_t type) {
+  switch (type) {
+    case kNs:
+    case kCname:
+    case kSoa:
+    case kPtr:
+    case kMx:
+    case kSrv: return true;
+    default: return false;
+  }
+}
 
 }  // namespace
 
@@ -128,7 +193,19 @@ std::uint16_t type_number(std::string_view text) {
   for (const TypeRow& row : kTypes) {
     if (same_word(row.name, text)) return row.number;
   }
+  constexpr std::string_view kAnyType = "TYPE";
+  std::uint64_t number = 0;
+  if (text.size() > kAnyType.size() && same_word({text.data(), kAnyType.size()}, kAnyType)) {
+    text.remove_prefix(kAnyType.size());
+    if (parse_number(text, 0xffff, number)) return static_cast<std::uint16_t>(number);
+  }
   return 0;
+}
+
+bool is_served_type(std::uint16_t type) {
+  const bool only_asked_for = (type >= 128 && type <= 255) || type == kOpt || type == 0;
+  const bool signs = type == kRrsig || type == kNsec || type == kDnskey || type == kNsec3;
+  return !only_asked_for && !signs && type != kDname;
 }
 
 bool parse_name(std::string_view text, NameView origin, Name& out) {
@@ -181,14 +258,20 @@ DataFault parse_data(std::uint16_t type, std::span<const Word> words, NameView o
   out.size = 0;
   const auto row = std::find_if(kTypes.begin(), kTypes.end(),
                                 [&](const TypeRow& r) { return r.number == type; });
-  if (row == kTypes.end()) return {"a type that this server does not know", {}};
+  if (!is_served_type(type)) return {"a type that needs more than a server of plain records", {}};
+  if (!words.empty() && !words[0].quoted && words[0].text == "\\#") {
+    if (!has_names(type)) return parse_generic(type, words, out);
+    return {"data with names in it is told in the type's own words", row->name};
+  }
+  if (row == kTypes.end()) return {"the data of this type is told as \\# LENGTH HEX", {}};
   const bool enough = row->words == 0 ? !words.empty() : words.size() == row->words;
   if (!enough) return {"the wrong number of values for this type", row->name};
   switch (type) {
     case kA:
-    case kAaaa: return parse_address(type, words[0], out);
+    case kAaaa: return add_address(type, words[0], out);
     case kSoa: return parse_soa(words, origin, out);
     case kTxt: return parse_text(words, out);
+    case kCaa: return parse_caa(words, out);
     case kMx: return parse_numbers_and_name(1, words, origin, out);
     case kSrv: return parse_numbers_and_name(3, words, origin, out);
     default: return add_name(words[0], origin, out);

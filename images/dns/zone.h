@@ -9,7 +9,7 @@
 
 namespace images::dns {
 
-// RFC 1035, 3596, 2782, 6891; the numbers are the wire's.
+// RFC 1035, 3596, 2782, 6672, 6891, 4034, 5155, 8659; the numbers are the wire's.
 enum RecordType : std::uint16_t {
   kA = 1,
   kNs = 2,
@@ -20,10 +20,17 @@ enum RecordType : std::uint16_t {
   kTxt = 16,
   kAaaa = 28,
   kSrv = 33,
+  kDname = 39,
   kOpt = 41,
+  kDs = 43,
+  kRrsig = 46,
+  kNsec = 47,
+  kDnskey = 48,
+  kNsec3 = 50,
   kIxfr = 251,
   kAxfr = 252,
   kAny = 255,
+  kCaa = 257,
 };
 
 /// One record. Everything it points to lives as long as the zone. Names inside data are whole.

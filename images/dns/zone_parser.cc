@@ -13,6 +13,29 @@ struct Node {
   Node* next = nullptr;
 };
 
+/// In each set (sorted records of one name and type), drop what is there already and give all the
+/// first one's TTL: RFC 2181 sections 5 and 5.2. Returns how many stay, at the front.
+std::size_t settle_sets(std::span<Record> records) {
+  std::size_t kept = 0;
+  std::size_t set = 0;  // where the set of the last kept record begins
+  for (Record record : records) {
+    const bool same_set = kept > 0 && record.type == records[kept - 1].type &&
+                          same_name(record.name, records[kept - 1].name);
+    if (!same_set) set = kept;
+    const auto first = records.begin() + static_cast<std::ptrdiff_t>(set);
+    const auto last = records.begin() + static_cast<std::ptrdiff_t>(kept);
+    if (std::any_of(first, last, [&](const Record& other) {
+          return std::equal(other.data.begin(), other.data.end(), record.data.begin(),
+                            record.data.end());
+        })) {
+      continue;
+    }
+    if (same_set) record.ttl_s = records[set].ttl_s;
+    records[kept++] = record;
+  }
+  return kept;
+}
+
 class Parser {
  public:
   Parser(std::string_view text, runtime::Arena& arena) : scanner_(text), arena_(arena) {}
@@ -118,7 +141,7 @@ ZoneFault Parser::take_record() {
   // TTL and class may come in either order; neither is a type's name.
   while (!words.empty()) {
     const std::string_view word = words[0].text;
-    if (!told_class && (word == "IN" || word == "in")) {
+    if (!told_class && (word == "IN" || word == "in" || word == "CLASS1")) {
       told_class = true;
     } else if (!told_ttl_ && !word.empty() && word[0] >= '0' && word[0] <= '9') {
       if (!parse_ttl(word, record_ttl_s_)) return fail("not a time", word);
@@ -134,7 +157,9 @@ ZoneFault Parser::take_record() {
     return fail("only class IN is served, not", type_text);
   }
   const std::uint16_t type = type_number(type_text);
-  if (type == 0) return fail("not a type that this server knows", type_text);
+  if (type == 0) {
+    return fail("not a type that this server knows, nor TYPEnnn of RFC 3597", type_text);
+  }
   const DataFault data_fault = parse_data(type, words.subspan(1), origin_.view(), data_);
   if (data_fault.failed()) return fail(data_fault.what, data_fault.word);
   return add_record(type, {data_.bytes.data(), data_.size});
@@ -177,13 +202,14 @@ ZoneFault Parser::finish(Zone& out) {
   for (const Node* node = nodes_; node != nullptr; node = node->next) {
     records[--at] = node->record;  // the list runs backwards
   }
-  const std::span<Record> all(records, count_);
+  std::span<Record> all(records, count_);
   // Ties are broken by line, so that records keep the file's order within a set.
   std::sort(all.begin(), all.end(), [](const Record& a, const Record& b) {
     const int names = compare_names(a.name, b.name);
     if (names != 0) return names < 0;
     return a.type != b.type ? a.type < b.type : a.line < b.line;
   });
+  all = all.first(settle_sets(all));
   const ZoneFault fault = check(all);
   if (fault.failed()) return fault;
   const auto soa = std::find_if(all.begin(), all.end(),

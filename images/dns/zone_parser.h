@@ -1,5 +1,6 @@
 // From a zone's master file (RFC 1035 section 5) to a Zone, or to what is wrong and in which line.
-// Reads $ORIGIN and $TTL; SOA, NS, A, AAAA, CNAME, MX, TXT, PTR, SRV; class IN; TTLs also as 1h30m.
+// Reads $ORIGIN and $TTL; SOA, NS, A, AAAA, CNAME, MX, TXT, PTR, SRV, CAA, others as TYPEnnn
+// (RFC 3597); class IN; TTLs also as 1h30m. Of equal records one stays; a set has its first's TTL.
 #pragma once
 
 #include <cstdint>

@@ -58,10 +58,39 @@ TEST(Zone, TakesRelativeNamesParenthesesCommentsAndBlankOwners) {
   const auto addresses = find(loaded, "ns1.example.test", kA);
   ASSERT_EQ(addresses.size(), 2u);
   EXPECT_EQ(addresses[0].ttl_s, 600u);
-  EXPECT_EQ(addresses[1].ttl_s, 700u);
+  EXPECT_EQ(addresses[1].ttl_s, 600u);  // one set, one TTL
   EXPECT_EQ(find(loaded, "example.test", kNs)[0].ttl_s, 5400u);
   EXPECT_EQ(find(loaded, "a.deep.example.test", kA).size(), 1u);
   EXPECT_EQ(find(loaded, "escape\\.d.deep.example.test", kA).size(), 1u);
+}
+
+TEST(Zone, TakesCaaAndTypesThatItHasNoNameFor) {
+  const Loaded loaded(std::string(kHead) +
+                      "@ CAA 128 issue \"ca.example; policy=ev\"\n"
+                      "t TYPE65280 \\# 4 0A00 0001\n"
+                      "t CLASS1 TYPE65281 \\# 0\n"
+                      "a A \\# 4 c0000201\n"
+                      "b type1 192.0.2.2\n");
+  ASSERT_EQ(loaded.told(), "");
+  EXPECT_EQ(bytes_of(find(loaded, "example.test", kCaa)[0]),
+            "\x80\x05issueca.example; policy=ev");
+  EXPECT_EQ(bytes_of(find(loaded, "t.example.test", 65280)[0]), std::string("\x0a\0\0\x01", 4));
+  EXPECT_EQ(bytes_of(find(loaded, "t.example.test", 65281)[0]), "");
+  EXPECT_EQ(bytes_of(find(loaded, "a.example.test", kA)[0]), std::string("\xc0\0\x02\x01", 4));
+  EXPECT_EQ(find(loaded, "b.example.test", kA).size(), 1u);
+}
+
+TEST(Zone, KeepsOneOfEqualRecordsAndTheFirstTtlOfASet) {
+  const Loaded loaded(std::string(kHead) +
+                      "x 60 A 192.0.2.2\nx 70 A 192.0.2.1\nx A 192.0.2.2\n"
+                      "x MX 1 A\nx MX 1 a\ny A 192.0.2.2\n");
+  ASSERT_EQ(loaded.told(), "");
+  const auto addresses = find(loaded, "x.example.test", kA);
+  ASSERT_EQ(addresses.size(), 2u);
+  EXPECT_EQ(addresses[0].data[3], 2);
+  EXPECT_EQ(addresses[1].ttl_s, 60u);
+  EXPECT_EQ(find(loaded, "x.example.test", kMx).size(), 1u);
+  EXPECT_EQ(find(loaded, "y.example.test", kA)[0].ttl_s, 3600u);
 }
 
 struct BadZone {
@@ -92,7 +121,27 @@ TEST(Zone, TellsWhatIsWrongAndInWhichLine) {
        "6: not an IPv6 address: 1:2:3:4:5:6:7:8:9"},
       {"bad preference", head + "@ MX 65536 a\n", "6: not a number of 0..65535: 65536"},
       {"missing value", head + "@ MX a\n", "6: the wrong number of values for this type: MX"},
-      {"unknown type", head + "x HINFO a b\n", "6: not a type that this server knows: HINFO"},
+      {"unknown type", head + "x HINFO a b\n",
+       "6: not a type that this server knows, nor TYPEnnn of RFC 3597: HINFO"},
+      {"unknown type in words", head + "x TYPE13 a b\n",
+       "6: the data of this type is told as \\# LENGTH HEX"},
+      {"a type of questions", head + "x TYPE255 \\# 0\n",
+       "6: a type that needs more than a server of plain records"},
+      {"DNAME", head + "x TYPE39 \\# 1 00\n",
+       "6: a type that needs more than a server of plain records"},
+      {"names in hexadecimal", head + "x TYPE15 \\# 3 000100\n",
+       "6: data with names in it is told in the type's own words: MX"},
+      {"no length", head + "x TYPE300 \\#\n",
+       "6: behind \\# stand the data's length in bytes and its bytes in hexadecimal"},
+      {"another length", head + "x TYPE300 \\# 3 0102\n",
+       "6: the data is not as long as it is said to be: 3"},
+      {"half a byte", head + "x TYPE300 \\# 1 012\n", "6: not bytes in hexadecimal: 012"},
+      {"a short address", head + "x A \\# 3 010203\n", "6: not the data of this type"},
+      {"a cut string", head + "x TXT \\# 3 030102\n", "6: not the data of this type"},
+      {"no string", head + "x TXT \\# 0\n", "6: not the data of this type"},
+      {"a cut tag", head + "x CAA \\# 3 000261\n", "6: not the data of this type"},
+      {"flags of CAA", head + "x CAA 256 issue a\n", "6: not a number of 0..255: 256"},
+      {"tag of CAA", head + "x CAA 0 is-sue a\n", "6: not a tag of CAA: is-sue"},
       {"other class", head + "x CH TXT a\n", "6: only class IN is served, not: CH"},
       {"no type", head + "x 60 IN\n", "6: a record without a type"},
       {"directive", head + "$INCLUDE other\n",
