@@ -8,7 +8,7 @@
 namespace images::dns {
 namespace {
 
-constexpr int kMaxChain = 8;  // CNAMEs that are followed in one answer
+constexpr std::size_t kMaxChain = 16;  // CNAMEs that are followed in one answer
 constexpr std::size_t kMaxTargets = 16;
 constexpr std::array<std::uint8_t, 1> kStar{'*'};
 
@@ -48,11 +48,23 @@ class Answer {
   std::array<std::uint16_t, 3> counts_{};
   std::array<NameView, kMaxTargets> targets_{};  // names whose addresses will be asked for next
   std::size_t target_count_ = 0;
-  bool referral_ = false;
+  std::array<const Record*, kMaxChain> chain_{};  // aliases so far
+  std::size_t chain_size_ = 0;
+  NameView cut_;  // of a referral; else empty
   bool authoritative_ = false;
   bool truncated_ = false;
   Rcode rcode_ = Rcode::no_error;
 };
+
+/// The zone to begin in. A DS belongs to the zone above, where that is ours too.
+const Zone* find_zone_for(std::span<const Zone> zones, const Query& query) {
+  const NameView name = query.name.view();
+  const Zone* zone = find_zone(zones, name);
+  if (query.type != kDs || zone == nullptr || query.name.is_root()) return zone;
+  if (!same_name(zone->origin(), name)) return zone;
+  const Zone* above = find_zone(zones, drop_labels(name, 1));
+  return above == nullptr ? zone : above;
+}
 
 void Answer::begin() {
   constexpr std::array<std::uint8_t, kHeaderBytes> kEmptyHeader{};
@@ -67,8 +79,9 @@ void Answer::begin() {
 void Answer::put(Section section, NameView owner, const Record& record) {
   if (truncated_) return;
   if (!writer_.put_record(owner, record)) {
-    // Addresses that merely help may be missing; without those of a referral it leads nowhere.
-    truncated_ = section != kAdditional || referral_;
+    // Addresses that merely help may be missing; those inside a delegation are known to nobody else
+    // (RFC 9471 section 3.1).
+    truncated_ = section != kAdditional || (!cut_.empty() && is_below_or_same(owner, cut_));
     return;
   }
   ++counts_[section];
@@ -85,7 +98,9 @@ bool Answer::refer(const Zone& zone, NameView name) {
     const NameView cut = drop_labels(name, below - i);
     const auto servers = of_type(zone.at(cut), kNs);
     if (servers.empty()) continue;
-    referral_ = true;
+    // The parent alone knows the DS of a delegation: RFC 4035 section 3.1.4.1.
+    if (i == below && query_.type == kDs) return false;
+    cut_ = servers[0].name;  // `cut` is the asker's
     for (const Record& server : servers) put(kAuthority, server.name, server);
     return true;
   }
@@ -103,6 +118,11 @@ void Answer::deny(const Zone& zone) {
 bool Answer::take(const Zone& zone, NameView owner, std::span<const Record> records, Name& next) {
   const auto aliases = of_type(records, kCname);
   if (!aliases.empty() && query_.type != kCname && query_.type != kAny) {
+    // Come to once more, an alias leads round.
+    const auto chain_end = chain_.begin() + static_cast<std::ptrdiff_t>(chain_size_);
+    if (std::find(chain_.begin(), chain_end, &aliases[0]) != chain_end) return false;
+    if (chain_size_ == kMaxChain) return false;
+    chain_[chain_size_++] = &aliases[0];
     put(kAnswers, owner, aliases[0]);
     next.clear();
     next.add_name(aliases[0].data);
@@ -121,7 +141,8 @@ bool Answer::take(const Zone& zone, NameView owner, std::span<const Record> reco
 bool Answer::step(const Zone& zone, Name& name) {
   const Name asked = name;
   if (refer(zone, asked.view())) return false;
-  if (counts_[kAnswers] == 0) authoritative_ = true;
+  // With class ANY there may be more in classes that we have not: RFC 1035 section 3.2.5.
+  if (counts_[kAnswers] == 0) authoritative_ = query_.klass != kClassAny;
   if (zone.exists(asked.view())) return take(zone, asked.view(), zone.at(asked.view()), name);
   // RFC 4592: the wildcard directly below the closest name that exists, and no other.
   NameView closest = asked.view();
@@ -151,14 +172,13 @@ void Answer::put_targets() {
 
 void Answer::look_up() {
   Name name = query_.name;
-  const Zone* zone = find_zone(zones_, name.view());
+  const Zone* zone = find_zone_for(zones_, query_);
   if (zone == nullptr) {
     rcode_ = Rcode::refused;
     return;
   }
-  for (int i = 0; i < kMaxChain; ++i) {
-    if (!step(*zone, name)) break;
-    if (find_zone(zones_, name.view()) != zone) break;  // the asker follows it elsewhere
+  while (zone != nullptr && step(*zone, name)) {
+    zone = find_zone(zones_, name.view());  // none: the asker follows it elsewhere
   }
   put_targets();
 }

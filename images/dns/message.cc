@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::size_t kMaxPointerOffset = 0x3fff;
 constexpr std::uint16_t kClassIn = 1;
-constexpr std::uint16_t kClassAny = 255;
 
 /// Bounds-checked reading of a packet.
 class Reader {
@@ -61,8 +60,19 @@ class Reader {
   std::size_t at_ = 0;
 };
 
+/// EDNS options: whole ones up to the end. What they are is nothing to us (RFC 6891 section 6.1.2).
+bool are_options(std::span<const std::uint8_t> data) {
+  Reader reader(data);
+  while (reader.at() < data.size()) {
+    std::uint16_t code = 0;
+    std::uint16_t length = 0;
+    if (!reader.take_u16(code) || !reader.take_u16(length) || !reader.skip(length)) return false;
+  }
+  return true;
+}
+
 /// One record behind the question: only OPT is looked into. False: malformed.
-bool take_other_record(Reader& reader, bool additional, Query& query) {
+bool take_other_record(std::span<const std::uint8_t> packet, Reader& reader, Query& query) {
   const std::size_t begin = reader.at();
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
@@ -76,15 +86,17 @@ bool take_other_record(Reader& reader, bool additional, Query& query) {
   if (!reader.take_u8(extended_rcode) || !reader.take_u8(version)) return false;
   if (!reader.take_u16(flags) || !reader.take_u16(length) || !reader.skip(length)) return false;
   if (type != kOpt) return true;
-  if (!additional || !root || query.edns) return false;
+  if (!root || query.edns) return false;
   query.edns = true;
+  query.opt_offset = begin;
   query.edns_version = version;
   query.dnssec_ok = (flags & 0x8000) != 0;
   query.udp_bytes = std::clamp<std::size_t>(klass, kPlainUdpBytes, kMaxUdpBytes);
-  return true;
+  // Of another version nothing more is known.
+  return version != 0 || are_options(packet.subspan(reader.at() - length, length));
 }
 
-/// Everything behind the header. False: malformed.
+/// Everything behind the header. False: malformed. A question brings no answers along.
 bool take_sections(std::span<const std::uint8_t> packet, Reader& reader,
                    const std::array<std::uint16_t, 4>& counts, Query& query) {
   if (counts[0] != 1) return false;
@@ -92,10 +104,9 @@ bool take_sections(std::span<const std::uint8_t> packet, Reader& reader,
   if (!reader.take_u16(query.type) || !reader.take_u16(query.klass)) return false;
   query.has_question = true;
   query.question = packet.subspan(kHeaderBytes, reader.at() - kHeaderBytes);
-  for (std::size_t section = 1; section < counts.size(); ++section) {
-    for (std::uint16_t i = 0; i < counts[section]; ++i) {
-      if (!take_other_record(reader, section == 3, query)) return false;
-    }
+  if (counts[1] != 0 || counts[2] != 0) return false;
+  for (std::uint16_t i = 0; i < counts[3]; ++i) {
+    if (!take_other_record(packet, reader, query)) return false;
   }
   return true;
 }

@@ -17,6 +17,7 @@ inline constexpr std::size_t kPlainUdpBytes = 512;   // without EDNS
 // What crosses every path without fragments, as resolvers agreed on the DNS flag day of 2020.
 inline constexpr std::size_t kMaxUdpBytes = 1232;
 inline constexpr std::size_t kOptBytes = 11;
+inline constexpr std::uint16_t kClassAny = 255;
 
 enum class Rcode : std::uint16_t {
   no_error = 0,
@@ -38,6 +39,7 @@ struct Query {
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
   bool edns = false;
+  std::size_t opt_offset = 0;               // where OPT begins in the packet
   std::uint8_t edns_version = 0;
   bool dnssec_ok = false;
   std::size_t udp_bytes = kPlainUdpBytes;   // that the asker takes, 512..kMaxUdpBytes
