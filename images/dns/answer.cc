@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "images/dns/message.h"
-
 namespace images::dns {
 namespace {
 
@@ -211,16 +209,31 @@ std::size_t Answer::finish(Rcode rcode) {
 
 }  // namespace
 
-std::size_t answer(std::span<const Zone> zones, std::span<const std::uint8_t> packet,
+std::size_t answer(std::span<const Zone> zones, Verdict verdict, const Query& query, Rcode rcode,
                    Transport transport, std::span<std::uint8_t> out) {
-  Query query;
-  Rcode rcode;
-  const Verdict verdict = parse_query(packet, query, rcode);
   if (verdict == Verdict::drop || out.size() < kMaxAnswerBytes) return 0;
   Answer result(zones, query, transport, out);
   if (verdict == Verdict::refuse) return result.finish(rcode);
   result.look_up();
   return result.finish();
+}
+
+std::size_t answer(std::span<const Zone> zones, std::span<const std::uint8_t> packet,
+                   Transport transport, std::span<std::uint8_t> out) {
+  Query query;
+  Rcode rcode;
+  const Verdict verdict = parse_query(packet, query, rcode);
+  return answer(zones, verdict, query, rcode, transport, out);
+}
+
+bool has_zone_for(std::span<const Zone> zones, const Query& query) {
+  return find_zone_for(zones, query) != nullptr;
+}
+
+std::size_t answer_rcode(const Query& query, Rcode rcode, std::span<std::uint8_t> out) {
+  if (out.size() < kMaxAnswerBytes) return 0;
+  Answer result({}, query, Transport::udp, out);
+  return result.finish(rcode);
 }
 
 std::size_t answer_truncated(std::span<const std::uint8_t> packet, std::span<std::uint8_t> out) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "images/dns/message.h"
 #include "images/dns/zone.h"
 
 namespace images::dns {
@@ -19,7 +20,17 @@ inline constexpr std::size_t kMaxAnswerBytes = 16 * 1024;
 std::size_t answer(std::span<const Zone> zones, std::span<const std::uint8_t> packet,
                    Transport transport, std::span<std::uint8_t> out);
 
+/// The same for what parse_query() has read: its verdict, its query, and its rcode.
+std::size_t answer(std::span<const Zone> zones, Verdict verdict, const Query& query, Rcode rcode,
+                   Transport transport, std::span<std::uint8_t> out);
+
+/// True if one of the zones answers this query.
+bool has_zone_for(std::span<const Zone> zones, const Query& query);
+
 /// The answer "ask again over TCP" (rate limit); 0 = send none.
 std::size_t answer_truncated(std::span<const std::uint8_t> packet, std::span<std::uint8_t> out);
+
+/// An answer that is nothing but an rcode.
+std::size_t answer_rcode(const Query& query, Rcode rcode, std::span<std::uint8_t> out);
 
 }  // namespace images::dns

@@ -1,15 +1,23 @@
 #include "images/dns/appliance.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
 
+#include "images/dns/counters.h"
+#include "images/dns/forward_tcp.h"
+#include "images/dns/forward_udp.h"
+#include "images/dns/net_address.h"
+#include "images/dns/options.h"
 #include "images/dns/rate_limit.h"
 #include "images/dns/server.h"
 #include "images/dns/zone.h"
 #include "images/dns/zone_parser.h"
 #include "images/runtime/address.h"
 #include "images/runtime/console.h"
+#include "images/runtime/net/http_page.h"
+#include "images/runtime/platform.h"
 #include "images/runtime/random.h"
 
 namespace images::dns {
@@ -21,41 +29,24 @@ constexpr std::size_t kMaxZones = 64;
 constexpr std::string_view kFolder = "/zones/";
 constexpr std::string_view kEnding = ".zone";
 
-struct Options {
-  std::uint16_t port = 53;
-  std::uint32_t answers_per_second = 0;  // per /24; 0 = no limit
-};
-
 std::array<Zone, kMaxZones> zones;
+Options options;
+Counters counters;
+Service service;
 
-/// The value behind `--name=`; empty if the argument is another one.
-std::string_view value_of(std::string_view argument, std::string_view name) {
-  if (!argument.starts_with(name)) return {};
-  argument.remove_prefix(name.size());
-  return argument;
-}
-
-bool read_options(const runtime::Config& config, Options& options) {
-  for (const std::string_view argument : config.args()) {
-    std::uint64_t value = 0;
-    const std::string_view port = value_of(argument, "--port=");
-    const std::string_view limit = value_of(argument, "--rrl=");
-    if (!port.empty()) {
-      if (!runtime::parse_number(port, 65535, value) || value == 0) {
-        print("dns: ", argument, ": not a port of 1..65535");
-        return false;
-      }
-      options.port = static_cast<std::uint16_t>(value);
-    } else if (!limit.empty()) {
-      if (!runtime::parse_number(limit, 1'000'000, value)) {
-        print("dns: ", argument, ": not a number of answers per second, 0..1000000");
-        return false;
-      }
-      options.answers_per_second = static_cast<std::uint32_t>(value);
-    } else {
-      print("dns: ", argument, ": no such argument; there are --port=N and --rrl=N");
-      return false;
-    }
+bool read_options(const runtime::Config& config) {
+  const OptionFault of_arguments = read_arguments(config.args(), options);
+  if (of_arguments.failed()) {
+    print("dns: ", of_arguments.word, ": ", of_arguments.what);
+    return false;
+  }
+  std::array<char, abi::kMaxGuestPathBytes + 1> buffer;
+  for (const runtime::ConfigFile& file : config.files()) {
+    if (file.path(buffer) != kOptionsPath) continue;
+    const OptionFault fault = read_options_file(file.text, options);
+    if (!fault.failed()) return true;
+    print("dns: ", kOptionsPath, ":", fault.line, ": ", fault.what, ": ", fault.word);
+    return false;
   }
   return true;
 }
@@ -116,27 +107,73 @@ bool load_zones(const runtime::Config& config, runtime::Arena& memory, std::size
     const std::string_view origin = zone_of(path);
     if (!origin.empty() && !add_zone(file, path, origin, memory, count)) return false;
   }
-  if (count == 0) print("dns: no zone: none of the app's files is /zones/NAME.zone");
-  return count > 0;
+  if (count > 0 || options.forwards()) return true;
+  print("dns: no zone: none of the app's files is /zones/NAME.zone");
+  return false;
 }
+
+/// Forwarding to oneself would go round until all is full.
+bool start_forwarding(const Address& own, runtime::Arena& memory) {
+  static Upstreams upstreams({options.upstreams.data(), options.upstream_count});
+  for (std::size_t i = 0; i < upstreams.count(); ++i) {
+    ip_addr_t ignored;
+    if (!to_lwip(upstreams[i].address, ignored)) {
+      print("dns: this image forwards by IPv4 only");
+      return false;
+    }
+    if (upstreams[i] == Endpoint{own, options.port}) {
+      print("dns: a server to forward to is this one");
+      return false;
+    }
+  }
+  if (!start_forward_udp(service, upstreams, memory) ||
+      !start_forward_tcp(service, upstreams, memory)) {
+    print("dns: no memory to forward: give the app more");
+    return false;
+  }
+  print("dns: forwards the rest to ", upstreams.count(), " servers");
+  return true;
+}
+
+runtime::net::HttpBody write_metrics(std::span<char> out) {
+  return {counters.write(service.zones.size(), runtime::platform::monotonic_ms(), out), 200};
+}
+
+/// Whoever gets it talks to a guest that serves: there is no half of it.
+runtime::net::HttpBody write_health(std::span<char> out) {
+  constexpr std::string_view kText = "ok\n";
+  std::copy(kText.begin(), kText.end(), out.begin());
+  return {kText.size(), 200};
+}
+
+constexpr std::array<runtime::net::HttpPage, 2> kPages{
+    {{"/metrics", runtime::net::kMetricsType, write_metrics},
+     {"/healthz", "text/plain; charset=utf-8", write_health}}};
 
 }  // namespace
 
 int set_up(const runtime::Config& config, runtime::Arena& memory) {
-  Options options;
   std::size_t count = 0;
-  if (!read_options(config, options)) return 1;
+  if (!read_options(config)) return 1;
   if (!load_zones(config, memory, count)) return 1;
-  if (config.interface(0).is_frame_port()) {
+  const runtime::InterfaceConfig& interface = config.interface(0);
+  if (interface.is_frame_port()) {
     print("dns: the first interface has no address");
     return 1;
   }
   static RateLimit rate_limit(options.answers_per_second, runtime::random_u64());
-  if (!serve({{zones.data(), count}, options.port, &rate_limit})) {
+  service = {{zones.data(), count}, &options, &rate_limit, &counters};
+  const Address own = Address::of_ipv4(interface.address);
+  if (options.forwards() && !start_forwarding(own, memory)) return 1;
+  if (!serve_udp(service, options.port) || !serve_tcp(service, options.port)) {
     print("dns: port ", options.port, " could not be opened");
     return 1;
   }
-  const auto& address = config.interface(0).address;
+  if (options.metrics_port != 0 && !runtime::net::serve_pages(options.metrics_port, kPages)) {
+    print("dns: port ", options.metrics_port, " could not be opened for metrics");
+    return 1;
+  }
+  const auto& address = interface.address;
   print("dns: listening on ", runtime::Ipv4{{address[0], address[1], address[2], address[3]}},
         ":", options.port);
   return 0;

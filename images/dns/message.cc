@@ -146,6 +146,16 @@ Verdict parse_query(std::span<const std::uint8_t> packet, Query& query, Rcode& r
   return Verdict::look_up;
 }
 
+AnswerHead read_answer_head(std::span<const std::uint8_t> packet) {
+  AnswerHead head;
+  if (packet.size() < kHeaderBytes) return head;
+  head.rcode = static_cast<Rcode>(packet[3] & 0xf);
+  Reader reader(packet);
+  const bool has_question = packet[4] == 0 && packet[5] == 1;
+  if (has_question && reader.skip(kHeaderBytes) && reader.skip_name()) reader.take_u16(head.type);
+  return head;
+}
+
 void Writer::roll_back(std::size_t size) {
   size_ = size;
   while (place_count_ > 0 && places_[place_count_ - 1] >= size) --place_count_;

@@ -4,10 +4,23 @@
 
 namespace images::dns {
 
-Allowance RateLimit::ask(std::array<std::uint8_t, 4> source, std::uint64_t now_ms) {
+namespace {
+
+/// What an attacker who owns addresses owns at least: a /24, or a /56 (as BIND counts).
+std::uint64_t network_of(const Address& address) {
+  const bool v4 = address.is_ipv4();
+  const std::size_t begin = v4 ? 12 : 0;
+  const std::size_t end = begin + (v4 ? 3 : 7);
+  std::uint64_t network = v4 ? 1 : 0;  // 2000::/3 does not begin so
+  for (std::size_t i = begin; i < end; ++i) network = network << 8 | address.bytes[i];
+  return network;
+}
+
+}  // namespace
+
+Allowance RateLimit::ask(const Address& source, std::uint64_t now_ms) {
   if (per_second_ == 0) return Allowance::answer;
-  const std::uint32_t network = static_cast<std::uint32_t>(source[0]) << 16 |
-                                static_cast<std::uint32_t>(source[1]) << 8 | source[2];
+  const std::uint64_t network = network_of(source);
   // Keyed multiply and fold: enough against guessing, as the secret never leaves the guest.
   std::uint64_t hash = (network + secret_) * 0x9e3779b97f4a7c15ULL;
   hash = (hash ^ hash >> 29 ^ secret_ >> 7) * 0xbf58476d1ce4e5b9ULL;

@@ -6,25 +6,27 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "images/dns/address.h"
+
 namespace images::dns {
 
 enum class Allowance { answer, truncate, drop };
 
 class RateLimit {
  public:
-  /// per_second: answers per /24 network; 0 = no limit. secret: random, so that nobody outside can
-  /// choose addresses that share a place in the table.
+  /// per_second: answers per network, /24 of IPv4 and /56 of IPv6; 0 = no limit. secret: random, so
+  /// that nobody outside can choose addresses that share a place in the table.
   RateLimit(std::uint32_t per_second, std::uint64_t secret)
       : per_second_(per_second), secret_(secret) {}
 
-  /// One query from this address (network order) now. A burst of one second's worth is allowed.
-  Allowance ask(std::array<std::uint8_t, 4> source, std::uint64_t now_ms);
+  /// One query from this address now. A burst of one second's worth is allowed.
+  Allowance ask(const Address& source, std::uint64_t now_ms);
 
  private:
   struct Bucket {
     std::uint64_t filled_ms = 0;
     std::uint32_t milli_tokens = 0;  // thousandths of an answer
-    std::uint32_t network = 0;       // whose; the last that came takes the place over
+    std::uint64_t network = 0;       // whose; the last that came takes the place over
     std::uint32_t refused = 0;
     bool used = false;
   };

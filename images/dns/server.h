@@ -2,20 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "images/dns/rate_limit.h"
-#include "images/dns/zone.h"
+#include "images/dns/service.h"
 
 namespace images::dns {
 
-struct ServerOptions {
-  std::span<const Zone> zones;
-  std::uint16_t port = 53;
-  RateLimit* rate_limit = nullptr;  // never null when serving
-};
+/// Listen by UDP. The service outlives everything; its pointers are never null. False: the port
+/// could not be opened.
+bool serve_udp(const Service& service, std::uint16_t port);
 
-/// Listen. Everything in the options outlives the server. False: the port could not be opened.
-bool serve(const ServerOptions& options);
+/// Listen by TCP.
+bool serve_tcp(const Service& service, std::uint16_t port);
 
 }  // namespace images::dns

@@ -191,7 +191,7 @@ ZONE
   volume --prot=53
   boot dns
   ended 1
-  said 'dns: --prot=53: no such argument' || fail "the bad argument is not told"
+  said 'dns: --prot=53: no such option' || fail "the bad argument is not told"
   ok "a bad argument ends it with status 1"
   head -c 512 "$work/volume.tar" >"$work/cut" && mv "$work/cut" "$work/volume.tar"
   boot dns

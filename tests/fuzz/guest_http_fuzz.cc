@@ -1,5 +1,5 @@
-// Requests to a guest's pages: read once whole, refused, or more is wanted; never a path that is not
-// in the bytes.
+// Requests to a guest's pages: read once whole, refused, or more is wanted; never a path that is
+// not in the bytes.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

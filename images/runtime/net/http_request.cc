@@ -20,11 +20,12 @@ bool is_plain(std::string_view text) {
 
 /// The empty line behind the fields; lone LF is taken as section 2.2 allows.
 bool has_end(std::string_view bytes) {
-  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
-    const std::string_view rest(bytes.data() + at + 1, bytes.size() - at - 1);
-    if (rest.starts_with('\n') || rest.starts_with("\r\n")) return true;
+  for (;;) {
+    const std::size_t at = bytes.find('\n');
+    if (at == std::string_view::npos) return false;
+    bytes.remove_prefix(at + 1);
+    if (bytes.starts_with('\n') || bytes.starts_with("\r\n")) return true;
   }
-  return false;
 }
 
 }  // namespace
