@@ -226,6 +226,20 @@ std::size_t answer(std::span<const Zone> zones, std::span<const std::uint8_t> pa
   return answer(zones, verdict, query, rcode, transport, out);
 }
 
+std::size_t add_option(std::span<std::uint8_t> answer, std::size_t size, std::size_t limit,
+                       std::uint16_t code, std::string_view text) {
+  constexpr std::size_t kOptionHeadBytes = 4;
+  const std::size_t more = kOptionHeadBytes + text.size();
+  if (size + more > std::min(limit, answer.size())) return size;
+  Writer option(answer.subspan(size), more);
+  option.put_u16(code);
+  option.put_u16(text.size());
+  option.put_bytes({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  // The length of OPT's data stands right before it; there was none.
+  Writer(answer, size).set_u16(size - 2, more);
+  return size + more;
+}
+
 bool has_zone_for(std::span<const Zone> zones, const Query& query) {
   return find_zone_for(zones, query) != nullptr;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "images/dns/message.h"
 #include "images/dns/zone.h"
@@ -29,6 +30,11 @@ bool has_zone_for(std::span<const Zone> zones, const Query& query);
 
 /// The answer "ask again over TCP" (rate limit); 0 = send none.
 std::size_t answer_truncated(std::span<const std::uint8_t> packet, std::span<std::uint8_t> out);
+
+/// Add an option to an answer's OPT, which is its last record, if `limit` bytes have room for it.
+/// size: the answer's. Returns its new size.
+std::size_t add_option(std::span<std::uint8_t> answer, std::size_t size, std::size_t limit,
+                       std::uint16_t code, std::string_view text);
 
 /// An answer that is nothing but an rcode.
 std::size_t answer_rcode(const Query& query, Rcode rcode, std::span<std::uint8_t> out);

@@ -60,13 +60,15 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-/// EDNS options: whole ones up to the end. What they are is nothing to us (RFC 6891 section 6.1.2).
-bool are_options(std::span<const std::uint8_t> data) {
+/// EDNS options: whole ones up to the end. One that we do not know is nothing to us (RFC 6891
+/// section 6.1.2).
+bool take_options(std::span<const std::uint8_t> data, Query& query) {
   Reader reader(data);
   while (reader.at() < data.size()) {
     std::uint16_t code = 0;
     std::uint16_t length = 0;
     if (!reader.take_u16(code) || !reader.take_u16(length) || !reader.skip(length)) return false;
+    query.wants_nsid = query.wants_nsid || code == kNsidOption;
   }
   return true;
 }
@@ -93,7 +95,7 @@ bool take_other_record(std::span<const std::uint8_t> packet, Reader& reader, Que
   query.dnssec_ok = (flags & 0x8000) != 0;
   query.udp_bytes = std::clamp<std::size_t>(klass, kPlainUdpBytes, kMaxUdpBytes);
   // Of another version nothing more is known.
-  return version != 0 || are_options(packet.subspan(reader.at() - length, length));
+  return version != 0 || take_options(packet.subspan(reader.at() - length, length), query);
 }
 
 /// Everything behind the header. False: malformed. A question brings no answers along.

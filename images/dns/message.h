@@ -18,6 +18,7 @@ inline constexpr std::size_t kPlainUdpBytes = 512;   // without EDNS
 inline constexpr std::size_t kMaxUdpBytes = 1232;
 inline constexpr std::size_t kOptBytes = 11;
 inline constexpr std::uint16_t kClassAny = 255;
+inline constexpr std::uint16_t kNsidOption = 3;
 
 enum class Rcode : std::uint16_t {
   no_error = 0,
@@ -42,6 +43,7 @@ struct Query {
   std::size_t opt_offset = 0;               // where OPT begins in the packet
   std::uint8_t edns_version = 0;
   bool dnssec_ok = false;
+  bool wants_nsid = false;                  // RFC 5001: which server is this?
   std::size_t udp_bytes = kPlainUdpBytes;   // that the asker takes, 512..kMaxUdpBytes
 };
 

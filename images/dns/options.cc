@@ -9,7 +9,8 @@ using runtime::parse_number;
 
 constexpr std::uint16_t kDnsPort = 53;
 constexpr const char* kNoSuch =
-    "no such option; there are port, rrl, forward, forward-for and metrics";
+    "no such option; there are port, rrl, forward, forward-for, nsid and metrics";
+constexpr std::size_t kMaxNsidBytes = 64;
 
 /// RFC 1918, 6598, 3927, 4193, 4291; and the host itself.
 constexpr std::array<std::string_view, 8> kPrivate{
@@ -45,9 +46,20 @@ const char* add_forward_for(std::string_view value, Options& out) {
   return nullptr;
 }
 
+const char* take_nsid(std::string_view value, std::string_view& out) {
+  const bool plain =
+      std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (value.empty() || value.size() > kMaxNsidBytes || !plain) {
+    return "not a word of 1..64 characters to be known by";
+  }
+  out = value;
+  return nullptr;
+}
+
 const char* set_option(std::string_view name, std::string_view value, Options& out) {
   if (name == "port") return take_port(value, out.port);
   if (name == "metrics") return take_port(value, out.metrics_port);
+  if (name == "nsid") return take_nsid(value, out.nsid);
   if (name == "forward") return add_upstream(value, out);
   if (name == "forward-for") return add_forward_for(value, out);
   if (name != "rrl") return kNoSuch;

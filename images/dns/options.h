@@ -20,6 +20,7 @@ inline constexpr std::string_view kOptionsPath = "/dns.conf";
 struct Options {
   std::uint16_t port = 53;
   std::uint16_t metrics_port = 0;        // 0 = no page
+  std::string_view nsid;                 // who this server is (RFC 5001); empty = not told
   std::uint32_t answers_per_second = 0;  // per network of the asker; 0 = no limit
   std::array<Endpoint, kMaxUpstreams> upstreams{};
   std::size_t upstream_count = 0;        // 0 = nothing is forwarded

@@ -21,10 +21,16 @@ Asked read_asked(const Service& service, std::span<const std::uint8_t> packet,
 
 std::size_t answer_here(const Service& service, const Asked& asked, Transport transport,
                         std::span<std::uint8_t> out) {
-  const std::size_t size =
+  std::size_t size =
       answer(service.zones, asked.verdict, asked.query, asked.rcode, transport, out);
   if (size == 0) return 0;
   if (asked.may_forward) out[3] |= kRecursionAvailable;
+  const std::string_view nsid = service.options->nsid;
+  if (asked.query.wants_nsid && !nsid.empty()) {
+    const std::size_t limit =
+        transport == Transport::tcp ? kMaxAnswerBytes : asked.query.udp_bytes;
+    size = add_option(out, size, limit, kNsidOption, nsid);
+  }
   return size;
 }
 

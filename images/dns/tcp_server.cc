@@ -205,12 +205,25 @@ void on_error(void* argument, err_t) {
   if (argument != nullptr) forget(*static_cast<Connection*>(argument));
 }
 
+/// A place for a new connection: a free one, or that of the one that has been idle longest, so that
+/// nobody keeps others out by asking nothing. nullptr: all are at work.
+Connection* make_room() {
+  Connection* oldest = nullptr;
+  for (Connection& connection : connections) {
+    if (connection.pcb == nullptr) return &connection;
+    const bool idle = connection.out.through() && connection.relay == nullptr;
+    if (!idle || (oldest != nullptr && oldest->active_ms <= connection.active_ms)) continue;
+    oldest = &connection;
+  }
+  if (oldest != nullptr) end(*oldest);
+  return oldest;
+}
+
 err_t on_connection(void*, tcp_pcb* pcb, err_t error) {
   if (error != ERR_OK || pcb == nullptr) return ERR_VAL;
-  const auto free = std::find_if(connections.begin(), connections.end(),
-                                 [](const Connection& c) { return c.pcb == nullptr; });
-  service->counters->add(free == connections.end() ? Event::connection_refused : Event::connection);
-  if (free == connections.end()) {
+  Connection* free = make_room();
+  service->counters->add(free == nullptr ? Event::connection_refused : Event::connection);
+  if (free == nullptr) {
     tcp_abort(pcb);
     return ERR_ABRT;
   }
@@ -220,7 +233,7 @@ err_t on_connection(void*, tcp_pcb* pcb, err_t error) {
   free->out = {free->answers.data(), 0, 0, 0};
   free->relays = false;
   free->ended = false;
-  tcp_arg(pcb, &*free);
+  tcp_arg(pcb, free);
   tcp_recv(pcb, on_bytes);
   tcp_sent(pcb, on_sent);
   tcp_poll(pcb, on_poll, kPollHalfSeconds);

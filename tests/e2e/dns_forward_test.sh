@@ -66,7 +66,7 @@ page() { inside curl -sS --max-time 5 "http://10.77.0.2:9153$1"; }
 metric() { page /metrics | awk -v name="$1 " 'index($0, name) == 1 { print substr($0, length(name) + 1) }'; }
 
 until_ready
-boot --metrics=9153
+boot --metrics=9153 --nsid=edge-1
 [[ $(short plain.up.test) == 198.51.0.0 ]] || fail "not forwarded"
 ask plain.up.test | grep -q 'flags: qr rd ra;' || fail "flags of a forwarded answer"
 ask www.example.test | grep -q 'flags: qr aa rd ra;' || fail "flags of an own answer"
@@ -135,6 +135,10 @@ done
 [[ $(page /healthz) == ok ]] || fail "idle connections keep the page for themselves"
 kill "$idle"
 ok "tells its counters and its health by HTTP"
+ask +nsid www.example.test | grep -q 'NSID:.*("edge-1")' || fail "it does not say who it is"
+ask +nsid +tcp nothing.example.test | grep -q 'NSID:.*("edge-1")' || fail "nor by TCP"
+! ask www.example.test | grep -q NSID || fail "it says who it is without being asked"
+ok "says who it is"
 kill "$guest"
 wait "$guest" 2>/dev/null || true
 

@@ -33,7 +33,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const World world;
   static std::vector<std::uint8_t> out(kMaxAnswerBytes);
   const std::span<const Zone> zones(&world.zone, 1);
-  if (answer(zones, {data, size}, Transport::udp, out) > kMaxUdpBytes) std::abort();
+  const std::size_t by_udp = answer(zones, {data, size}, Transport::udp, out);
+  if (by_udp > kMaxUdpBytes) std::abort();
+  Query query;
+  Rcode rcode;
+  if (parse_query({data, size}, query, rcode) != Verdict::drop && query.wants_nsid) {
+    const std::size_t more = add_option(out, by_udp, query.udp_bytes, kNsidOption, "edge");
+    if (more > query.udp_bytes) std::abort();
+    if (query.has_question && read_answer_head(out).type != query.type) std::abort();
+  }
   if (answer(zones, {data, size}, Transport::tcp, out) > kMaxAnswerBytes) std::abort();
   if (answer_truncated({data, size}, out) > kPlainUdpBytes) std::abort();
   return 0;

@@ -302,6 +302,19 @@ TEST_F(Answering, PassesOverWholeEdnsOptionsOnly) {
   EXPECT_EQ(raw(with({0xfd, 0xe9, 0})).rcode, 1u);
 }
 
+TEST_F(Answering, SaysWhoItIsIfThereIsRoom) {
+  const std::size_t size =
+      answer({&zone_.zone, 1}, packet({.edns_bytes = 1232}), Transport::udp, out_);
+  EXPECT_EQ(add_option(out_, size, size + 9, kNsidOption, "edge-1"), size);
+  ASSERT_EQ(add_option(out_, size, size + 10, kNsidOption, "edge-1"), size + 10);
+  const Told told = read({out_.data(), size + 10});
+  EXPECT_EQ(told.opts, 1u);
+  EXPECT_EQ(std::string(out_.begin() + static_cast<std::ptrdiff_t>(size + 4),
+                        out_.begin() + static_cast<std::ptrdiff_t>(size + 10)),
+            "edge-1");
+  EXPECT_EQ(out_[size + 1], kNsidOption);
+}
+
 TEST_F(Answering, TruncatesWhatDoesNotFitAndGivesItByTcp) {
   const Ask many{.name = "many.example.test"};
   const Told udp = ask(many);

@@ -21,18 +21,20 @@ Address address_of(std::string_view text) {
 
 TEST(Options, AreTheSameWordsInArgumentsAndFile) {
   const std::vector<std::string_view> arguments{"--port=5353", "--rrl=20", "--metrics=9153",
-                                                "--forward=192.0.2.1", "--forward-for=10.0.0.0/8"};
+                                                "--forward=192.0.2.1", "--forward-for=10.0.0.0/8",
+                                                "--nsid=edge-1"};
   Options of_arguments;
   ASSERT_EQ(told(read_arguments(arguments, of_arguments)), "");
   Options of_file;
   ASSERT_EQ(told(read_options_file("# all of it\nport 5353\n\n rrl\t20 # slow\r\nmetrics 9153\n"
-                                   "forward 192.0.2.1\nforward-for 10.0.0.0/8",
+                                   "forward 192.0.2.1\nforward-for 10.0.0.0/8\nnsid edge-1",
                                    of_file)),
             "");
   for (const Options& options : {of_arguments, of_file}) {
     EXPECT_EQ(options.port, 5353);
     EXPECT_EQ(options.answers_per_second, 20u);
     EXPECT_EQ(options.metrics_port, 9153);
+    EXPECT_EQ(options.nsid, "edge-1");
     ASSERT_EQ(options.upstream_count, 1u);
     EXPECT_EQ(options.upstreams[0], (Endpoint{address_of("192.0.2.1"), 53}));
     EXPECT_TRUE(options.forwards_for(address_of("10.1.2.3")));
@@ -57,10 +59,12 @@ TEST(Options, TellWhatIsWrongAndWhere) {
     const char* told;
   } lines[] = {
       {"port 53\nprot 53\n",
-       "2: no such option; there are port, rrl, forward, forward-for and metrics: prot 53"},
+       "2: no such option; there are port, rrl, forward, forward-for, nsid and metrics: prot 53"},
       {"port 0", "1: not a port of 1..65535: port 0"},
       {"port", "1: not a port of 1..65535: port"},
       {"metrics 65536", "1: not a port of 1..65535: metrics 65536"},
+      {"nsid two words", "1: not a word of 1..64 characters to be known by: nsid two words"},
+      {"nsid", "1: not a word of 1..64 characters to be known by: nsid"},
       {"rrl many", "1: not a number of answers per second, 0..1000000: rrl many"},
       {"\n\nforward a.example",
        "3: not ADDRESS, A.B.C.D:PORT or [IPv6]:PORT of a server to forward to: forward a.example"},
