@@ -156,7 +156,7 @@ ZONE
   # Sixteen are all that there are.
   ip netns exec "$net" bash -c 'for i in {1..16}; do exec {fd}<>/dev/tcp/10.77.0.3/53; done
     for i in {1..5}; do dig +short +tcp +time=3 +tries=1 @10.77.0.3 www.example.test; done' \
-    >"$work/crowd"
+    >"$work/crowd" || true
   (($(grep -cx "$want" "$work/crowd") == 5)) || fail "idle connections keep others out"
   ok "answers beside as many idle connections as there may be"
   ip netns exec "$net" ping -q -c 3 -i 0.2 -W 1 10.77.0.3 >/dev/null || fail "no echo"
