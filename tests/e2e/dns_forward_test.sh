@@ -102,6 +102,12 @@ grep -q 'Queries completed: *200 ' "$work/perf" || fail "$(cat "$work/perf")"
 ports=$(awk '{print $3}' "$work/seen" | sort -u | wc -l)
 ids=$(awk '{print $4}' "$work/seen" | sort -u | wc -l)
 ((ports >= 190 && ids >= 190)) || fail "$ports ports and $ids ids for 200 questions"
+# Different is not enough, they must be all over the place: not one after the other.
+for column in 3 4; do
+  spread=$(awk -v c=$column 'NR > 1 && ($c > last ? $c - last : last - $c) > 1000 { far++ }
+    { last = $c } END { print int(100 * far / NR) }' "$work/seen")
+  ((spread >= 80)) || fail "column $column of the questions seen: $spread % are far from the one before"
+done
 ok "$ports source ports and $ids ids for 200 questions and their retries"
 for ((i = 0; i < 200; i++)); do echo "lost-$i.up.test A"; done >"$work/questions"
 inside dnsperf -s 10.77.0.2 -d "$work/questions" -n 1 -c 4 -q 200 -t 8 >"$work/perf" 2>&1
