@@ -38,6 +38,12 @@ inline constexpr std::size_t kMaxInterfaces = 8;
 inline constexpr std::size_t kMaxPublishedPorts = 32;
 inline constexpr std::size_t kMaxReleasesListed = 5;          // what an app role keeps listed
 
+// Values of `vars` on a device. Those of 64 apps fit into one Envelope.
+inline constexpr int kMaxVars = 64;                           // of one app
+inline constexpr std::size_t kMaxValueBytes = 1 * kKiB;
+inline constexpr std::size_t kMaxSecretBytes = 4 * kKiB;      // a key of RSA 4096 as PEM fits
+inline constexpr std::size_t kMaxValuesBytes = 12 * kKiB;     // of one app, sealed ones as they are
+
 // Deltas between images: two seconds of a core make one between the largest, which is less than a
 // push waits for one. Larger images are fetched whole.
 inline constexpr std::size_t kMaxDeltaImageBytes = 64 * kMiB;
