@@ -11,6 +11,7 @@
 #include "proto/limits.h"
 #include "proto/manifest_internal.h"
 #include "proto/units.h"
+#include "proto/variables.h"
 
 namespace proto {
 
@@ -247,6 +248,9 @@ Result<std::vector<LoadedFile>> load_files(const FileApplication& application) {
       return bad(source.from.empty() ? "is empty" : source.from + " is empty");
     }
     if (file.bytes.size() > kMaxFileBytes) return bad("is larger than 1 MiB");
+    const Status uses =
+        file.is_template ? check_template(application.manifest, file.bytes) : Status();
+    if (!uses) return bad((source.from.empty() ? "" : source.from + ": ") + uses.error().what);
     total += file.bytes.size();
     if (total > kMaxFilesBytes) return bad("all files together are larger than 4 MiB");
     loaded.push_back(std::move(file));

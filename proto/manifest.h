@@ -68,8 +68,8 @@ struct LoadedFile {
   std::string bytes;
   bool is_template = false;
 };
-/// Reads the files of an application. errors bad_manifest: missing, empty, over 1 MiB, or over
-/// 4 MiB in all; names the entry and its place
+/// Reads the files of an application. errors bad_manifest: missing, empty, over 1 MiB, over 4 MiB
+/// in all, or a template with an undeclared ((name)); names the entry and its place
 Result<std::vector<LoadedFile>> load_files(const FileApplication& application);
 
 /// Every rule about a signed manifest that needs no other knowledge: ranges, names, duplicates,

@@ -40,8 +40,8 @@ void fill_vars(const ApplicationDocument& in, AppManifest& out) {
     to.set_from(var.from());
     to.set_default_(var.default_());
     to.set_required(or_default(var.has_required(), var.required(), !var.has_default_()));
-    to.set_min(var.min());
-    to.set_max(var.max());
+    if (var.has_min()) to.set_min(var.min());
+    if (var.has_max()) to.set_max(var.max());
     *to.mutable_values() = var.values();
     to.set_pattern(var.pattern());
     to.set_max_length(var.max_length());

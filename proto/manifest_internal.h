@@ -21,7 +21,8 @@ bool is_host_name(std::string_view text);       // labels of 1..63, 253 in all
 bool is_ipv4(std::string_view text);
 bool is_ipv4_with_prefix(std::string_view text);  // A.B.C.D/N
 bool is_sha256(std::string_view text);
-bool holds_variable(std::string_view text);     // ((name))
+bool holds_variable(std::string_view text);     // ((name)), variables.cc
+bool is_pattern(const std::string& text);       // what Var.pattern may be, variables.cc
 bool is_printable(std::string_view text);       // no control bytes
 std::string indexed(std::string_view field, int index);  // "publish[1]"
 
@@ -37,6 +38,7 @@ Status check_size(std::string_view field, std::uint64_t bytes, std::uint64_t low
 Status fill_manifest(const fleet::v1::ApplicationDocument& in, fleet::v1::AppManifest& out);
 
 // The parts of check_manifest.
+Status check_vars(const fleet::v1::AppManifest& manifest);        // vars, and where they are used
 Status check_network(const fleet::v1::AppManifest& manifest);     // network, publish, on_down
 Status check_health(const fleet::v1::AppManifest& manifest);
 Status check_life(const fleet::v1::AppManifest& manifest);        // restart, update, rollout

@@ -26,34 +26,12 @@ Error unbuilt_value(std::string_view field, const std::string& value) {
                std::string(field)};
 }
 
-Status check_variables(const AppManifest& manifest) {
-  for (int i = 0; i < manifest.args_size(); ++i) {
-    if (holds_variable(manifest.args(i))) {
-      return unbuilt_value(indexed("args", i), "a ((variable))");
-    }
-  }
-  for (const auto& [name, value] : manifest.env()) {
-    if (holds_variable(value)) return unbuilt_value("env." + name, "a ((variable))");
-  }
-  if (holds_variable(manifest.hostname())) return unbuilt_value("hostname", "a ((variable))");
-  for (const auto& file : manifest.files()) {
-    if (file.template_()) return unbuilt("files." + file.path() + ".template");
-  }
-  return Status();
-}
-
 Status check_network_support(const AppManifest& manifest) {
   for (int i = 0; i < manifest.network_size(); ++i) {
     const auto& interface = manifest.network(i);
     const std::string field = indexed("network", i);
     if (interface.vlan() != 0) return unbuilt(field + ".vlan");
     if (interface.address() == "dhcp") return unbuilt_value(field + ".address", "dhcp");
-    if (holds_variable(interface.address()) || holds_variable(interface.gateway())) {
-      return unbuilt_value(field + ".address", "a ((variable))");
-    }
-    for (const std::string& server : interface.dns()) {
-      if (holds_variable(server)) return unbuilt_value(field + ".dns", "a ((variable))");
-    }
     if (!interface.address6().empty()) return unbuilt(field + ".address6");
   }
   if (manifest.on_down() == fleet::v1::BYPASS) return unbuilt_value("on_down", "bypass");
@@ -130,7 +108,6 @@ Status check_supported(const AppManifest& manifest) {
     if (manifest.monitors(i) != fleet::v1::MONITOR_FIRECRACKER) continue;
     return unbuilt_value(indexed("monitors", i), word_of(manifest.monitors(i)));
   }
-  if (manifest.vars_size() != 0) return unbuilt("vars");
   for (int i = 0; i < manifest.volumes_size(); ++i) {
     const auto& volume = manifest.volumes(i);
     if (volume.on_revert() != "keep") {
@@ -141,7 +118,6 @@ Status check_supported(const AppManifest& manifest) {
     if (manifest.devices(i).as() == "console") continue;
     return unbuilt_value(indexed("devices", i) + ".as", manifest.devices(i).as());
   }
-  TRY_VOID(check_variables(manifest));
   TRY_VOID(check_network_support(manifest));
   if (manifest.health().type() == fleet::v1::HEALTH_ICMP) {
     return unbuilt_value("health.type", "icmp");

@@ -117,6 +117,25 @@ TEST(ManifestRulesTest, EachBrokenRuleNamesItsField) {
          (*m.mutable_vars())["a"].set_type(fleet::v1::VAR_SECRET);
          (*m.mutable_vars())["a"].set_default_("x");
        }},
+      {"args[0]", [](auto& m) { m.add_args("--x=((nobody))"); }},
+      {"args[0]",
+       [](auto& m) {
+         (*m.mutable_vars())["key"].set_type(fleet::v1::VAR_SECRET);
+         m.add_args("--x=((key))");
+       }},
+      {"env.A", [](auto& m) { (*m.mutable_env())["A"] = "((nobody))"; }},
+      {"hostname", [](auto& m) { m.set_hostname("dns-((nobody))"); }},
+      {"hostname",
+       [](auto& m) {
+         (*m.mutable_vars())["site"].set_type(fleet::v1::VAR_STRING);
+         m.set_hostname("dns_ ((site))");
+       }},
+      {"network[0].address",
+       [](auto& m) {
+         (*m.mutable_vars())["site"].set_type(fleet::v1::VAR_STRING);
+         m.mutable_network(0)->set_address("((site))");
+       }},
+      {"network[0].dns[0]", [](auto& m) { m.mutable_network(0)->add_dns("((nobody))"); }},
       {"volumes[0].name", [](auto& m) { m.add_volumes(); }},
       {"volumes[0].size", [](auto& m) { m.add_volumes()->set_name("v"); }},
       {"volumes[0].name", [](auto& m) { volume(m).set_name("../v"); }},

@@ -193,9 +193,6 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
 
 TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
   const Case kCases[] = {
-      {"vars", "  vars: {site: {type: string}}\n", "vars (manifest.yml:5)"},
-      {"templates", "  files: {/a: {template: true, content: x}}\n",
-       "files./a.template (manifest.yml:5)"},
       {"going back in time", "  volumes: [{name: v, size: 8M, on_revert: restore}]\n",
        "volumes[0].on_revert: restore (manifest.yml:5)"},
       {"a disk of the host", "  devices: [{name: d, host: /dev/sda, as: block}]\n",
@@ -210,9 +207,6 @@ TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
       {"IPv6", "  network: [{bridge: a, address6: \"2001:db8::1/64\"}]\n", "network[0].address6"},
       {"uplink", "  update: {uplink: 2m}\n", "update.uplink"},
       {"icmp", "  health: {type: icmp}\n", "health.type: icmp"},
-      {"a variable in args", "  args: [\"--x=((y))\"]\n", "args[0]: a ((variable))"},
-      {"a variable in env", "  env: {A: ((b))}\n", "env.A: a ((variable))"},
-      {"a variable in the host name", "  hostname: dns-((site))\n", "hostname: a ((variable))"},
   };
   for (const Case& test : kCases) {
     const std::string what = error_of(app("  image: a\n" + std::string(test.lines)));
