@@ -272,7 +272,11 @@ Result<AppSlots> Slots::revert(Transaction& transaction, std::string_view app,
   FLEET_ASSERT(slot.state == SlotState::trial || is_live);
   make_bad(slot, why, why_text);
   if (is_live) leave_live(slots);
-  if (is_own_fault(why)) {
+  // What runs with other values is the same content: then the values were at fault.
+  const SlotRecord& beside = slots.slot(other(*name));
+  const bool of_values = beside.state == SlotState::good &&
+                         beside.release.manifest == slot.release.manifest;
+  if (is_own_fault(why) && !of_values) {
     TRY_VOID(refuse_digest(transaction, app, slot.release.manifest, why, why_text));
   }
   return keep(transaction, std::move(slots));

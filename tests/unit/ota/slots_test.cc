@@ -65,6 +65,26 @@ TEST(Slots, NewOverridesOfTheLiveReleaseMayBeStaged) {
   EXPECT_EQ(device.slots().b.release.overrides, "site=lyon");
 }
 
+TEST(Slots, OtherValuesThatFailAreNoFaultOfTheDigest) {
+  Device device;
+  device.update_to(3);
+  ReleaseRecord other = release_of(3, "config");
+  other.overrides = "site=bad";
+  ASSERT_EQ(device.stage(other), Code::unset);
+  ASSERT_EQ(device.arm("config", 2, true), Code::unset);
+  ASSERT_EQ(device.revert("config", Code::no_answer), Code::unset);
+  EXPECT_EQ(device.slots().live_slot()->release.overrides, "");
+  other.attempt = "again";
+  other.overrides = "site=good";
+  EXPECT_EQ(device.stage(other), Code::unset);
+  ASSERT_EQ(device.arm("again", 2, true), Code::unset);
+  ASSERT_EQ(device.confirm("again"), Code::unset);
+  // Under watch as well.
+  ASSERT_EQ(device.revert("again", Code::crash_loop), Code::unset);
+  other.attempt = "third";
+  EXPECT_EQ(device.stage(other), Code::unset);
+}
+
 TEST(Slots, ADigestThatFailedIsRefusedUntilAskedForAgain) {
   Device device;
   reach(device, Start::first_bad);
