@@ -95,6 +95,21 @@ Result<std::vector<Subject>> visible_devices(Parts& parts, const Caller& caller)
   return subjects;
 }
 
+Result<std::vector<Subject>> selected_devices(Parts& parts, const Caller& caller,
+                                              const std::string& text) {
+  TRY(const Selector selector, parse_selector(text));
+  TRY(const auto subjects, visible_devices(parts, caller));
+  std::vector<Subject> out;
+  for (const Subject& subject : subjects) {
+    if (selector.matches(subject)) out.push_back(subject);
+  }
+  if (!out.empty()) return out;
+  const Suggestion near = suggest(selector, text, subjects);
+  return Error{Code::not_found,
+               text + " matches none of " + std::to_string(subjects.size()) + " devices" +
+                   (near.message.empty() ? "" : "; " + near.message), "selector"};
+}
+
 Status check_group(const Caller& caller, const std::string& group) {
   const auto& groups = caller.groups;
   if (groups.empty() || std::find(groups.begin(), groups.end(), group) != groups.end()) return {};

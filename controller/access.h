@@ -31,6 +31,10 @@ Status check_reach(Parts& parts, const Caller& caller, Reach reach,
 /// The devices that it sees, by name.
 Result<std::vector<Subject>> visible_devices(Parts& parts, const Caller& caller);
 
+/// Those of them that the selector names. errors bad_argument | not_found (none), with what is near
+Result<std::vector<Subject>> selected_devices(Parts& parts, const Caller& caller,
+                                              const std::string& selector);
+
 /// A group that new devices shall be in. errors forbidden
 Status check_group(const Caller& caller, const std::string& group);
 /// A signed role that concerns every device with the app. errors forbidden, which names devices

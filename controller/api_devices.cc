@@ -59,6 +59,10 @@ Result<v1::Device> to_api(Parts& parts, const DeviceRow& row, const Subject& sub
   *out.mutable_audit_head() = row.audit_head;
   TRY(const bool strange, parts.store.is_audit_stranger(row.id));
   out.set_audit_strange(strange);
+  if (row.ahead_ms != 0) {
+    out.mutable_ahead()->set_since_ms(static_cast<std::uint64_t>(row.ahead_ms));
+    out.mutable_ahead()->set_text(row.ahead_text);
+  }
   return out;
 }
 

@@ -16,6 +16,7 @@ Result<FleetFigures> figures_of(const Parts& parts) {
   now.online = std::min(parts.fleet.online_count(), now.devices);
   now.silent_hour = static_cast<std::size_t>(counts.silent_hour);
   now.silent_day = static_cast<std::size_t>(counts.silent_day);
+  now.ahead = static_cast<std::size_t>(counts.ahead);
   now.certificates_ending = static_cast<std::size_t>(counts.certificates_ending);
   now.first_certificate_ms = counts.first_certificate_ms;
   TRY(const auto running, parts.store.running_rollouts());

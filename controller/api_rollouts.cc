@@ -101,18 +101,9 @@ Result<std::int64_t> begin_after(Call& call, const EventFilter& filter) {
 Result<std::vector<std::string>> names_of(Call& call) {
   std::string text = call.request.parameter("selector");
   if (text.empty()) text = "all";
-  TRY(const Selector selector, parse_selector(text));
-  TRY(const auto subjects, visible_devices(call.parts, call.caller));
+  TRY(const auto devices, selected_devices(call.parts, call.caller, text));
   std::vector<std::string> names;
-  for (const Subject& subject : subjects) {
-    if (selector.matches(subject)) names.push_back(subject.name);
-  }
-  if (names.empty()) {
-    const Suggestion near = suggest(selector, text, subjects);
-    return Error{Code::not_found,
-                 text + " matches none of " + std::to_string(subjects.size()) + " devices" +
-                     (near.message.empty() ? "" : "; " + near.message), "selector"};
-  }
+  for (const Subject& device : devices) names.push_back(device.name);
   return names;
 }
 

@@ -16,6 +16,7 @@ std::vector<Route> operator_routes() {
       {"GET", "/v1/devices/{name}/why", Role::viewer, show_why, Reach::device},
       {"DELETE", "/v1/devices/{name}", Role::admin, remove_device, Reach::device},
       {"PATCH", "/v1/devices/{name}", Role::deployer, label_device, Reach::device},
+      {"POST", "/v1/devices/accept", Role::deployer, accept_devices, Reach::narrowed},
       {"POST", "/v1/enroll-tokens", Role::admin, make_enroll_token, Reach::narrowed},
       {"GET", "/v1/tokens", Role::admin, list_tokens, Reach::fleet},
       {"POST", "/v1/tokens", Role::admin, create_token, Reach::fleet},

@@ -50,6 +50,9 @@ awaitable<Response> remove_device(Call call);
 awaitable<Response> label_device(Call call);
 awaitable<Response> make_enroll_token(Call call);
 
+// api_ahead.cc
+awaitable<Response> accept_devices(Call call);
+
 // api_fleet.cc
 awaitable<Response> show_fleet(Call call);
 awaitable<Response> list_summaries(Call call);

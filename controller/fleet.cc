@@ -1,6 +1,5 @@
 #include "controller/fleet.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -11,8 +10,6 @@
 namespace controller {
 
 namespace {
-
-constexpr std::uint64_t kMaxGeneration = std::uint64_t{1} << 53;  // what JSON can carry
 
 // What a report says of an app is its newest fact, before the next telemetry.
 void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
@@ -52,6 +49,7 @@ Status Fleet::together(const std::function<Status()>& work) {
   if (!result) {
     dirty_.clear();
     touched_.clear();
+    if (ahead_before_) ahead_ = *std::exchange(ahead_before_, std::nullopt);
     for (const auto& [id, was_online] : std::exchange(moved_, {})) {
       if (was_online) online_.insert(id);
       if (!was_online) online_.erase(id);
@@ -59,6 +57,7 @@ Status Fleet::together(const std::function<Status()>& work) {
     return result;
   }
   moved_.clear();
+  ahead_before_.reset();
   committed();
   return {};
 }
@@ -116,22 +115,7 @@ Status Fleet::tell_rollout(const rollout::Rollout& rollout, const std::string& k
 Status Fleet::changed(const std::string& device_id) {
   dirty_.insert(device_id);
   TRY([[maybe_unused]] const std::int64_t generation,
-      store_.next_generation(device_id, clock_.wall_ms()));
-  return {};
-}
-
-Status Fleet::catch_up(const std::string& device_id, std::uint64_t applied) {
-  TRY(const auto row, store_.device(device_id));
-  if (!row || applied <= static_cast<std::uint64_t>(row->generation)) return {};
-  if (applied >= kMaxGeneration) {
-    return Error{proto::Code::bad_argument, row->name + " claims an impossible generation", ""};
-  }
-  proto::log_warning("device.ahead", {{"device", row->name},
-                                      {"generation", applied},
-                                      {"ours", row->generation}});
-  TRY([[maybe_unused]] const std::int64_t generation,
-      store_.next_generation(device_id, std::max(static_cast<std::int64_t>(applied) + 1,
-                                                 clock_.wall_ms())));
+      store_.next_generation(device_id, {clock_.wall_ms(), hears(device_id)}));
   return {};
 }
 
@@ -243,10 +227,13 @@ Status Fleet::came_online(const std::string& device_id, const std::string& name)
   const auto work = [&]() -> Status {
     const bool is_new = online_.insert(device_id).second;
     moved_.try_emplace(device_id, !is_new);
-    TRY(const auto open, store_.open_rollouts_of(device_id));
-    TRY_VOID(look_at_windows(device_id));
-    for (const std::int64_t number : open) {
-      TRY_VOID(apply(number, device_id, rollout::Online{}));
+    if (hears(device_id)) {
+      TRY(const auto open, store_.open_rollouts_of(device_id));
+      TRY_VOID(look_at_windows(device_id));
+      for (const std::int64_t number : open) {
+        TRY_VOID(apply(number, device_id, rollout::Online{}));
+      }
+      TRY_VOID(store_.set_told(device_id));
     }
     if (!is_new) return {};
     return note("device.online", name + " is online", "", name);
@@ -276,6 +263,11 @@ Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
   if (!strange) {
     TRY(*desired.mutable_audit_head(), store_.audit_head());
   }
+  if (const auto ahead = ahead_.find(device_id); ahead != ahead_.end()) {
+    // "You are known", and nothing that it would act on.
+    desired.set_generation(ahead->second);
+    return desired;
+  }
   TRY(auto apps, store_.desired(device_id));
   for (v1::DesiredApp& app : apps) *desired.add_apps() = std::move(app);
   TRY_VOID(mark_holds(device_id, desired));
@@ -283,6 +275,7 @@ Result<v1::Desired> Fleet::desired_of(const std::string& device_id) {
 }
 
 Status Fleet::desired_sent(const std::string& device_id) {
+  if (is_ahead(device_id)) return {};  // nothing was
   TRY(const auto open, store_.open_rollouts_of(device_id));
   if (open.empty()) return {};
   const auto work = [&]() -> Status {

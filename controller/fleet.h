@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -57,10 +58,17 @@ class Fleet {
 
   bool is_online(const std::string& device_id) const { return online_.count(device_id) == 1; }
   std::size_t online_count() const { return online_.size(); }
-  /// The device says which generation it obeys. One above ours is of a controller that this one's
-  /// backup does not know: then ours rises above it, or the device would never hear us again.
+  // fleet_ahead.cc
+  /// The device says which generation it obeys. One above all that it was told is of a controller
+  /// that this one's backup does not know: then the device is ahead. What is wanted here is no more
+  /// sent to it, and no rollout counts on it, until a person decides.
   /// errors bad_argument (no generation that there can be)
-  Status catch_up(const std::string& device_id, std::uint64_t applied);
+  Status compare_generation(const std::string& device_id, std::uint64_t applied);
+  bool is_ahead(const std::string& device_id) const { return ahead_.count(device_id) == 1; }
+  /// A person's decision on those of them that are ahead: what they run is what is wanted there,
+  /// and only releases above it reach them. One that is offline, or tries something, is left ahead.
+  /// errors io; then those named before it in the audit log are accepted
+  Result<v1::AcceptResult> accept(const std::vector<Subject>& devices, const std::string& by);
   Status came_online(const std::string& device_id, const std::string& name);
   Status went_offline(const std::string& device_id, const std::string& name);
 
@@ -121,6 +129,10 @@ class Fleet {
   Status want(const std::string& device_id, v1::DesiredApp desired);
   Status want_no_more(const std::string& device_id, const std::string& app);
   Status changed(const std::string& device_id);
+  /// It is there, and hears what is wanted of it.
+  bool hears(const std::string& device_id) const {
+    return is_online(device_id) && !is_ahead(device_id);
+  }
   struct EndedWish {
     const std::string& device_id;
     const std::string& app;
@@ -149,6 +161,15 @@ class Fleet {
   Result<rollout::Rollout> stored(std::int64_t number);
   Result<std::vector<std::string>> to_retry(const rollout::Rollout& rollout,
                                             const std::string& device);
+
+  // fleet_ahead.cc
+  Status remember_ahead();
+  void remember_ahead_before();
+  Result<std::string> ahead_text(const DeviceRow& row);
+  Status check_ahead(const rollout::Rollout& plan, const std::vector<Wish>& wishes) const;
+  Status accept_one(const DeviceRow& row, const std::string& by);
+  Status want_what_runs(const DeviceRow& row);
+  Status leave_old_rollouts(const DeviceRow& row);
 
   // fleet_members.cc
   Status join(const Subject& device, const rollout::Rollout& rollout);
@@ -182,6 +203,8 @@ class Fleet {
   Audit audit_;
   std::set<std::string> online_;
   std::map<std::string, bool> moved_;    // who came or went in this transaction: online before it?
+  std::map<std::string, std::uint64_t> ahead_;  // devices, and the generation that each obeys
+  std::optional<std::map<std::string, std::uint64_t>> ahead_before_;  // this transaction
   std::set<std::string> dirty_;          // devices with another Desired in this transaction
   std::set<std::int64_t> touched_;       // rollouts that something happened to in it
   std::set<std::int64_t> unfinished_;    // rollouts that may let in more at once

@@ -12,6 +12,7 @@ constexpr std::int64_t kRolloutsLookedAt = 500;
 }  // namespace
 
 Status Fleet::join(const Subject& device) {
+  if (is_ahead(device.id)) return {};  // when a person has decided
   TRY(const auto standing, store_.standing_rollouts(kRolloutsLookedAt));
   std::set<std::string> settled;  // apps, newest word first
   for (const auto& [number, app] : standing) {

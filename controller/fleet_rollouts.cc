@@ -39,7 +39,7 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish, std::uint3
   device.attempt = ota::random_id();
   device.row.set_device(wish.device.name);
   device.row.set_state(v1::WAITING);
-  device.row.set_online(is_online(id));
+  device.row.set_online(hears(id));
   device.row.set_wave(wave);
   rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
   TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));
@@ -78,6 +78,7 @@ Status Fleet::give_order(const rollout::Rollout& rollout, const Wish& wish) {
 }
 
 Status Fleet::recover() {
+  TRY_VOID(remember_ahead());
   TRY(const auto running, store_.running_rollouts());
   TRY(const auto online, store_.rollouts_with_online());
   std::set<std::int64_t> numbers(online.begin(), online.end());
@@ -103,9 +104,10 @@ Result<rollout::Rollout> Fleet::begin(
     rollout::Rollout plan, std::vector<Wish> wishes,
     const std::function<Status(const rollout::Rollout&)>& also) {
   FLEET_ASSERT(!wishes.empty());
+  TRY_VOID(check_ahead(plan, wishes));
   std::sort(wishes.begin(), wishes.end(), [this](const Wish& one, const Wish& other) {
-    return proto::comes_before({is_online(one.device.id), one.device.name},
-                               {is_online(other.device.id), other.device.name});
+    return proto::comes_before({hears(one.device.id), one.device.name},
+                               {hears(other.device.id), other.device.name});
   });
   const auto work = [&]() -> Status {
     TRY(plan.number, store_.next_rollout_number());

@@ -96,6 +96,9 @@ void say_devices(Registry& registry, const FleetFigures& now) {
                                "Devices that were not heard for at least so long.");
   silent.Add({{"for", "1h"}}).Set(number(now.silent_hour));
   silent.Add({{"for", "24h"}}).Set(number(now.silent_day));
+  say(registry, "fleet_devices_ahead",
+      "Devices that obeyed a newer word than this controller knows, and are left alone.",
+      number(now.ahead));
   say(registry, "fleet_device_certificates_ending",
       "Devices whose certificate ends in less than 21 days: they cannot renew it.",
       number(now.certificates_ending));

@@ -18,6 +18,7 @@ struct FleetFigures {
   std::size_t online = 0;
   std::size_t silent_hour = 0;         // offline, and not heard for an hour
   std::size_t silent_day = 0;
+  std::size_t ahead = 0;               // of this controller, until a person decides
   std::size_t certificates_ending = 0;  // of devices, within kCertificateCareMs
   std::int64_t first_certificate_ms = 0;  // the first of them that ends; 0: there is no device
   std::vector<fleet::v1::Rollout> running;

@@ -79,6 +79,11 @@ Overview::Entry Overview::summarise(const DeviceRow& row, Subject subject,
     out.set_state("look");
     out.set_note("little memory");
   }
+  if (row.ahead_ms != 0) {
+    out.set_state("look");
+    out.set_note("ahead of the controller");
+    entry.ahead_ms = static_cast<std::uint64_t>(row.ahead_ms);
+  }
   entry.certificate_until_ms = static_cast<std::uint64_t>(row.certificate_until_ms);
   entry.subject = std::move(subject);
   return entry;
@@ -136,6 +141,7 @@ Status Overview::refresh_faults(const std::vector<rollout::Rollout>& rollouts) {
 std::string_view Overview::state_now(const std::string& id, const Entry& entry) const {
   if (!fleet_.is_online(id)) return "offline";
   const auto fault = fault_of_.find(entry.summary.name());
+  if (entry.ahead_ms != 0) return entry.summary.state();
   if (fault == fault_of_.end() || entry.summary.state() == "updating") return entry.summary.state();
   return fault->second->row.state() == v1::HELD ? "look" : "bad";
 }
@@ -143,7 +149,7 @@ std::string_view Overview::state_now(const std::string& id, const Entry& entry) 
 v1::DeviceSummary Overview::now(const std::string& id, const Entry& entry) const {
   v1::DeviceSummary out = entry.summary;
   const auto found = fault_of_.find(out.name());
-  if (found != fault_of_.end()) {
+  if (found != fault_of_.end() && entry.ahead_ms == 0) {
     const Fault& fault = *found->second;
     out.set_note(fault.app + (fault.is_release ? " " + std::to_string(fault.release) : "") + " " +
                  rollout::word(fault.row.state()) +

@@ -48,6 +48,7 @@ class Overview {
     Subject subject;
     v1::DeviceSummary summary;  // state and note as if it were online and no rollout went badly
     std::uint64_t certificate_until_ms = 0;
+    std::uint64_t ahead_ms = 0;  // since when a person has to decide on it
   };
   /// What the last rollout of an app left behind on a device.
   struct Fault {

@@ -53,6 +53,7 @@ struct DeviceNeed {
 };
 
 std::string together(const std::string& kind) {
+  if (kind == "ahead") return "are ahead of the controller, and left alone until you decide";
   if (kind == "offline") return "offline";
   if (kind == "memory") return "have little free memory";
   if (kind == "app") return "have an app that failed or is held";
@@ -119,6 +120,12 @@ void Overview::add_device_needs(v1::FleetOverview& out) const {
   for (const auto& [id, entry] : devices_) {
     const v1::DeviceSummary& device = entry.summary;
     const std::string_view state = state_now(id, entry);
+    if (entry.ahead_ms != 0) {
+      add({"ahead", device.name(),
+           "is ahead of the controller, and left alone until you decide: fleetctl device accept " +
+               device.name(), entry.ahead_ms, "", 0});
+      continue;
+    }
     if (state == "offline") {
       add({"offline", device.name(), "offline", device.seen_ms(), "", 0});
       continue;
@@ -139,7 +146,7 @@ void Overview::add_device_needs(v1::FleetOverview& out) const {
       }
     }
   }
-  for (const char* kind : {"app", "offline", "memory", "behind"}) {
+  for (const char* kind : {"ahead", "app", "offline", "memory", "behind"}) {
     const auto& found = needs[kind];
     v1::FleetNeed* need = nullptr;
     for (const DeviceNeed& one : found) {

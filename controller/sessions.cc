@@ -120,7 +120,7 @@ Status Sessions::greet(const Heard& from, const v1::Hello& hello) {
       hello.inventory().addresses_size() > 0 ? hello.inventory().addresses(0).substr(0, 64) : "";
   TRY_VOID(store_.set_hello(from.id, hello.agent_version(), address,
                             static_cast<std::int64_t>(hello.generation_applied())));
-  TRY_VOID(fleet_.catch_up(from.id, hello.generation_applied()));
+  TRY_VOID(fleet_.compare_generation(from.id, hello.generation_applied()));
   TRY_VOID(compare_audit(from, hello.audit_head()));
   return fleet_.came_online(from.id, from.name);
 }

@@ -67,6 +67,15 @@ struct DeviceRow {
   std::int64_t generation_applied = 0;
   std::int64_t report_sequence = 0;
   v1::AuditHead audit_head{};  // that it said it holds
+  std::int64_t generation_told = 0;  // the highest that was really given to it
+  std::int64_t ahead_ms = 0;         // since when it is ahead of this controller; 0: it is not
+  std::string ahead_text;
+};
+
+/// What a device's next generation is at least, and whether it is there to hear it.
+struct NextGeneration {
+  std::int64_t least = 0;
+  bool told = false;
 };
 
 struct ReleaseRow {
@@ -104,6 +113,7 @@ struct DeviceCounts {
   std::int64_t silent_day = 0;
   std::int64_t certificates_ending = 0;
   std::int64_t first_certificate_ms = 0;
+  std::int64_t ahead = 0;        // of this controller
 };
 
 struct IdempotentPush {
@@ -189,14 +199,23 @@ class Store {
   Status set_label(std::string_view id, std::string_view name, std::string_view value);
   Status remove_label(std::string_view id, std::string_view name);
   /// Raises the device's generation and gives it: one more, and at least `least`.
-  Result<std::int64_t> next_generation(std::string_view id, std::int64_t least);
+  Result<std::int64_t> next_generation(std::string_view id, NextGeneration next);
   Result<std::int64_t> generation(std::string_view id);
+  /// The highest that was really given to it; 0 for a device that is not there.
+  Result<std::int64_t> generation_told(std::string_view id);
+  Result<std::vector<DeviceRow>> ahead_devices();
   Result<std::vector<v1::DesiredApp>> desired(std::string_view id);
   /// Of all devices, by id.
   Result<std::map<std::string, std::vector<v1::DesiredApp>>> all_desired();
   Result<std::optional<v1::DesiredApp>> desired_app(std::string_view id, std::string_view app);
   Status set_desired(std::string_view id, const v1::DesiredApp& desired);
   Status remove_desired(std::string_view id, std::string_view app);
+
+  // store_ahead.cc
+  /// Writes ahead_ms and ahead_text.
+  Status set_ahead(const DeviceRow& device);
+  /// The device is there: its generation is about to be sent to it.
+  Status set_told(std::string_view id);
 
   /// Devices that were written since it was asked last; nothing: any may have been.
   std::optional<std::set<std::string>> take_changed_devices();

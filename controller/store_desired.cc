@@ -64,13 +64,16 @@ void select_desired(soci::session& sql, const std::string* id, const Take& take)
 
 }  // namespace
 
-Result<std::int64_t> Store::next_generation(std::string_view id, std::int64_t least) {
+Result<std::int64_t> Store::next_generation(std::string_view id, NextGeneration next) {
   const std::string i(id);
-  const long long floor = least;
+  const long long floor = next.least;
+  const long long told = next.told ? 1 : 0;
   return guard("raising a generation", [&]() -> std::int64_t {
     long long generation = 0;
-    session_->sql << "UPDATE devices SET generation = MAX(generation + 1, :l) WHERE id = :i",
-        use(floor), use(i);
+    session_->sql << "UPDATE devices SET generation = MAX(generation + 1, :l), generation_told = "
+                     "CASE :t WHEN 1 THEN MAX(generation + 1, :m) ELSE generation_told END "
+                     "WHERE id = :i",
+        use(floor), use(told), use(floor), use(i);
     session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
     return generation;
   });

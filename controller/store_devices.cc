@@ -10,14 +10,14 @@ using soci::use;
 constexpr const char* kDeviceColumns =
     "SELECT id, name, public_key, enrolled_ms, certificate_until_ms, revoked, agent_version, "
     "address, facts_json, seen_ms, generation, generation_applied, report_sequence, "
-    "audit_sequence, audit_hash FROM devices ";
+    "audit_sequence, audit_hash, generation_told, ahead_ms, ahead_text FROM devices ";
 
 // The columns as SOCI fills them, in the order of kDeviceColumns.
 struct RawDevice {
   DeviceRow row;
   std::string facts, audit_hash;
   long long enrolled = 0, until = 0, revoked = 0, seen = 0, generation = 0, applied = 0,
-            sequence = 0, audit_sequence = 0;
+            sequence = 0, audit_sequence = 0, told = 0, ahead = 0;
 
   /// All but the facts.
   DeviceRow take() {
@@ -31,6 +31,8 @@ struct RawDevice {
     row.report_sequence = sequence;
     row.audit_head.set_sequence(static_cast<std::uint64_t>(audit_sequence));
     row.audit_head.set_hash(audit_hash);
+    row.generation_told = told;
+    row.ahead_ms = ahead;
     return row;
   }
 };
@@ -51,6 +53,9 @@ void bind(soci::statement& statement, RawDevice& raw) {
   statement.exchange(into(raw.sequence));
   statement.exchange(into(raw.audit_sequence));
   statement.exchange(into(raw.audit_hash));
+  statement.exchange(into(raw.told));
+  statement.exchange(into(raw.ahead));
+  statement.exchange(into(raw.row.ahead_text));
 }
 
 // in     read_facts(row, json): how a row comes to its facts
@@ -140,6 +145,13 @@ Result<std::vector<DeviceRow>> Store::devices(bool with_revoked) {
                [&] { return select(session_->sql, where, nullptr, facts); });
 }
 
+Result<std::vector<DeviceRow>> Store::ahead_devices() {
+  return guard("reading what is ahead", [&] {
+    const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
+    return select(session_->sql, "WHERE revoked = 0 AND ahead_ms > 0", nullptr, facts);
+  });
+}
+
 Result<std::vector<Subject>> Store::subjects() {
   return guard("reading groups and labels", [&] {
     std::map<std::string, Subject> found;
@@ -194,13 +206,15 @@ Result<DeviceCounts> Store::count_devices(std::int64_t now_ms, std::int64_t endi
     long long silent_day = 0;
     long long certificates = 0;
     long long first = 0;
-    session_->sql << "SELECT COUNT(*), COALESCE(SUM(seen_ms < :h), 0), "
-                     "COALESCE(SUM(seen_ms < :d), 0), "
+    long long ahead = 0;
+    session_->sql << "SELECT COUNT(*), COALESCE(SUM(ahead_ms > 0), 0), "
+                     "COALESCE(SUM(seen_ms < :h), 0), COALESCE(SUM(seen_ms < :d), 0), "
                      "COALESCE(SUM(certificate_until_ms < :e), 0), "
                      "COALESCE(MIN(certificate_until_ms), 0) FROM devices WHERE revoked = 0",
-        use(hour), use(day), use(ending), into(all), into(silent_hour), into(silent_day),
+        use(hour), use(day), use(ending), into(all), into(ahead), into(silent_hour),
+        into(silent_day),
         into(certificates), into(first);
-    return DeviceCounts{all, silent_hour, silent_day, certificates, first};
+    return DeviceCounts{all, silent_hour, silent_day, certificates, first, ahead};
   });
 }
 

@@ -73,6 +73,11 @@ Verdict offline(const WhyFacts& facts) {
                              : "not connected for " + ago(facts.seen_ms, facts.now_ms), ""};
 }
 
+Verdict ahead(const WhyFacts& facts) {
+  if (facts.ahead.empty()) return {};
+  return {"it " + facts.ahead + "; nothing is told to it until a person decides", ""};
+}
+
 Verdict wave(const WhyFacts& facts) { return {facts.wave, ""}; }
 
 Verdict ended(const WhyFacts& facts) {
@@ -200,15 +205,17 @@ Verdict busy(const WhyFacts& facts) {
 
 // In the order in which they stop an update.
 constexpr Rule kRules[] = {
-    {"OFFLINE", offline}, {"ENDED", ended},       {"YANKED", yanked},   {"WAVE", wave},
-    {"WINDOW", window},   {"METADATA", metadata}, {"CLOCK", clock},     {"REFUSED", refused},
-    {"FALLBACK", fallback}, {"FIT", fit},         {"MEMORY", memory},   {"SPACE", space},
-    {"PORT", port},       {"BUDGET", budget},     {"TRIED", tried},     {"BUSY", busy},
+    {"AHEAD", ahead},       {"OFFLINE", offline},   {"ENDED", ended},   {"YANKED", yanked},
+    {"WAVE", wave},         {"WINDOW", window},     {"METADATA", metadata}, {"CLOCK", clock},
+    {"REFUSED", refused},   {"FALLBACK", fallback}, {"FIT", fit},       {"MEMORY", memory},
+    {"SPACE", space},       {"PORT", port},         {"BUDGET", budget}, {"TRIED", tried},
+    {"BUSY", busy},
 };
 
 std::string summary(const WhyFacts& facts) {
   const std::uint64_t live = runs(facts);
   const std::uint64_t wanted = wants(facts);
+  if (!facts.ahead.empty()) return facts.device + " is ahead of this controller, and left alone.";
   const std::string who = facts.device + " runs " +
                           (live == 0 ? "no " + facts.app : facts.app + " " + std::to_string(live));
   if (facts.wish && facts.wish->run() == v1::STOP) {
@@ -230,6 +237,11 @@ void add_next(const WhyFacts& facts, v1::WhyApp& out) {
   };
   if (out.held_by_size() == 0) return;
   const std::string& first = out.held_by(0).rule();
+  if (first == "AHEAD") {
+    add("fleetctl device show " + facts.device);
+    add("fleetctl device accept " + facts.device);
+    return;
+  }
   if (first == "OFFLINE") add("fleetctl device show " + facts.device);
   if (first == "REFUSED" || first == "TRIED") {
     add("fleetctl flights " + facts.app + " --device " + facts.device);
@@ -268,7 +280,7 @@ v1::WhyApp why(const WhyFacts& facts) {
   const bool as_wanted = out.runs() == out.wants() && !ended_badly(facts);
   const bool wanted =
       facts.wish.has_value() || ended_badly(facts) || facts.waits_for_turn;
-  if (as_wanted || !wanted) return out;
+  if (facts.ahead.empty() && (as_wanted || !wanted)) return out;
   for (const Rule& rule : kRules) {
     Verdict verdict = rule.judge(facts);
     if (verdict.held.empty() && verdict.clear.empty()) continue;

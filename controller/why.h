@@ -34,6 +34,7 @@ struct WhyFacts {
   std::string wave;
   std::vector<std::string> other_memory;             // "scada 2 uses 402 of 415 MiB"
   bool certificate_over = false;
+  std::string ahead;  // it is ahead of this controller: how; "" if it is not
 };
 
 /// The rules are looked at in the order in which they stop an update; `held_by` has those that

@@ -66,6 +66,7 @@ Result<WhyFacts> facts_of(Parts& parts, const DeviceRow& device, const std::stri
   facts.seen_ms = device.seen_ms;
   facts.now_ms = parts.clock.wall_ms();
   facts.certificate_over = device.certificate_until_ms < facts.now_ms;
+  facts.ahead = device.ahead_text;
   facts.inventory = device.facts.inventory();
   for (const v1::AppStatus& status : device.facts.apps()) {
     if (status.app() == app) {

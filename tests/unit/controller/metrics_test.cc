@@ -15,6 +15,7 @@ FleetFigures figures() {
   now.devices = 5;
   now.online = 3;
   now.silent_hour = 2;
+  now.ahead = 2;
   now.certificates_ending = 1;
   now.first_certificate_ms = 1'850'000'000'000;
   fleet::v1::Rollout rollout;
@@ -70,7 +71,7 @@ TEST(Metrics, SayCountsAndFiguresUnderTheirNames) {
                            "1800000000",
                            "fleet_rollout_devices{app=\"dns\",rollout=\"r-7\",state=\"busy\"} "
                            "2",
-                           "fleet_device_certificates_ending 1",
+                           "fleet_devices_ahead 2", "fleet_device_certificates_ending 1",
                            "fleet_device_certificate_first_expiry_timestamp_seconds 1850000000",
                            "fleet_audit_sequence 12", "fleet_audit_strange_devices 0",
                            "fleet_controller_start_time_seconds 1800000000.5",

@@ -97,14 +97,17 @@ TEST_F(SessionsTest, HelloIsAnsweredByDesired) {
 }
 
 // A controller that was restored from a backup is behind what it told its devices since.
-TEST_F(SessionsTest, ADeviceThatIsAheadIsCaughtUpWith) {
+TEST_F(SessionsTest, ADeviceThatIsAheadIsKnownAndToldNothing) {
   proto::Channel& device = connect();
   Envelope envelope;
   envelope.mutable_hello()->set_agent_version("0.1.0");
   envelope.mutable_hello()->set_generation_applied(9'000'000'000'000);
   send(device, std::move(envelope));
   ASSERT_NE(last(Envelope::kDesired), nullptr);
-  EXPECT_EQ(last(Envelope::kDesired)->desired().generation(), 9'000'000'000'001u);
+  EXPECT_EQ(last(Envelope::kDesired)->desired().generation(), 9'000'000'000'000u)
+      << "one that changes nothing there";
+  EXPECT_TRUE(world.fleet->is_ahead(id));
+  EXPECT_TRUE(world.fleet->is_online(id));
 }
 
 // What a device saw of the audit log is compared when it comes back; a foreign head stays with it.

@@ -198,10 +198,13 @@ TEST(Store, WishesComeBackAsTheyWere) {
 TEST(Store, GenerationsOnlyRise) {
   auto store = open(":memory:");
   ASSERT_TRUE(store->add_device(device("id-1", "edge-1")).has_value());
-  EXPECT_EQ(*store->next_generation("id-1", 0), 1);
-  EXPECT_EQ(*store->next_generation("id-1", 0), 2);
-  EXPECT_EQ(*store->next_generation("id-1", 9), 9);
-  EXPECT_EQ(*store->next_generation("id-1", 3), 10);
+  EXPECT_EQ(*store->next_generation("id-1", {0, false}), 1);
+  EXPECT_EQ(*store->next_generation("id-1", {0, true}), 2);
+  EXPECT_EQ(*store->next_generation("id-1", {9, false}), 9);
+  EXPECT_EQ(*store->next_generation("id-1", {3, false}), 10);
+  EXPECT_EQ((*store->device("id-1"))->generation_told, 2) << "what was only raised was not told";
+  ASSERT_TRUE(store->set_told("id-1").has_value());
+  EXPECT_EQ((*store->device("id-1"))->generation_told, 10);
   ASSERT_TRUE(store->set_report_sequence("id-1", 9, 2).has_value());
   ASSERT_TRUE(store->set_report_sequence("id-1", 10, 1).has_value());
   const auto row = store->device("id-1");

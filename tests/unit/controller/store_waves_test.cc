@@ -57,9 +57,10 @@ TEST(StoreWaves, RowsOfASchemaBeforeWavesWereToldAtOnce) {
       sql << std::string("ALTER TABLE rollout_devices DROP COLUMN ") + column;
     }
     sql << "ALTER TABLE desired DROP COLUMN stage_release";
-    // And the step after it.
+    // And the steps after it.
     sql << "DROP TABLE audit";
-    for (const char* column : {"audit_sequence", "audit_hash", "audit_accepted"}) {
+    for (const char* column : {"audit_sequence", "audit_hash", "audit_accepted",
+                               "generation_told", "ahead_ms", "ahead_text"}) {
       sql << std::string("ALTER TABLE devices DROP COLUMN ") + column;
     }
     for (const char* column : {"groups_text", "expires_ms", "by_name"}) {

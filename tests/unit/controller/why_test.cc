@@ -124,6 +124,11 @@ TEST(Why, EachRuleIsTold) {
   add("certificate", in, "OFFLINE: its certificate has ended; it renews by itself when it connects,"
                          " last heard 24h00m ago");
   in = facts();
+  in.ahead = "obeyed a newer word than this controller knows";
+  in.status->set_live_release(4);
+  add("ahead", in, "AHEAD: it obeyed a newer word than this controller knows; nothing is told to it"
+                   " until a person decides");
+  in = facts();
   in.rollout->state = v1::ROLLOUT_ABORTED;
   add("aborted", in, "ENDED: r-9 has aborted before this device took part");
   in = facts();
