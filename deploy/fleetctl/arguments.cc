@@ -45,6 +45,7 @@ void build(CLI::App& app, Chosen& chosen, Keep& keep) {
   add_push_commands(app, chosen, keep);
   add_order_commands(app, chosen, keep);
   add_look_commands(app, chosen, keep);
+  add_device_commands(app, chosen, keep);
   add_access_commands(app, chosen, keep);
 }
 

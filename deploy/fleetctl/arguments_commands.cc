@@ -293,26 +293,6 @@ void add_order_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
 
 namespace {
 
-void add_device(CLI::App& app, Chosen& chosen, Keep& keep) {
-  auto& options = keep_options<LabelOptions>(keep);
-  CLI::App* device = app.add_subcommand("device", "One device");
-  example(device, "fleetctl device show edge-1");
-  CLI::App* show = device->add_subcommand("show", "All that is known of it");
-  show->add_option("NAME", options.name, "The device")->required();
-  example(show, "fleetctl device show edge-1");
-  runs(show, chosen, [&options](Program& program) { return show_device(program, options.name); });
-  CLI::App* label = device->add_subcommand("label", "Set KEY=VALUE, take away KEY-");
-  label->add_option("NAME", options.name, "The device")->required();
-  label->add_option("CHANGES", options.changes, "site=lyon role-")->required();
-  example(label, "fleetctl device label edge-1 site=lyon role-");
-  runs(label, chosen, [&options](Program& program) { return label_device(program, options); });
-  CLI::App* remove = device->add_subcommand("remove", "Revoke its certificate");
-  remove->add_option("NAME", options.name, "The device")->required();
-  example(remove, "fleetctl device remove edge-1");
-  runs(remove, chosen,
-       [&options](Program& program) { return remove_device(program, options.name); });
-}
-
 CLI::App* add_filtered(CLI::App& app, DeviceFilter& filter, const char* word, const char* help) {
   CLI::App* command = app.add_subcommand(word, help);
   command->add_option("--to", filter.selector, "Devices: edge | site=lyon | all (all)");
@@ -339,7 +319,6 @@ void add_look_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   devices->add_flag("--labels", filter.labels, "What labels, values and groups there are");
   example(devices, "fleetctl devices --to site=lyon");
   runs(devices, chosen, [&filter](Program& program) { return list_devices(program, filter); });
-  add_device(app, chosen, keep);
 
   auto& running = keep_options<DeviceFilter>(keep);
   CLI::App* ps = add_filtered(app, running, "ps", "What runs on which device");

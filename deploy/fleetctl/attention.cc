@@ -39,6 +39,11 @@ std::string why_of(const fleet::v1::AppStatus& app) {
 }
 
 void add_link_troubles(const Device& device, std::uint64_t now_ms, std::vector<Trouble>& out) {
+  if (device.has_ahead()) {
+    out.push_back({"are ahead of the controller, and left alone",
+                   visible(device.ahead().text()), "fleetctl device accept ",
+                   "fleetctl device accept --to all"});
+  }
   if (device.audit_strange()) {
     out.push_back({"saw an audit log that is not this one",
                    "saw entry " + std::to_string(device.audit_head().sequence()) +

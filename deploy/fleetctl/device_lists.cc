@@ -176,6 +176,7 @@ std::vector<std::string> devices_table(const DeviceList& list, std::uint64_t now
   Table table({"NAME", "STATE", "GROUP", "BOARD", "MONITOR", "APPS", "MEM FREE", "SEEN", "LABELS"});
   std::size_t online = 0;
   std::size_t revoked = 0;
+  std::size_t ahead = 0;
   for (const Device& device : list.devices()) {
     std::vector<std::string> groups;
     for (const std::string& group : device.groups()) groups.push_back(visible(group));
@@ -187,13 +188,19 @@ std::vector<std::string> devices_table(const DeviceList& list, std::uint64_t now
                apps_of(device),
                device.online() && inventory.memory_free_bytes() != 0
                    ? proto::format_size_bytes(inventory.memory_free_bytes()) : "-",
-               since(device.seen_ms(), now_ms), labels_of(device)});
+               since(device.seen_ms(), now_ms),
+               labels_of(device) + (device.has_ahead() ? "  ! ahead" : "")});
+    if (device.has_ahead()) ++ahead;
   }
   std::vector<std::string> lines = table.lines();
   const auto all = static_cast<std::size_t>(list.devices_size());
   lines.push_back(count_text(all, "device") + ": " + std::to_string(online) + " online, " +
                   std::to_string(all - online - revoked) + " offline" +
                   (revoked > 0 ? ", " + std::to_string(revoked) + " revoked" : ""));
+  if (ahead > 0) {
+    lines.push_back(count_text(ahead, "device") + " ahead of the controller, left alone until you "
+                    "decide:  fleetctl status");
+  }
   return lines;
 }
 
@@ -267,6 +274,12 @@ std::vector<std::string> device_lines(const Device& device, std::uint64_t now_ms
                     std::to_string(device.generation_applied()) + " of " +
                     std::to_string(device.generation())},
       {"address", visible(device.address())}};
+  if (device.has_ahead()) {
+    pairs.push_back({"ahead", "for " + since(device.ahead().since_ms(), now_ms) + ": " +
+                                  visible(device.ahead().text())});
+    pairs.push_back({"", "nothing is told to it until:  fleetctl device accept " +
+                             visible(device.name())});
+  }
   if (device.certificate_until_ms() > now_ms) {
     pairs.push_back(
         {"certificate", "good for " + age_text(device.certificate_until_ms() - now_ms)});

@@ -235,6 +235,18 @@ TEST(Lists, StatusSaysWhoseTokenItIsAndWhatNeedsAPersonWithTheNextCommand) {
   }
 }
 
+TEST(Lists, ADeviceThatIsAheadIsNamedWithTheCommandThatDecides) {
+  fleet::v1::DeviceList list = two_devices();
+  EXPECT_FALSE(says(devices_table(list, kNow), "ahead"));
+  auto& device = *list.mutable_devices(0);
+  device.mutable_ahead()->set_since_ms(kNow - 60'000);
+  device.mutable_ahead()->set_text("obeyed a newer word; it runs dns 3");
+  EXPECT_TRUE(says(devices_table(list, kNow), "! ahead"));
+  EXPECT_TRUE(says(device_lines(device, kNow), "obeyed a newer word; it runs dns 3"));
+  EXPECT_TRUE(says(status_lines({"h", {}, {}, list, {}, {}}, kNow),
+                   "fleetctl device accept " + device.name()));
+}
+
 TEST(Lists, AHostileDeviceNameStaysText) {
   fleet::v1::DeviceList list;
   *list.add_devices() = device("edge\x1b[2J", true);
