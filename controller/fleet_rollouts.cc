@@ -40,6 +40,10 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish, std::uint3
   device.row.set_device(wish.device.name);
   device.row.set_state(v1::WAITING);
   device.row.set_online(hears(id));
+  if (is_ahead(id)) {
+    device.row.set_detail("ahead of this controller; first: fleetctl device accept " +
+                          wish.device.name);
+  }
   device.row.set_wave(wave);
   rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
   TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/backup.h"
 #include "controller/data_dir.h"
 #include "controller/serve.h"
 
@@ -33,6 +34,28 @@ int run_init(const std::string& data_dir, std::vector<std::string> names) {
   return 0;
 }
 
+int run_back_up(const std::string& data_dir, const std::string& file) {
+  const proto::Status made = controller::back_up(data_dir, file, wall_ms());
+  if (!made) return fail(made.error());
+  std::cout << file << " holds the controller of " << data_dir
+            << " with all its keys: keep it safe.\n"
+            << "  list     sqlite3 " << file << " -A -t\n"
+            << "  restore  fleet-controller restore " << file << " DATA_DIR\n";
+  return 0;
+}
+
+int run_restore(const std::string& file, const std::string& data_dir) {
+  const proto::Status restored = controller::restore(file, data_dir);
+  if (!restored) return fail(restored.error());
+  std::cout << "The controller of " << file << " is in " << data_dir << ".\n"
+            << "  start    fleet-controller serve --data-dir " << data_dir << "\n"
+            << "  then     fleetctl keys restore                 what operators have seen since\n"
+            << "           fleetctl audit verify --accept        its log ends earlier\n"
+            << "           fleetctl status                       who went on since is left alone\n"
+            << "           fleetctl device accept --to all       until then\n";
+  return 0;
+}
+
 // mbedTLS has two buffers of 16 KiB for each link, and an idle device's messages fill a page of
 // each. As mappings of their own the other pages are never there; in the heap all of them would be.
 // The threshold lies between them and a record of ours, which comes and goes. Without a pad there
@@ -50,6 +73,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", FLEET_VERSION);
   app.require_subcommand(1);
   std::string data_dir;
+  std::string backup_file;
   std::vector<std::string> names;
   controller::ServeOptions options;
 
@@ -71,6 +95,18 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   serve->add_option("--device-address", options.device_address,
                     "HOST:PORT that bootstrap files tell devices to connect to");
+  CLI::App* backup = app.add_subcommand(
+      "backup", "Copy the data directory into one file, also while the controller runs.\n"
+                "Example: fleet-controller backup /var/lib/fleet-controller fleet.backup");
+  backup->add_option("DATA_DIR", data_dir, "made by init")->required();
+  backup->add_option("FILE", backup_file, "to be made, mode 600: it holds the controller's keys")
+      ->required();
+  CLI::App* restore = app.add_subcommand(
+      "restore", "Make a data directory of a backup. Devices that were told more since are left "
+                 "alone until a person decides.\n"
+                 "Example: fleet-controller restore fleet.backup /var/lib/fleet-controller");
+  restore->add_option("FILE", backup_file, "made by backup")->required();
+  restore->add_option("DATA_DIR", data_dir, "empty, or not there")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -79,6 +115,8 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   if (init->parsed()) return run_init(data_dir, names);
+  if (backup->parsed()) return run_back_up(data_dir, backup_file);
+  if (restore->parsed()) return run_restore(backup_file, data_dir);
   keep_idle_links_small();
   const proto::Status served = controller::serve(options);
   return served ? 0 : fail(served.error());

@@ -149,6 +149,8 @@ TEST_F(AheadTest, APushGoesToTheOthersAndReachesItOnceItIsAccepted) {
   ASSERT_TRUE(world.report("edge-2", v1::HEALTHY, 3).has_value());
   EXPECT_EQ(world.rollout(third).state, v1::ROLLOUT_SUCCEEDED) << "it does not wait for it";
   EXPECT_EQ(world.state(third, "edge-1"), v1::WAITING);
+  const auto row = world.store->rollout_device(third, world.id_of("edge-1"));
+  EXPECT_NE((*row)->row.detail().find("fleetctl device accept edge-1"), std::string::npos);
   ASSERT_TRUE(world.fleet->relabelled(*world.store->subject(world.id_of("edge-1"))).has_value());
   EXPECT_EQ(world.wish("edge-1")->release(), 1u) << "a label is no decision";
   EXPECT_EQ(accept("edge-1").accepted_size(), 1);
