@@ -127,8 +127,20 @@ proto::Result<fleet::v1::DeviceList> Api::devices(std::string_view selector,
   return all;
 }
 
+proto::Result<fleet::v1::DeviceSummaryList> Api::summaries(std::string_view search,
+                                                           std::size_t limit) {
+  return get<fleet::v1::DeviceSummaryList>("/v1/fleet/devices?search=" + url_encode(search) +
+                                           "&limit=" + std::to_string(limit));
+}
+
 proto::Result<fleet::v1::Device> Api::device(std::string_view name) {
   return get<fleet::v1::Device>("/v1/devices/" + url_encode(name));
+}
+
+proto::Result<fleet::v1::AcceptResult> Api::accept_devices(const std::string& selector) {
+  fleet::v1::AcceptRequest request;
+  request.set_selector(selector);
+  return send<fleet::v1::AcceptResult>("POST", "/v1/devices/accept", request);
 }
 
 proto::Status Api::remove_device(std::string_view name) {
@@ -236,10 +248,11 @@ proto::Result<Rollout> Api::retry_rollout(std::string_view id, const std::string
   return send<Rollout>("POST", "/v1/rollouts/" + url_encode(id) + "/retry", request);
 }
 
-proto::Result<fleet::v1::LogList> Api::logs(std::string_view app, std::string_view device,
-                                            std::uint64_t release) {
-  std::string path = "/v1/apps/" + url_encode(app) + "/logs?device=" + url_encode(device);
-  if (release != 0) path += "&release=" + std::to_string(release);
+proto::Result<fleet::v1::LogList> Api::logs(const LogQuestion& question) {
+  std::string path = "/v1/apps/" + url_encode(question.app) +
+                     "/logs?device=" + url_encode(question.device) +
+                     "&selector=" + url_encode(question.selector);
+  if (question.release != 0) path += "&release=" + std::to_string(question.release);
   return get<fleet::v1::LogList>(path);
 }
 

@@ -31,7 +31,12 @@ class Api {
   proto::Result<fleet::v1::AuditAccepted> accept_audit();
   proto::Result<fleet::v1::DeviceList> devices(std::string_view selector,
                                                std::string_view state = "");
+  /// in     search: part of a name, label or app; limit: so many rows
+  proto::Result<fleet::v1::DeviceSummaryList> summaries(std::string_view search,
+                                                        std::size_t limit);
   proto::Result<fleet::v1::Device> device(std::string_view name);
+  /// Of those that are ahead of the controller: what they run is wanted.
+  proto::Result<fleet::v1::AcceptResult> accept_devices(const std::string& selector);
   proto::Status remove_device(std::string_view name);
   proto::Result<fleet::v1::Device> change_labels(std::string_view name,
                                                  const fleet::v1::LabelChange& change);
@@ -57,8 +62,14 @@ class Api {
   proto::Result<fleet::v1::Rollout> change_rollout(std::string_view id, std::string_view act);
   /// in     device: "" for all that failed
   proto::Result<fleet::v1::Rollout> retry_rollout(std::string_view id, const std::string& device);
-  proto::Result<fleet::v1::LogList> logs(std::string_view app, std::string_view device,
-                                         std::uint64_t release);
+  /// in     device: "" for all of the selector
+  struct LogQuestion {
+    std::string app;
+    std::string device;
+    std::string selector;
+    std::uint64_t release = 0;  // 0: every one that is kept
+  };
+  proto::Result<fleet::v1::LogList> logs(const LogQuestion& question);
 
   proto::Result<fleet::v1::FlightList> flights(std::string_view app, std::string_view device,
                                                std::uint64_t release, std::uint32_t last);

@@ -338,10 +338,12 @@ void add_look_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   auto& logs = keep_options<LogOptions>(keep);
   CLI::App* command = app.add_subcommand("logs", "The console of an app's guests");
   command->add_option("APP", logs.app, "The app")->required();
-  command->add_option("--device", logs.device, "Only this device");
+  auto* one = command->add_option("--device", logs.device, "Only this device");
+  command->add_option("--to", logs.selector, "Devices: edge | site=lyon | all (all)")
+      ->excludes(one);
   command->add_option("--release", logs.release, "Only this release");
   command->add_flag("-f,--follow", logs.follow, "Go on with what comes; Ctrl-C ends");
-  example(command, "fleetctl logs dns --device edge-1\n  fleetctl logs dns -f");
+  example(command, "fleetctl logs dns --device edge-1\n  fleetctl logs dns --to site=lyon -f");
   runs(command, chosen, [&logs](Program& program) { return show_logs(program, logs); });
 
   auto& flights = keep_options<FlightOptions>(keep);

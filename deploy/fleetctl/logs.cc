@@ -5,6 +5,7 @@
 #include <thread>
 #include <tuple>
 
+#include "deploy/fleetctl/log_prefix.h"
 #include "deploy/fleetctl/sse.h"
 #include "deploy/fleetctl/text.h"
 #include "proto/limits.h"
@@ -27,17 +28,23 @@ proto::Error nothing_kept(const LogOptions& options) {
   return {proto::Code::not_found,
           "no console of " + options.app +
               (options.device.empty() ? "" : " on " + options.device) +
+              (options.selector.empty() ? "" : " on " + options.selector) +
               (options.release == 0 ? "" : ", release " + std::to_string(options.release)) +
               " is kept\nconsoles are kept when a trial ends and while somebody follows:  "
               "fleetctl logs " + options.app + " -f", {}};
+}
+
+std::string selector_of(const LogOptions& options) {
+  if (!options.device.empty()) return options.device;
+  return options.selector.empty() ? "all" : options.selector;
 }
 
 // Follows until Ctrl-C. A stream that breaks is opened again; the pieces know their place.
 CommandResult follow(Program& program, Api& api, const LogOptions& options, LogLines& lines) {
   HttpStream stream;
   SseParser parser;
-  stream.path = "/v1/logs/stream?app=" + url_encode(options.app) + "&selector=" +
-                url_encode(options.device.empty() ? "all" : options.device);
+  stream.path = "/v1/logs/stream?app=" + url_encode(options.app) +
+                "&selector=" + url_encode(selector_of(options));
   proto::Error broken;
   stream.on_bytes = [&program, &parser, &lines, &broken, &options](std::string_view bytes) {
     const auto messages = parser.feed(bytes);
@@ -78,8 +85,7 @@ CommandResult follow(Program& program, Api& api, const LogOptions& options, LogL
 }  // namespace
 
 std::string LogLines::shown(const Console& console) const {
-  const std::string text = visible(console.line);
-  return with_device_ ? visible(console.device) + "  " + text : text;
+  return prefix_(console.device) + visible(console.line);
 }
 
 std::vector<std::string> LogLines::feed(const LogEvent& event) {
@@ -123,9 +129,15 @@ std::vector<std::string> LogLines::rest() {
 CommandResult show_logs(Program& program, const LogOptions& options) {
   TRY(const Connection connection, connect(program));
   Api& api = *connection.api;
-  TRY(const fleet::v1::LogList list, api.logs(options.app, options.device, options.release));
+  TRY(const fleet::v1::LogList list,
+      api.logs({options.app, options.device, selector_of(options), options.release}));
   const std::vector<LogEvent> chunks = sorted(list);
-  LogLines lines(options.follow || options.device.empty());
+  LogPrefixes prefixes(program.terminal);
+  for (const LogEvent& chunk : chunks) prefixes.expect(chunk.device());
+  const bool many = options.device.empty();
+  LogLines lines([&prefixes, many](const std::string& device) {
+    return many ? prefixes.of(device) : std::string();
+  });
   if (program.json && !options.follow) {
     program.print_json(list);
     return ExitCode::ok;

@@ -2,6 +2,7 @@
 // only, so that no guest can move a cursor, colour a line or forge another device's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -14,7 +15,8 @@ namespace fleetctl {
 
 struct LogOptions {
   std::string app;
-  std::string device;          // "" = every device
+  std::string device;          // "" = every device of the selector
+  std::string selector;        // --to; "" = all
   std::uint64_t release = 0;   // 0 = every release that is kept
   bool follow = false;
 };
@@ -23,9 +25,11 @@ CommandResult show_logs(Program& program, const LogOptions& options);
 /// Pieces of consoles -> whole lines. Pieces may overlap or come twice; a gap is said.
 class LogLines {
  public:
-  explicit LogLines(bool with_device) : with_device_(with_device) {}
+  /// in     prefix: what stands in front of a device's lines
+  using Prefix = std::function<std::string(const std::string& device)>;
+  explicit LogLines(Prefix prefix) : prefix_(std::move(prefix)) {}
 
-  /// The lines that the piece ends, each made visible, with its device in front if wanted.
+  /// The lines that the piece ends, each made visible, with its device's prefix.
   std::vector<std::string> feed(const fleet::v1::LogEvent& event);
   /// What has no line end yet.
   std::vector<std::string> rest();
@@ -39,7 +43,7 @@ class LogLines {
   };
   std::string shown(const Console& console) const;
 
-  bool with_device_;
+  Prefix prefix_;
   std::map<std::pair<std::string, std::string>, Console> consoles_;  // device, instance
 };
 

@@ -121,6 +121,13 @@ std::string Terminal::paint(Colour colour, std::string_view text) const {
   return code_of(colour) + std::string(text) + "\x1b[0m";
 }
 
+std::string Terminal::paint_apart(std::size_t n, std::string_view text) const {
+  // Neither the red of what failed nor the green of what is well.
+  constexpr std::array<int, 6> kApart = {36, 35, 34, 96, 95, 94};
+  if (!abilities_.colour) return std::string(text);
+  return "\x1b[" + std::to_string(kApart[n % kApart.size()]) + "m" + std::string(text) + "\x1b[0m";
+}
+
 std::string Terminal::paint_marks(std::string_view line) const {
   if (!abilities_.colour) return std::string(line);
   constexpr std::array<std::pair<std::string_view, Colour>, 7> kMarks = {{

@@ -45,6 +45,8 @@ class Terminal {
   void settle(bool erase);
 
   std::string paint(Colour colour, std::string_view text) const;
+  /// The colour of the n-th of many, which only tells it from its neighbours.
+  std::string paint_apart(std::size_t n, std::string_view text) const;
   /// The marks ✔ ✘ ▶ ▲ ○ in their colours, wherever a line begins with one.
   std::string paint_marks(std::string_view line) const;
 

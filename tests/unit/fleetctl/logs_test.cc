@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "deploy/fleetctl/api.h"
+#include "deploy/fleetctl/log_prefix.h"
 #include "deploy/fleetctl/rollout_view.h"
 #include "tests/unit/fleetctl/rollout_text.h"
 
@@ -22,8 +25,11 @@ fleet::v1::LogEvent piece(const std::string& device, std::uint64_t offset,
   return event;
 }
 
+std::string named(const std::string& device) { return device + "  "; }
+std::string bare(const std::string&) { return ""; }
+
 TEST(Logs, PiecesBecomeLinesWithTheirDevice) {
-  LogLines lines(true);
+  LogLines lines(named);
   EXPECT_EQ(lines.feed(piece("edge-1", 0, "one\ntw")), Lines{"edge-1  one"});
   EXPECT_EQ(lines.feed(piece("edge-2", 0, "other\r\n")), Lines{"edge-2  other"});
   EXPECT_EQ(lines.feed(piece("edge-1", 6, "o\nthree")), Lines{"edge-1  two"});
@@ -31,7 +37,7 @@ TEST(Logs, PiecesBecomeLinesWithTheirDevice) {
 }
 
 TEST(Logs, ARepeatedPieceIsShownOnceAndAGapIsSaid) {
-  LogLines lines(false);
+  LogLines lines(bare);
   EXPECT_EQ(lines.feed(piece("e", 0, "one\ntwo\n")), (Lines{"one", "two"}));
   EXPECT_EQ(lines.feed(piece("e", 0, "one\ntwo\n")), Lines{});
   EXPECT_EQ(lines.feed(piece("e", 4, "two\nthree\n")), Lines{"three"});
@@ -39,14 +45,34 @@ TEST(Logs, ARepeatedPieceIsShownOnceAndAGapIsSaid) {
 }
 
 TEST(Logs, AGuestCannotForgeALineOrMoveTheCursor) {
-  LogLines lines(true);
+  LogLines lines(named);
   EXPECT_EQ(lines.feed(piece("edge-1", 0, "a\x1b[1Aedge-2  b\rc\n")),
             Lines{"edge-1  a\\x1b[1Aedge-2  b\\x0dc"});
 }
 
 TEST(Logs, AnEndlessLineIsCut) {
-  LogLines lines(false);
+  LogLines lines(bare);
   EXPECT_GE(lines.feed(piece("e", 0, std::string(10'000, 'x'))).size(), 2u);
+}
+
+TEST(Logs, DevicesStandInAColumnAndOnATerminalInColoursOfTheirOwn) {
+  std::ostringstream out;
+  const Terminal plain(out, out, {});
+  LogPrefixes prefixes(plain);
+  prefixes.expect("edge-10");
+  EXPECT_EQ(prefixes.of("edge-1"), "edge-1  | ");
+  EXPECT_EQ(prefixes.of("edge-10"), "edge-10 | ");
+  EXPECT_EQ(prefixes.of("a-longer-name"), "a-longer-name | ") << "one that nobody expected";
+  EXPECT_EQ(prefixes.of("edge-1"), "edge-1        | ");
+  EXPECT_EQ(prefixes.of("e\x1b[2J").find('\x1b'), std::string::npos);
+
+  const Terminal coloured(out, out, {.live = true, .colour = true, .columns = 100});
+  LogPrefixes colours(coloured);
+  const std::string one = colours.of("edge-1");
+  const std::string other = colours.of("edge-2");
+  EXPECT_NE(one.substr(0, 5), other.substr(0, 5)) << "told apart";
+  EXPECT_EQ(colours.of("edge-1"), one) << "and always in the same";
+  EXPECT_TRUE(one.ends_with("\x1b[0m ")) << "the guest's own text has none";
 }
 
 TEST(Api, ErrorsOfTheControllerKeepTheirCodeAndWords) {
