@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "controller/api_routes.h"
 #include "fleet/v1/api.pb.h"
@@ -27,11 +26,15 @@ Result<std::int64_t> number_of(const Call& call, const char* name, std::int64_t 
 }
 
 Result<v1::AuditPage> page_of(const Call& call) {
-  TRY(const std::int64_t limit, number_of(call, "limit", kPage));
-  TRY(const std::int64_t before,
-      number_of(call, "before", std::numeric_limits<std::int64_t>::max()));
+  Store::AuditQuestion question;
+  TRY(question.limit, number_of(call, "limit", kPage));
+  question.limit = std::min(question.limit, kMaxPage);
+  TRY(question.before, number_of(call, "before", question.before));
+  question.who = call.request.parameter("who");
+  question.action = call.request.parameter("action");
+  question.object = call.request.parameter("object");
   v1::AuditPage page;
-  TRY(auto entries, call.parts.store.audit_before(before, std::min(limit, kMaxPage)));
+  TRY(auto entries, call.parts.store.audit(question));
   for (v1::AuditEntry& entry : entries) *page.add_entries() = std::move(entry);
   TRY(*page.mutable_head(), call.parts.store.audit_head());
   return page;

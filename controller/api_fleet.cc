@@ -77,7 +77,9 @@ awaitable<Response> show_device_history(Call call) {
   const auto row = device_named(call.parts, call.words[0]);
   if (!row) co_return error_response(row.error());
   if (call.parts.history == nullptr) co_return answer(v1::DeviceHistory());
-  co_return answer(call.parts.history->of(row->id));
+  const auto history = call.parts.history->of(row->id);
+  if (!history) co_return error_response(history.error());
+  co_return answer(*history);
 }
 
 awaitable<Response> show_release_history(Call call) {

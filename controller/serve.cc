@@ -15,6 +15,7 @@ using proto::ClientCertificate;
 
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kRenewMs = 60000;
+constexpr std::int64_t kHistorySaveMs = 1000;
 constexpr std::int64_t kLinksEndMs = 5000;
 
 awaitable<void> run_until_signal(proto::TaskGroup& tasks, Sessions& sessions,
@@ -78,6 +79,14 @@ awaitable<void> renew_loop(Metadata& metadata, Metrics& metrics, proto::Clock& c
   }
 }
 
+awaitable<void> history_loop(DeviceHistory& history, proto::Clock& clock) {
+  while (true) {
+    co_await proto::sleep_ms(clock, kHistorySaveMs);
+    const Status saved = history.save_some();
+    if (!saved) proto::log_error("history.not_saved", {{"why", saved.error().what}});
+  }
+}
+
 Status serve(const ServeOptions& options) {
   TRY(DataDir data, open_data_dir(options.data_dir));
   TRY(const auto store, Store::open(data.database_path()));
@@ -114,7 +123,7 @@ Status serve(const ServeOptions& options) {
   Deltas deltas(*store, blobs, *delta_disk, delta_pool, clock);
   TRY_VOID(deltas.open());
   sessions.deltas = &deltas;
-  DeviceHistory history(clock);
+  DeviceHistory history(clock, *store);
   sessions.history = &history;
   Pushes pushes(*store, fleet, metadata, blobs);
   Metrics metrics;
@@ -137,6 +146,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("flights", sessions.store_flights());
   tasks.spawn("deltas", deltas.make_queued());
   tasks.spawn("consoles", sessions.tend_consoles());
+  tasks.spawn("history", history_loop(history, clock));
   tasks.spawn("rollouts", tick_loop(fleet, clock));
   tasks.spawn("renewal", renew_loop(metadata, metrics, clock));
   signals.spawn("signals", run_until_signal(tasks, sessions, clock));
@@ -146,7 +156,7 @@ Status serve(const ServeOptions& options) {
   sd_notify(0, "READY=1");
   proto::run_loop(loop);
   consoles.save_some(kConsolesInMemory);
-  return {};
+  return history.save_all();
 }
 
 }  // namespace controller

@@ -297,14 +297,28 @@ class Store {
   Status add_audit(const v1::AuditEntry& entry);
   /// sequence 0: the log is empty
   Result<v1::AuditHead> audit_head();
-  /// Below that sequence, newest first.
-  Result<std::vector<v1::AuditEntry>> audit_before(std::int64_t before, std::int64_t limit);
+  struct AuditQuestion {
+    std::int64_t before = std::numeric_limits<std::int64_t>::max();  // only sequences below
+    std::int64_t limit = 1000;
+    std::string who, action, object;  // "": any
+  };
+  /// Newest first.
+  Result<std::vector<v1::AuditEntry>> audit(const AuditQuestion& question);
   Status set_device_audit(std::string_view id, const v1::AuditHead& head);
   Result<v1::AuditHead> device_audit(std::string_view id);
   /// Names of the devices whose head is not of this log, unless a person took it for known.
   Result<std::vector<std::string>> audit_strangers();
   Result<bool> is_audit_stranger(std::string_view id);
   Status accept_audit_strangers();
+
+  // store_measured.cc
+  /// Inside a transaction. in  span: at_ms is where it begins; takes the place of what is there
+  Status add_measured(std::string_view id, const v1::HistorySample& span);
+  /// Of these spans those that are there, oldest first.
+  Result<std::vector<v1::HistorySample>> measured(std::string_view id,
+                                                  const std::vector<std::int64_t>& spans);
+  /// Spans that begin before, and of the others the oldest while there are more than `most` rows.
+  Status forget_measured(std::int64_t before_ms, std::int64_t most);
 
   struct Session;
   Session& session() { return *session_; }

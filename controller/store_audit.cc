@@ -42,19 +42,34 @@ Result<v1::AuditHead> Store::audit_head() {
   });
 }
 
-Result<std::vector<v1::AuditEntry>> Store::audit_before(std::int64_t before, std::int64_t limit) {
-  const long long end = before;
-  const long long most = limit;
+Result<std::vector<v1::AuditEntry>> Store::audit(const AuditQuestion& question) {
+  const long long before = question.before;
+  const long long most = question.limit;
   return guard("reading the audit log", [&] {
     long long sequence = 0;
     long long at = 0;
     std::string who, from, action, object, detail, hash;
-    soci::statement statement =
-        (session_->sql.prepare << "SELECT sequence, at_ms, who, from_address, action, object, "
-                                  "detail, hash FROM audit WHERE sequence < :b "
-                                  "ORDER BY sequence DESC LIMIT :l",
-         use(end), use(most), into(sequence), into(at), into(who), into(from), into(action),
-         into(object), into(detail), into(hash));
+    // Each filter has its index: a question costs what it finds, however long the log is.
+    soci::statement statement(session_->sql);
+    std::string where = "sequence < :b";
+    statement.exchange(use(before));
+    const std::pair<const char*, const std::string&> filters[] = {
+        {"who", question.who}, {"action", question.action}, {"object", question.object}};
+    for (const auto& [column, value] : filters) {
+      if (value.empty()) continue;
+      where += std::string(" AND ") + column + " = :" + column;
+      statement.exchange(use(value));
+    }
+    statement.exchange(use(most));
+    statement.exchange(into(sequence));
+    statement.exchange(into(at));
+    for (std::string* const text : {&who, &from, &action, &object, &detail, &hash}) {
+      statement.exchange(into(*text));
+    }
+    statement.alloc();
+    statement.prepare("SELECT sequence, at_ms, who, from_address, action, object, detail, hash "
+                      "FROM audit WHERE " + where + " ORDER BY sequence DESC LIMIT :l");
+    statement.define_and_bind();
     statement.execute();
     std::vector<v1::AuditEntry> entries;
     while (statement.fetch()) {

@@ -2,6 +2,7 @@
 #include "controller/audit.h"
 
 #include <functional>
+#include <map>
 
 #include "ota/audit_chain.h"
 #include "proto/json.h"
@@ -11,12 +12,17 @@ namespace controller {
 namespace {
 
 struct AuditTest : ::testing::Test, ApiWorld {
-  std::vector<v1::AuditEntry> all() { return *world.store->audit_before(1ll << 50, 1000); }
+  std::vector<v1::AuditEntry> all() { return *world.store->audit({}); }
   v1::AuditEntry newest() { return all().front(); }
   std::size_t count(const std::string& action) {
     std::size_t found = 0;
     for (const v1::AuditEntry& entry : all()) found += entry.action() == action ? 1 : 0;
     return found;
+  }
+  std::uint64_t newest_of(const std::string& action) {
+    Store::AuditQuestion question;
+    question.action = action;
+    return world.store->audit(question)->front().sequence();
   }
   void expect_sound() {
     std::string previous(ota::kAuditStart);
@@ -112,6 +118,39 @@ TEST_F(AuditTest, EveryChangeOfAnOperatorIsToldOnceWithWhoAndFrom) {
   EXPECT_GE(count("rollout.ended"), 1u);
   EXPECT_EQ(all().back().action(), "token.created") << "of init";
   expect_sound();
+}
+
+TEST_F(AuditTest, ItIsAskedForATokenAnActionOrAnObjectAndPageByPage) {
+  world.set_up_trust();
+  world.enroll("edge-1");
+  world.enroll("edge-2");
+  const std::string label = R"({"set": {"site": "lyon"}})";
+  for (const char* name : {"edge-1", "edge-2"}) {
+    ASSERT_EQ(ask("PATCH", std::string("/v1/devices/") + name, "deployer", label).status, 200);
+  }
+  ASSERT_EQ(ask("PATCH", "/v1/devices/edge-1", "admin", label).status, 200);
+  const auto asked = [&](const std::map<std::string, std::string>& query) {
+    Request head = request("GET", "/v1/audit", "viewer");
+    for (const auto& [name, value] : query) head.query[name] = value;
+    std::string text;
+    const auto page = proto::from_json<v1::AuditPage>(ask(head).body);
+    for (const v1::AuditEntry& entry : page->entries()) {
+      text += entry.who() + " " + entry.object() + ", ";
+    }
+    return text;
+  };
+  EXPECT_EQ(asked({{"who", "deployer"}}), "deployer edge-2, deployer edge-1, ");
+  EXPECT_EQ(asked({{"action", "device.labelled"}}),
+            "admin edge-1, deployer edge-2, deployer edge-1, ");
+  EXPECT_EQ(asked({{"action", "device.labelled"}, {"object", "edge-1"}}),
+            "admin edge-1, deployer edge-1, ");
+  EXPECT_EQ(asked({{"who", "deployer"}, {"object", "edge-1"}, {"action", "device.labelled"}}),
+            "deployer edge-1, ");
+  EXPECT_EQ(asked({{"who", "deployer' OR 1"}}), "");
+  const std::string newest = std::to_string(newest_of("device.labelled"));
+  EXPECT_EQ(asked({{"action", "device.labelled"}, {"limit", "1"}}), "admin edge-1, ");
+  EXPECT_EQ(asked({{"action", "device.labelled"}, {"limit", "1"}, {"before", newest}}),
+            "deployer edge-2, ");
 }
 
 TEST_F(AuditTest, WhatIsRefusedChangesNothingAndIsNotTold) {

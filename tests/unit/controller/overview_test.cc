@@ -183,36 +183,5 @@ TEST_F(OverviewTest, ReleasesOverTimeAreReadFromTheRollouts) {
   }
 }
 
-TEST_F(OverviewTest, ADevicesHistoryHasASampleForEachIntervalAndAnEnd) {
-  DeviceHistory history(world.clock);
-  v1::Telemetry facts;
-  facts.mutable_inventory()->set_memory_free_bytes(64 << 20);
-  v1::AppStatus* app = facts.add_apps();
-  app->set_app("dns");
-  app->mutable_instance()->set_id("one");
-  app->mutable_instance()->set_memory_bytes(2 << 20);
-  app->mutable_instance()->set_cpu_permille(7);
-  app->mutable_instance()->set_healthy(true);
-  history.add("id", facts);
-  world.clock.advance(kHistoryInterval_ms - 1);
-  history.add("id", facts);
-  ASSERT_EQ(history.of("id").samples_size(), 1) << "too early";
-  for (std::size_t i = 0; i < 2 * kHistorySamples; ++i) {
-    world.clock.advance(kHistoryInterval_ms);
-    history.add("id", facts);
-  }
-  const v1::DeviceHistory kept = history.of("id");
-  ASSERT_EQ(kept.samples_size(), static_cast<int>(kHistorySamples));
-  const v1::HistorySample& newest = kept.samples(kept.samples_size() - 1);
-  EXPECT_EQ(newest.at_ms(), static_cast<std::uint64_t>(world.clock.wall_ms()));
-  EXPECT_EQ(newest.memory_free_bytes(), 64u << 20);
-  EXPECT_EQ(newest.apps(0).app(), "dns");
-  EXPECT_EQ(newest.apps(0).memory_bytes(), 2u << 20);
-  EXPECT_EQ(newest.apps(0).cpu_permille(), 7u);
-  EXPECT_TRUE(newest.apps(0).healthy());
-  history.forget("id");
-  EXPECT_EQ(history.of("id").samples_size(), 0);
-}
-
 }  // namespace
 }  // namespace controller
