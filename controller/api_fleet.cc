@@ -3,6 +3,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "controller/access.h"
 #include "controller/api_routes.h"
 #include "controller/device_history.h"
 #include "controller/overview.h"
@@ -17,6 +18,7 @@ using proto::Code;
 
 constexpr std::int64_t kHour_ms = 60 * 60 * 1000;
 constexpr std::int64_t kHistoryHours = 90 * 24;
+constexpr std::int64_t kRolloutsLookedAt = 100;
 
 // A number in the query, 1 to `most`; `otherwise` when it is not there.
 Result<std::int64_t> number_of(const Call& call, const std::string& name, std::int64_t otherwise,
@@ -34,6 +36,7 @@ Result<std::int64_t> number_of(const Call& call, const std::string& name, std::i
 
 Result<SummaryQuestion> question_of(const Call& call) {
   SummaryQuestion question;
+  question.groups = call.caller.groups;
   question.selector = call.request.parameter("selector");
   question.search = call.request.parameter("search");
   TRY(const std::int64_t limit,
@@ -51,6 +54,29 @@ Result<SummaryQuestion> question_of(const Call& call) {
   return question;
 }
 
+// What an overview says of rollouts, as the caller sees them.
+Status narrow_rollouts(const Call& call, v1::FleetOverview& out) {
+  const auto sees = [&call](const std::string& id) {
+    return check_reach(call.parts, call.caller, Reach::rollout, {id}).has_value();
+  };
+  google::protobuf::RepeatedPtrField<v1::Rollout> running;
+  for (v1::Rollout& rollout : *out.mutable_running()) {
+    if (!sees(rollout.id())) continue;
+    TRY_VOID(narrow(call.parts, call.caller, rollout));
+    running.Add(std::move(rollout));
+  }
+  out.mutable_running()->Swap(&running);
+  if (!out.has_last()) return {};
+  if (sees(out.last().id())) return narrow(call.parts, call.caller, *out.mutable_last());
+  out.clear_last();
+  TRY(const auto rollouts, call.parts.store.rollouts(kRolloutsLookedAt));
+  const auto own = std::find_if(rollouts.begin(), rollouts.end(),
+                                [&sees](const auto& rollout) { return sees(rollout.id()); });
+  if (own == rollouts.end()) return {};
+  *out.mutable_last() = to_api(*own);
+  return narrow(call.parts, call.caller, *out.mutable_last());
+}
+
 // A list of many is half as long without what is 0 or empty.
 Response terse_answer(const google::protobuf::Message& message) {
   Result<std::string> json = proto::to_json(message, {.pretty = false, .defaults = false});
@@ -60,8 +86,12 @@ Response terse_answer(const google::protobuf::Message& message) {
 }  // namespace
 
 awaitable<Response> show_fleet(Call call) {
-  const auto overview = call.parts.overview->look(call.request.parameter("by"));
+  auto overview = call.parts.overview->look(call.request.parameter("by"), call.caller.groups);
   if (!overview) co_return error_response(overview.error());
+  if (!call.caller.groups.empty()) {
+    const Status narrowed = narrow_rollouts(call, *overview);
+    if (!narrowed) co_return error_response(narrowed.error());
+  }
   co_return terse_answer(*overview);
 }
 
@@ -87,7 +117,8 @@ awaitable<Response> show_release_history(Call call) {
   if (!hours) co_return error_response(hours.error());
   const std::int64_t now_ms = call.parts.clock.wall_ms();
   const auto history =
-      release_history(call.parts.store, call.words[0], now_ms - *hours * kHour_ms, now_ms);
+      release_history(call.parts.store, {call.words[0], call.caller.groups},
+                      now_ms - *hours * kHour_ms, now_ms);
   if (!history) co_return error_response(history.error());
   co_return answer(*history);
 }

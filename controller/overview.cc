@@ -117,7 +117,8 @@ Status Overview::refresh() {
 }
 
 // Only the newest rollout of an app tells how the app is; what a newer one mended is over.
-Status Overview::refresh_faults(const std::vector<rollout::Rollout>& rollouts) {
+Status Overview::refresh_faults(const std::vector<rollout::Rollout>& rollouts,
+                                const Groups& groups) {
   faults_.clear();
   fault_of_.clear();
   std::set<std::string> seen;
@@ -129,6 +130,7 @@ Status Overview::refresh_faults(const std::vector<rollout::Rollout>& rollouts) {
     for (rollout::Device& device : rows) {
       const auto entry = devices_.find(device.id);
       if (entry == devices_.end()) continue;  // removed meanwhile
+      if (!is_within(groups, entry->second.subject)) continue;
       device.row.set_device(entry->second.summary.name());
       faults_.push_back({one.id(), one.app, one.release, rollout::is_release(one.kind),
                          std::move(device.row)});
@@ -159,21 +161,23 @@ v1::DeviceSummary Overview::now(const std::string& id, const Entry& entry) const
   return out;
 }
 
-Result<v1::FleetOverview> Overview::look(const std::string& by) {
+Result<v1::FleetOverview> Overview::look(const std::string& by, const Groups& groups) {
   TRY_VOID(refresh());
   TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
-  TRY_VOID(refresh_faults(rollouts));
+  TRY_VOID(refresh_faults(rollouts, groups));
   v1::FleetOverview out;
   out.set_by(by.empty() ? "group" : by);
   if (by.empty()) {
     const bool has_site =
-        std::any_of(devices_.begin(), devices_.end(), [](const auto& device) {
-          return device.second.subject.labels.count("site") == 1;
+        std::any_of(devices_.begin(), devices_.end(), [&groups](const auto& device) {
+          const Subject& subject = device.second.subject;
+          return subject.labels.count("site") == 1 && is_within(groups, subject);
         });
     if (has_site) out.set_by("site");
   }
-  out.set_devices(static_cast<std::uint32_t>(devices_.size()));
   for (const auto& [id, entry] : devices_) {
+    if (!is_within(groups, entry.subject)) continue;
+    out.set_devices(out.devices() + 1);
     const std::string_view state = state_now(id, entry);
     if (state == "offline") {
       out.set_offline(out.offline() + 1);
@@ -187,9 +191,9 @@ Result<v1::FleetOverview> Overview::look(const std::string& by) {
   TRY(const auto running, store_.running_rollouts());
   for (const rollout::Rollout& one : running) *out.add_running() = to_api(one);
   TRY(auto expiries, metadata_.expiries());
-  add_tiles(out.by(), out);
+  add_tiles(out.by(), groups, out);
   add_faults(out);
-  add_device_needs(out);
+  add_device_needs(groups, out);
   for (v1::RoleExpiry& role : expiries) *out.add_expiries() = std::move(role);
   return out;
 }
@@ -199,12 +203,13 @@ Result<v1::DeviceSummaryList> Overview::list(const SummaryQuestion& question) {
   TRY(const Selector selector, parse_selector(text));
   TRY_VOID(refresh());
   TRY(const auto rollouts, store_.rollouts(kRolloutsLookedAt));
-  TRY_VOID(refresh_faults(rollouts));
+  TRY_VOID(refresh_faults(rollouts, question.groups));
   v1::DeviceSummaryList out;
-  out.set_fleet_size(static_cast<std::uint32_t>(devices_.size()));
   std::map<std::string, v1::DeviceSummary> by_name;
   bool matched = false;
   for (const auto& [id, entry] : devices_) {
+    if (!is_within(question.groups, entry.subject)) continue;
+    out.set_fleet_size(out.fleet_size() + 1);
     if (!selector.matches(entry.subject)) continue;
     matched = true;
     v1::DeviceSummary device = now(id, entry);
@@ -216,9 +221,11 @@ Result<v1::DeviceSummaryList> Overview::list(const SummaryQuestion& question) {
     if (static_cast<std::size_t>(out.devices_size()) >= question.limit) break;
     *out.add_devices() = std::move(device);
   }
-  if (!matched && !devices_.empty()) {
+  if (!matched && out.fleet_size() > 0) {
     std::vector<Subject> fleet;
-    for (const auto& [id, entry] : devices_) fleet.push_back(entry.subject);
+    for (const auto& [id, entry] : devices_) {
+      if (is_within(question.groups, entry.subject)) fleet.push_back(entry.subject);
+    }
     const Suggestion suggestion = suggest(selector, text, fleet);
     for (const std::string& word : suggestion.nearest) out.add_nearest(word);
     for (const std::string& word : suggestion.known) out.add_known_values(word);

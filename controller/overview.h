@@ -27,10 +27,13 @@ struct SummaryQuestion {
   std::vector<std::string> states; // of DeviceSummary, or "online"; none: all
   std::string search;              // in name, groups, labels and apps; "": all
   std::size_t limit = 20000;
+  std::vector<std::string> groups;  // of a token: devices of others are not there; none: all are
 };
 
 class Overview {
  public:
+  using Groups = std::vector<std::string>;
+
   /// All outlive it.
   Overview(Store& store, Fleet& fleet, Metadata& metadata)
       : store_(store), fleet_(fleet), metadata_(metadata) {}
@@ -38,8 +41,9 @@ class Overview {
   Overview& operator=(const Overview&) = delete;
 
   /// in     by: group, board, release or a label's name; "": the label site if there is one
+  ///        groups: as SummaryQuestion. Rollouts are everybody's: controller/access narrows them
   /// errors io
-  Result<v1::FleetOverview> look(const std::string& by);
+  Result<v1::FleetOverview> look(const std::string& by, const Groups& groups);
   /// By name. errors bad_argument (the selector) | io
   Result<v1::DeviceSummaryList> list(const SummaryQuestion& question);
 
@@ -60,7 +64,7 @@ class Overview {
   };
 
   Status refresh();
-  Status refresh_faults(const std::vector<rollout::Rollout>& rollouts);
+  Status refresh_faults(const std::vector<rollout::Rollout>& rollouts, const Groups& groups);
   static Entry summarise(const DeviceRow& row, Subject subject,
                          const std::vector<v1::DesiredApp>& desired);
   /// Its state now: what it is by itself, after its faults and its link.
@@ -69,9 +73,9 @@ class Overview {
   v1::DeviceSummary now(const std::string& id, const Entry& entry) const;
 
   // overview_needs.cc
-  void add_tiles(const std::string& by, v1::FleetOverview& out) const;
+  void add_tiles(const std::string& by, const Groups& groups, v1::FleetOverview& out) const;
   void add_faults(v1::FleetOverview& out) const;
-  void add_device_needs(v1::FleetOverview& out) const;
+  void add_device_needs(const Groups& groups, v1::FleetOverview& out) const;
 
   Store& store_;
   Fleet& fleet_;

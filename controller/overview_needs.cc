@@ -62,10 +62,12 @@ std::string together(const std::string& kind) {
 
 }  // namespace
 
-void Overview::add_tiles(const std::string& by, v1::FleetOverview& out) const {
+void Overview::add_tiles(const std::string& by, const Groups& groups,
+                         v1::FleetOverview& out) const {
   std::map<std::string, v1::FleetTile> tiles;
   std::set<std::string> labels;
   for (const auto& [id, entry] : devices_) {
+    if (!is_within(groups, entry.subject)) continue;
     const v1::DeviceSummary& device = entry.summary;
     const std::string_view state = state_now(id, entry);
     for (const std::string& key : keys_of(device, by)) {
@@ -114,10 +116,11 @@ void Overview::add_faults(v1::FleetOverview& out) const {
   for (v1::FleetNeed& need : sorted) *out.add_needs() = std::move(need);
 }
 
-void Overview::add_device_needs(v1::FleetOverview& out) const {
+void Overview::add_device_needs(const Groups& groups, v1::FleetOverview& out) const {
   std::map<std::string, std::vector<DeviceNeed>> needs;  // by kind
   const auto add = [&needs](DeviceNeed need) { needs[need.kind].push_back(std::move(need)); };
   for (const auto& [id, entry] : devices_) {
+    if (!is_within(groups, entry.subject)) continue;
     const v1::DeviceSummary& device = entry.summary;
     const std::string_view state = state_now(id, entry);
     if (entry.ahead_ms != 0) {

@@ -14,13 +14,22 @@ struct Move {
   std::uint64_t release = 0;
 };
 
-Result<std::vector<Move>> moves_of(Store& store, const std::vector<rollout::Rollout>& rollouts) {
+// in/out rollouts: those that reach none of the groups' devices go
+Result<std::vector<Move>> moves_of(Store& store, const std::vector<std::string>& groups,
+                                   std::vector<rollout::Rollout>& rollouts) {
   TRY(const auto subjects, store.subjects());
   std::set<std::string> members;
-  for (const Subject& subject : subjects) members.insert(subject.id);
+  for (const Subject& subject : subjects) {
+    if (is_within(groups, subject)) members.insert(subject.id);
+  }
   std::vector<Move> moves;
+  std::set<std::int64_t> foreign;
   for (const rollout::Rollout& one : rollouts) {
     TRY(const auto devices, store.rollout_devices(one.number));
+    const bool reaches = std::any_of(devices.begin(), devices.end(), [&](const auto& device) {
+      return members.count(device.id) == 1;
+    });
+    if (!reaches && !groups.empty()) foreign.insert(one.number);
     for (const rollout::Device& device : devices) {
       const auto ended_ms = static_cast<std::int64_t>(device.row.ended_ms());
       const v1::DeviceState state = device.row.state();
@@ -30,6 +39,7 @@ Result<std::vector<Move>> moves_of(Store& store, const std::vector<rollout::Roll
       moves.push_back({ended_ms, device.id, device.row.live_release()});
     }
   }
+  std::erase_if(rollouts, [&](const auto& one) { return foreign.count(one.number) == 1; });
   std::stable_sort(moves.begin(), moves.end(),
                    [](const Move& a, const Move& b) { return a.at_ms < b.at_ms; });
   return moves;
@@ -47,10 +57,10 @@ void add_moment(std::int64_t at_ms, const std::map<std::uint64_t, std::uint32_t>
 
 }  // namespace
 
-Result<v1::ReleaseHistory> release_history(Store& store, const std::string& app,
+Result<v1::ReleaseHistory> release_history(Store& store, const HistoryQuestion& question,
                                            std::int64_t since_ms, std::int64_t now_ms) {
-  TRY(const auto rollouts, store.rollouts_of_app(app, kHistoryRollouts));
-  TRY(const auto moves, moves_of(store, rollouts));
+  TRY(auto rollouts, store.rollouts_of_app(question.app, kHistoryRollouts));
+  TRY(const auto moves, moves_of(store, question.groups, rollouts));
   // A young fleet has the whole width: the time begins shortly before its first release.
   if (!moves.empty() && moves.front().at_ms > since_ms) {
     const std::int64_t first_ms = moves.front().at_ms;

@@ -157,6 +157,54 @@ TEST_F(OverviewTest, RowsAreFoundBySelectorStateAndPart) {
   EXPECT_EQ(list_answer("limit", "0").status, 400);
 }
 
+TEST_F(OverviewTest, ATokenOfAGroupSeesItsOwnDevicesAndNoTraceOfOthers) {
+  world.enroll("lab-1", "lab");
+  world.online("lab-1");
+  label("lab-1", "oslo");
+  ASSERT_TRUE(world.push(world.next_push("edge")));
+  ASSERT_TRUE(world.push(world.next_push("lab", "image 2")));
+  for (const char* name : {"edge-1", "edge-2", "edge-3"}) {
+    ASSERT_TRUE(world.report(name, v1::HEALTHY, 1));
+  }
+  ASSERT_TRUE(world.report("lab-1", v1::REVERTED, 0));
+  for (const char* group : {"edge", "lab"}) {
+    const std::string name = std::string("ana-") + group;
+    ASSERT_TRUE(world.store->add_api_token(ota::hash_token(name).hex(), {name, "viewer", {group}}));
+  }
+  const auto seen = [&](const std::string& path, const std::string& token) {
+    const Response response = ask("GET", path, token);
+    EXPECT_EQ(response.status, 200) << path << response.body;
+    return response.body;
+  };
+  const auto edge = *proto::from_json<v1::FleetOverview>(seen("/v1/fleet", "ana-edge"));
+  EXPECT_EQ(edge.devices(), 3u);
+  EXPECT_EQ(edge.online(), 3u);
+  EXPECT_EQ(edge.bad(), 0u);
+  EXPECT_EQ(edge.needs_size(), 0) << edge.ShortDebugString();
+  EXPECT_EQ(edge.tiles_size(), 2) << "lyon and paris";
+  EXPECT_EQ(edge.last().id(), "r-1") << "r-2 is another's";
+  const auto lab = *proto::from_json<v1::FleetOverview>(seen("/v1/fleet", "ana-lab"));
+  EXPECT_EQ(lab.devices(), 1u);
+  EXPECT_EQ(lab.bad(), 1u);
+  ASSERT_EQ(lab.needs_size(), 1);
+  EXPECT_EQ(lab.needs(0).names(0), "lab-1");
+  EXPECT_EQ(lab.last().id(), "r-2");
+  EXPECT_EQ(look().devices(), 4u) << "and a token without groups everything, before and after";
+  const auto list = *proto::from_json<v1::DeviceSummaryList>(seen("/v1/fleet/devices", "ana-edge"));
+  EXPECT_EQ(names(list), "edge-1 edge-2 edge-3 ");
+  EXPECT_EQ(list.fleet_size(), 3u);
+  const auto history =
+      *proto::from_json<v1::ReleaseHistory>(seen("/v1/apps/dns/history", "ana-edge"));
+  ASSERT_EQ(history.pushes_size(), 1);
+  EXPECT_EQ(history.pushes(0).rollout(), "r-1");
+  EXPECT_EQ(history.moments(history.moments_size() - 1).devices(0), 3u);
+  for (const char* path : {"/v1/fleet", "/v1/fleet/devices", "/v1/apps/dns/history"}) {
+    for (const char* trace : {"lab-1", "\"lab\"", "oslo", "\"r-2\""}) {
+      EXPECT_EQ(seen(path, "ana-edge").find(trace), std::string::npos) << path << " " << trace;
+    }
+  }
+}
+
 TEST_F(OverviewTest, ReleasesOverTimeAreReadFromTheRollouts) {
   ASSERT_TRUE(world.push(world.next_push("edge")));
   for (const char* name : {"edge-1", "edge-2", "edge-3"}) {
@@ -166,7 +214,7 @@ TEST_F(OverviewTest, ReleasesOverTimeAreReadFromTheRollouts) {
   ASSERT_TRUE(world.push(world.next_push("edge", "image 2")));
   ASSERT_TRUE(world.report("edge-1", v1::HEALTHY, 2));
   const std::int64_t now_ms = world.clock.wall_ms();
-  const auto history = release_history(*world.store, "dns", now_ms - 24LL * 3600 * 1000, now_ms);
+  const auto history = release_history(*world.store, {"dns"}, now_ms - 24LL * 3600 * 1000, now_ms);
   ASSERT_TRUE(history.has_value());
   ASSERT_EQ(history->releases_size(), 2);
   EXPECT_EQ(history->pushes_size(), 2);
