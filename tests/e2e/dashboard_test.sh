@@ -6,13 +6,13 @@ LAB=dashboard LAB_PORT=${LAB_PORT:-18520}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 peer=$build/tests/e2e/playwright
-want='playwright-core@1.57.0'  # the newest that Debian 12's node runs
-if [[ $(cat "$peer/installed" 2>/dev/null) != "$want" ]]; then
+want=(playwright-core@1.57.0 axe-core@4.10.3)  # the newest that Debian 12's node runs
+if [[ $(cat "$peer/installed" 2>/dev/null) != "${want[*]}" ]]; then
   rm -rf "$peer"
   mkdir -p "$peer"
-  npm install --prefix "$peer" --silent --no-audit --no-fund --ignore-scripts "$want" ||
-    { echo "not ok - npm does not give $want" >&2; exit 1; }
-  echo "$want" >"$peer/installed"
+  npm install --prefix "$peer" --silent --no-audit --no-fund --ignore-scripts "${want[@]}" ||
+    { echo "not ok - npm does not give ${want[*]}" >&2; exit 1; }
+  echo "${want[*]}" >"$peer/installed"
 fi
 export FLEET_SCREENSHOTS=${FLEET_SCREENSHOTS:-$build/tests/e2e/screenshots}
 mkdir -p "$FLEET_SCREENSHOTS"
@@ -28,11 +28,13 @@ do_first_controller() {
   fleetctl keys delegate dns
   cp -r "$images/dns" "$LAB_DIR/dns"
   cd "$LAB_DIR/dns"
-  # A viewer's token; only its hash is kept.
-  local hash
-  hash=$(printf 'a-viewers-token' | sha256sum | cut -d' ' -f1)
-  sqlite3 "$LAB_DIR/controller/controller.db" \
-    "INSERT INTO api_tokens (hash, name, role, created_ms) VALUES ('$hash', 'vera', 'viewer', 0)"
+  # Tokens that the person knows; only their hashes are kept.
+  token a-viewers-token vera viewer ''
+  token a-groups-token gil deployer edge
+}
+token() {  # token SECRET NAME ROLE GROUP
+  sqlite3 "$LAB_DIR/controller/controller.db" "INSERT INTO api_tokens (hash, name, role, created_ms,
+    groups_text) VALUES ('$(printf '%s' "$1" | sha256sum | cut -d' ' -f1)', '$2', '$3', 0, '$4')"
 }
 do_devices() {
   local n sites=(lyon lyon paris)
@@ -51,12 +53,40 @@ do_stop_devices() { local n; for n in 1 2 3; do lab_stop "agent-$n"; done; }
 do_start_devices() { local n; for n in 1 2 3; do lab_agent_start "$n"; done; }
 do_stop_controller() { lab_stop controller; }
 do_start_controller() { lab_controller_start; }
+# Twenty devices in each of three sites, over the real link; those of rome take back every release.
+do_many_devices() {
+  local site fails
+  for site in lyon paris rome; do
+    fails=0
+    [[ $site != rome ]] || fails=1000
+    fleetctl enroll-token --group field --label "site=$site" --uses 20 -o "$LAB_DIR/$site.boot"
+    lab_client "$build/bin/fleet-sim" --bootstrap "$LAB_DIR/$site.boot" --devices 20 --names "$site-" \
+      --trial-ms 1000 --fails-permille "$fails" >"$LAB_DIR/sim-$site.log" 2>&1 &
+    LAB_PIDS[sim-$site]=$!
+  done
+}
+do_push_waves() {
+  rollout 'waves: [1, 25%, 100%]' 'soak: 15s'
+  change "name$RANDOM"
+  fleetctl push dns --to 'field,site!=rome' --detach
+}
+do_push_halts() {
+  rollout 'waves: [10%, 50%, 100%]' 'soak: 2s' 'max_failed: 5%' 'min_finished: 3' 'on_failure: pause'
+  change "name$RANDOM"
+  fleetctl push dns --to field --detach
+}
+do_push_reverts() {
+  rollout 'waves: [10%, 50%, 100%]' 'soak: 2s' 'max_failed: 5%' 'min_finished: 3'
+  change "name$RANDOM"
+  fleetctl push dns --to field --detach
+}
+do_no_many_devices() { local site; for site in lyon paris rome; do lab_stop "sim-$site"; done; rollout; }
 # A thousand more devices and a rollout over them, as the controller would have stored them.
 do_thousand() { lab_stop controller; "$here/dashboard/thousand.sh" "$LAB_DIR/controller/controller.db"; lab_controller_start; }
 
 do_first_controller >/dev/null
-coproc PERSON { LAB_TOKEN=$(cat "$LAB_DIR/admin.token") NODE_PATH=$peer/node_modules \
-  node "$here/dashboard/person.mjs" "https://localhost:$LAB_PORT" "$peer/node_modules/playwright-core/index.mjs" 2>&1; }
+coproc PERSON { LAB_TOKEN=$(cat "$LAB_DIR/admin.token") \
+  node "$here/dashboard/person.mjs" "https://localhost:$LAB_PORT" "$peer/node_modules" 2>&1; }
 person=$PERSON_PID
 while read -r word rest <&"${PERSON[0]}"; do
   case $word in

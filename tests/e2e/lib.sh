@@ -47,6 +47,13 @@ none_lost() {
 }
 # change NAME: one more name in the zone, so that the next push is another release.
 change() { printf '%s A 192.0.2.90\n' "$1" >>zones/example.test.zone; }
+# rollout LINE...: what the manifest in this folder says of rollouts; without a line, nothing.
+rollout() {
+  sed -i '/^  rollout:/,$d' manifest.yml
+  printf '  rollout:\n' >>manifest.yml
+  (($# == 0)) || printf '    %s\n' "$@" >>manifest.yml
+  (($# > 0)) || sed -i '/^  rollout:/d' manifest.yml
+}
 newest_rollout() { fleetctl rollouts --json | jq -r '.rollouts[0].id'; }
 newest_release() { fleetctl releases dns --json | jq -r '[.releases[].number | tonumber] | max'; }
 # reported DEVICE STATE CODE TEXT: what the newest rollout says of that device (CODE and TEXT: patterns).

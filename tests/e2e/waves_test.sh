@@ -7,13 +7,6 @@ LAB_CONF="allow_kvm = no"  # no probe of KVM at each start of an agent
 . "$(dirname "$0")/lib.sh"
 fleet 4
 
-# rollout LINE...: what the manifest says of rollouts.
-rollout() {
-  sed -i '/^  rollout:/,$d' manifest.yml
-  printf '  rollout:\n' >>manifest.yml
-  (($# == 0)) || printf '    %s\n' "$@" >>manifest.yml
-  (($# > 0)) || sed -i '/^  rollout:/d' manifest.yml
-}
 show() { fleetctl rollout show "$(newest_rollout)" --json; }
 is() { show | jq -e "$@" >/dev/null; }
 # row DEVICE FILTER: of the newest rollout.

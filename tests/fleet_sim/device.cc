@@ -208,6 +208,7 @@ void Device::report(const DesiredApp& wish, DeviceState state) {
     one.mutable_why()->set_code(fleet::v1::CODE_NO_ANSWER);
     one.mutable_why()->set_text("no answer: simulated");
     one.mutable_why()->set_fingerprint("51f00000");
+    one.mutable_why()->add_console_tail("sim: listening where nobody asks");
   }
   *one.mutable_status() = status_of(wish.app());
   one.set_time_ms(static_cast<std::uint64_t>(clock_.wall_ms()));

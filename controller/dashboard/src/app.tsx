@@ -31,18 +31,20 @@ function Page({
   query: URLSearchParams;
   session: Session;
 }) {
-  const [, first = "", second = ""] = path.split("/");
+  const [, first = "", second = "", third = ""] = path.split("/");
   if (first === "rollouts") {
     return second ? <RolloutPage key={second} id={second} session={session} /> : <RolloutsPage />;
   }
   if (first === "devices") {
-    if (second) return <DevicePage key={second} name={second} session={session} />;
+    if (second) {
+      return <DevicePage key={second} name={second} tab={third} session={session} />;
+    }
     return <DevicesPage query={query} />;
   }
   if (first === "apps") {
     return second ? <AppPage key={second} name={second} session={session} /> : <AppsPage />;
   }
-  if (first === "audit") return <AuditPage />;
+  if (first === "audit") return <AuditPage query={query} />;
   return <OverviewPage session={session} />;
 }
 

@@ -1,6 +1,6 @@
 // Small parts that every page is made of. A state is always a shape, a colour and a word.
 import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Counts, Long } from "./types";
 import * as words from "./words";
 import type { Sign } from "./words";
@@ -26,6 +26,16 @@ export function Moment({ ms, seconds = true }: { ms: Long; seconds?: boolean }) 
       {words.isToday(ms) ? time : `${words.day(ms)} ${time}`}
     </time>
   );
+}
+
+/** What is left until then, counted down by itself. */
+export function Countdown({ until_ms }: { until_ms: Long }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return <time role="timer">{words.countdown(words.num(until_ms) - now)}</time>;
 }
 
 export function Card(props: {
@@ -115,6 +125,8 @@ export function Act(props: {
   explain: ComponentChildren;
   danger?: boolean;
   type?: string; // what a person must write first
+  ready?: boolean; // false: what `explain` asks for is not there yet
+  onOpen?: () => void;
   act: () => Promise<unknown>;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -124,6 +136,7 @@ export function Act(props: {
   const open = () => {
     setProblem("");
     setTyped("");
+    props.onOpen?.();
     dialog.current?.showModal();
   };
   const close = () => dialog.current?.close();
@@ -169,7 +182,9 @@ export function Act(props: {
             </button>
             <button
               class={props.danger ? "danger strong" : "strong"}
-              disabled={busy || (props.type !== undefined && typed !== props.type)}
+              disabled={
+                busy || props.ready === false || (props.type !== undefined && typed !== props.type)
+              }
             >
               {props.effect}
             </button>

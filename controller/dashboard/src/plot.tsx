@@ -16,6 +16,7 @@ export interface PlotOptions {
 
 export function Plot({ options, name }: { options: PlotOptions; name: string }) {
   const target = useRef<HTMLDivElement>(null);
+  const [missing, setMissing] = useState(false);
   const [dark, setDark] = useState(() => matchMedia("(prefers-color-scheme: dark)").matches);
   useEffect(() => {
     const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -26,14 +27,21 @@ export function Plot({ options, name }: { options: PlotOptions; name: string }) 
   useEffect(() => {
     let gone = false;
     let remove = () => {};
-    void import("./plots").then(({ draw }) => {
-      if (!gone && target.current) remove = draw(target.current, options);
-    });
+    const show = async () => {
+      try {
+        const { draw } = await import("./plots");
+        if (!gone && target.current) remove = draw(target.current, options);
+      } catch {
+        setMissing(!gone); // the line was lost before it came
+      }
+    };
+    void show();
     return () => {
       gone = true;
       remove();
     };
   }, [options, dark]);
+  if (missing) return <p class="soft">The plot did not come; load the page again.</p>;
   return (
     <div
       ref={target}

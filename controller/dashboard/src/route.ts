@@ -54,12 +54,17 @@ function follow(event: MouseEvent) {
   go(link.pathname + link.search + link.hash);
 }
 
-export const devicesAddress = (query: Record<string, string | undefined>) => {
+type Query = Record<string, string | undefined>;
+
+const withQuery = (path: string, query: Query) => {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value) params.set(name, value);
   const text = params.toString();
-  return `/devices${text ? `?${text}` : ""}`;
+  return `${path}${text ? `?${text}` : ""}`;
 };
+export const devicesAddress = (query: Query) => withQuery("/devices", query);
+export const auditAddress = (query: Query) => withQuery("/audit", query);
 export const deviceAddress = (name: string) => `/devices/${encodeURIComponent(name)}`;
+export const whyAddress = (name: string) => `${deviceAddress(name)}/why`;
 export const rolloutAddress = (id: string) => `/rollouts/${encodeURIComponent(id)}`;
 export const appAddress = (name: string) => `/apps/${encodeURIComponent(name)}`;

@@ -93,6 +93,7 @@ export interface RolloutDevice {
   address?: string;
   fetched_bytes?: Long;
   wave?: number;
+  going_back_to?: Long; // it took the release, and the rollout took it back
 }
 
 export interface Wave {
@@ -237,6 +238,45 @@ export interface Device {
   enrolled_ms?: Long;
   certificate_until_ms?: Long;
   address?: string;
+}
+
+export interface AuditEntry {
+  sequence: Long;
+  at_ms: Long;
+  who?: string;
+  from?: string;
+  action?: string;
+  object?: string;
+  detail?: string;
+  hash?: string;
+}
+
+export interface AuditPage {
+  entries?: AuditEntry[];
+  head?: { sequence?: Long; hash?: string };
+}
+
+export interface WhyRule {
+  rule: string;
+  text?: string;
+}
+
+export interface WhyApp {
+  app: string;
+  runs?: Long;
+  wants?: Long;
+  summary?: string;
+  wanted_by?: string;
+  tried?: string;
+  held_by?: WhyRule[];
+  clear?: WhyRule[];
+  next?: string[];
+}
+
+export interface Why {
+  device: string;
+  apps?: WhyApp[];
+  seen?: string;
 }
 
 export interface Sample {

@@ -99,6 +99,13 @@ export function lasting(ms: Long): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
 }
+/** What is left of a wait, in whole seconds: "9 s", "2:05 min"; hours as lasting() says them. */
+export function countdown(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds >= 3600) return lasting(ms);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} min`;
+}
 /** How long ago, by this machine's clock. */
 export function age(ms: Long): string {
   const since = Math.max(0, Date.now() - num(ms));

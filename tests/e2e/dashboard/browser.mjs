@@ -71,10 +71,19 @@ export class Window {
     assert.ok(wide <= screen, `${this.page.url()} is ${wide} wide on a screen of ${screen}`);
   }
 
-  /** Text that can be read: WCAG 2 AA, 4.5:1, 3:1 for large text. */
-  async isReadable() {
-    const weak = await this.page.evaluate(weakTexts);
-    assert.deepEqual(weak, [], `weak text on ${this.page.url()}`);
+  /** WCAG 2.1 A and AA as far as a program can tell: contrast, names, roles. */
+  async isAccessible() {
+    await this.page.evaluate(this.world.axe);
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await axe.run(document, {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+      });
+      return violations.map(({ id, nodes }) => {
+        const places = nodes.slice(0, 3).map((node) => `${node.html} ${node.failureSummary}`);
+        return `${id}: ${places.join("; ")}`;
+      });
+    });
+    assert.deepEqual(found, [], `not accessible: ${this.page.url()}`);
   }
 
   isClean() {
@@ -85,51 +94,4 @@ export class Window {
     this.isClean();
     await this.context.close();
   }
-}
-
-// Runs in the page: visible texts whose contrast to what is behind them is too weak.
-function weakTexts() {
-  const parse = (color) => {
-    const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
-    return { r, g, b, a };
-  };
-  const light = ({ r, g, b }) => {
-    const [x, y, z] = [r, g, b].map((value) => {
-      const part = value / 255;
-      return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const over = (top, below) => ({
-    r: top.r * top.a + below.r * (1 - top.a),
-    g: top.g * top.a + below.g * (1 - top.a),
-    b: top.b * top.a + below.b * (1 - top.a),
-    a: 1,
-  });
-  const behind = (node) => {
-    const layers = [];
-    for (let at = node; at; at = at.parentElement) {
-      const color = parse(getComputedStyle(at).backgroundColor);
-      layers.push(color);
-      if (color.a === 1) break;
-    }
-    return layers.reverse().reduce((below, top) => over(top, below));
-  };
-  const weak = new Set();
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const node = texts.currentNode.parentElement;
-    const text = texts.currentNode.data.trim();
-    const style = getComputedStyle(node);
-    const box = node.getBoundingClientRect();
-    if (!text || !box.width || style.visibility !== "visible" || box.width <= 1) continue;
-    if (node.closest("[disabled], noscript, .heard")) continue;
-    const back = behind(node);
-    const [a, b] = [light(over(parse(style.color), back)), light(back)];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    const size = Number.parseFloat(style.fontSize);
-    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    if (contrast < (large ? 3 : 4.5)) weak.add(`${text.slice(0, 40)}: ${contrast.toFixed(2)}`);
-  }
-  return [...weak];
 }

@@ -1,12 +1,13 @@
 // A person in front of the dashboard. What happens outside the browser is asked of dashboard_test.sh
 // by a line "do NAME", which is answered when it is done.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import * as page_tests from "./steps.mjs";
 
-const [, , address, playwright] = process.argv;
-const { chromium } = await import(pathToFileURL(playwright).href);
+const [, , address, modules] = process.argv;
+const { chromium } = await import(pathToFileURL(`${modules}/playwright-core/index.mjs`).href);
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 export const outside = async (name) => {
@@ -23,6 +24,7 @@ const world = {
   address,
   browser,
   outside,
+  axe: readFileSync(`${modules}/axe-core/axe.min.js`, "utf8"),
   token: process.env.LAB_TOKEN.trim(),
   screenshots: process.env.FLEET_SCREENSHOTS,
   ok: (text) => console.log(`ok ${text}`),

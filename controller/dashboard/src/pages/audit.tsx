@@ -1,100 +1,203 @@
 // Who changed what, from where: the audit log, newest first.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, Refused } from "../api";
-import { Card, Command, Moment, Waiting } from "../parts";
-import type { Long } from "../types";
+import { useEvents } from "../live";
+import { Card, Moment, Waiting } from "../parts";
+import { auditAddress, go, rolloutAddress } from "../route";
+import type { AuditEntry, AuditPage as Page, Long } from "../types";
 import { num } from "../words";
+import { Chain, useChain, Verdict } from "./audit_chain";
 
 const kAtOnce = 100;
+const kPauseMs = 500;
+const kFilters = ["who", "action", "object"] as const;
+type Filter = Partial<Record<(typeof kFilters)[number], string>>;
 
-interface Entry {
-  sequence: Long;
-  at_ms: Long;
-  who?: string;
-  from?: string;
-  action?: string;
-  object?: string;
-  detail?: string;
-  hash?: string;
-}
-interface Audit {
-  entries?: Entry[];
-  head?: { sequence: Long; hash?: string };
+interface Log {
+  entries?: AuditEntry[];
+  newest: number; // of the whole log, whatever the filter
+  whole: boolean;
+  refused?: Refused;
 }
 
-export function AuditPage() {
-  const [entries, setEntries] = useState<Entry[]>();
-  const [head, setHead] = useState<Audit["head"]>();
-  const [whole, setWhole] = useState(false);
-  const [refused, setRefused] = useState<Refused>();
+// The newest entries that the filter lets through, more of them when asked; read again when
+// something happened.
+function useLog(filter: Filter): Log & { more: () => void } {
+  const address = auditAddress(filter);
+  const [log, setLog] = useState<Log>({ newest: 0, whole: false });
+  const current = useRef(address);
+  const timer = useRef<ReturnType<typeof setTimeout>>();
+  current.current = address;
   const read = async (before?: Long) => {
+    const query = new URLSearchParams({ limit: String(kAtOnce), ...filter });
+    if (before) query.set("before", String(before));
     try {
-      const more = await get<Audit>(
-        `/v1/audit?limit=${kAtOnce}${before ? `&before=${before}` : ""}`,
-      );
-      const got = more.entries ?? [];
-      setEntries((old) => [...(before ? (old ?? []) : []), ...got]);
-      if (!before) setHead(more.head);
-      setWhole(got.length < kAtOnce);
+      const page = await get<Page>(`/v1/audit?${query}`);
+      if (current.current !== address) return;
+      const got = page.entries ?? [];
+      const isWhole = got.length < kAtOnce;
+      const newest = num(page.head?.sequence);
+      setLog((old) => {
+        if (before) return { ...old, entries: [...(old.entries ?? []), ...got], whole: isWhole };
+        // Older pages that were asked for stay below.
+        const last = num(got.at(-1)?.sequence);
+        const kept = isWhole ? [] : (old.entries ?? []).filter((one) => num(one.sequence) < last);
+        return {
+          entries: [...got, ...kept],
+          newest,
+          whole: isWhole || (kept.length > 0 && old.whole),
+        };
+      });
     } catch (error) {
-      if (error instanceof Refused) setRefused(error);
+      if (error instanceof Refused) setLog((old) => ({ ...old, refused: error }));
     }
   };
   useEffect(() => {
-    document.title = "Audit · Unifleet";
+    setLog((old) => ({ newest: old.newest, whole: false }));
     void read();
-  }, []);
-  if (refused) {
-    return (
-      <Card title="Audit">
-        {refused.status === 404 ? (
-          <p class="soft">This controller keeps no audit log yet.</p>
+  }, [address]);
+  useEvents(() => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => void read(), kPauseMs);
+  }, [address]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return { ...log, more: () => void read(log.entries?.at(-1)?.sequence) };
+}
+
+function Filters({ filter, entries }: { filter: Filter; entries: AuditEntry[] }) {
+  const known = (name: keyof Filter) =>
+    [...new Set(entries.map((entry) => entry[name] ?? ""))].filter(Boolean).sort();
+  return (
+    <form class="filters" onSubmit={(event) => event.preventDefault()} aria-label="Filter">
+      {kFilters.map((name) => (
+        <label key={name}>
+          {name}
+          <input
+            key={filter[name] ?? ""}
+            list={`known-${name}`}
+            defaultValue={filter[name] ?? ""}
+            placeholder="any"
+            autocomplete="off"
+            autocapitalize="none"
+            spellcheck={false}
+            onChange={(event) =>
+              go(auditAddress({ ...filter, [name]: event.currentTarget.value.trim() }))
+            }
+          />
+          <datalist id={`known-${name}`}>
+            {known(name).map((value) => (
+              <option key={value} value={value} />
+            ))}
+          </datalist>
+        </label>
+      ))}
+      {Object.values(filter).some(Boolean) && (
+        <a class="quiet" href="/audit">
+          Show all
+        </a>
+      )}
+    </form>
+  );
+}
+
+// What a click narrows the list to.
+function Narrow({ filter, name, value }: { filter: Filter; name: keyof Filter; value: string }) {
+  if (filter[name] === value) return <>{value}</>;
+  return <a href={auditAddress({ ...filter, [name]: value })}>{value}</a>;
+}
+
+function EntryRow({ entry, filter }: { entry: AuditEntry; filter: Filter }) {
+  const { object = "" } = entry;
+  return (
+    <tr>
+      <td class="number soft">#{num(entry.sequence)}</td>
+      <td>
+        <Moment ms={entry.at_ms} />
+      </td>
+      <td>
+        {entry.who ? (
+          <Narrow filter={filter} name="who" value={entry.who} />
         ) : (
-          <p class="soft">{refused.message}. An admin can give you a token with that role.</p>
+          <span class="soft">nobody known</span>
         )}
-      </Card>
+        {entry.from && <span class="soft"> from {entry.from}</span>}
+      </td>
+      <td>
+        <Narrow filter={filter} name="action" value={entry.action ?? ""} />
+      </td>
+      <td>
+        {object && <Narrow filter={filter} name="object" value={object} />}{" "}
+        <span class="soft">{entry.detail}</span>{" "}
+        {/^r-\d+$/.test(object) && (
+          <a class="soft" href={rolloutAddress(object)}>
+            open
+          </a>
+        )}
+      </td>
+      <td>
+        <code title={entry.hash}>{(entry.hash ?? "").slice(0, 8)}</code>
+      </td>
+    </tr>
+  );
+}
+
+export function AuditPage({ query }: { query: URLSearchParams }) {
+  const filter: Filter = {};
+  for (const name of kFilters) {
+    const value = query.get(name);
+    if (value) filter[name] = value;
+  }
+  const { entries, newest, whole, refused, more } = useLog(filter);
+  const { found, all } = useChain(newest);
+  useEffect(() => {
+    document.title = "Audit · Unifleet";
+  }, []);
+  if (refused && !entries) {
+    return (
+      <>
+        <h1>Audit</h1>
+        <Card title="Not for this token">
+          <p class="soft">{refused.message}.</p>
+        </Card>
+      </>
     );
   }
   return (
     <>
-      <h1>Audit</h1>
+      <div class="page-head chain">
+        <h1>Audit</h1>
+        {newest > 0 && <Verdict found={found} />}
+      </div>
       <Card
         title="Who changed what"
-        side={head && <span class="soft">newest #{num(head.sequence)}</span>}
+        side={newest > 0 && <span class="soft">newest #{newest.toLocaleString("en")}</span>}
       >
+        <Filters filter={filter} entries={entries ?? []} />
         {entries === undefined && <Waiting what="the audit log" />}
-        {entries?.length === 0 && <p class="soft">Nothing has been changed yet.</p>}
+        {entries?.length === 0 && (
+          <p class="soft">
+            {newest > 0 ? "Nobody did such a thing. " : "Nothing has been changed yet."}
+            {newest > 0 && <a href="/audit">Show all</a>}
+          </p>
+        )}
         {entries !== undefined && entries.length > 0 && (
           <div class="scroll">
-            <table>
+            <table class="audit">
               <thead>
                 <tr>
-                  <th scope="col">#</th>
+                  <th scope="col" class="number">
+                    #
+                  </th>
                   <th scope="col">When</th>
                   <th scope="col">Who</th>
                   <th scope="col">What</th>
-                  <th scope="col">Object</th>
-                  <th scope="col">From</th>
+                  <th scope="col">To what</th>
                   <th scope="col">Hash</th>
                 </tr>
               </thead>
               <tbody>
                 {entries.map((entry) => (
-                  <tr key={String(entry.sequence)}>
-                    <td class="number">{num(entry.sequence)}</td>
-                    <td>
-                      <Moment ms={entry.at_ms} />
-                    </td>
-                    <td>{entry.who}</td>
-                    <td>{entry.action}</td>
-                    <td>
-                      {entry.object} <span class="soft">{entry.detail}</span>
-                    </td>
-                    <td class="soft">{entry.from}</td>
-                    <td>
-                      <code>{(entry.hash ?? "").slice(0, 8)}</code>
-                    </td>
-                  </tr>
+                  <EntryRow key={String(entry.sequence)} entry={entry} filter={filter} />
                 ))}
               </tbody>
             </table>
@@ -102,18 +205,13 @@ export function AuditPage() {
         )}
         {entries !== undefined && entries.length > 0 && !whole && (
           <p>
-            <button type="button" onClick={() => void read(entries[entries.length - 1]?.sequence)}>
+            <button type="button" onClick={more}>
               Show older ones
             </button>
           </p>
         )}
       </Card>
-      <Card title="Verify the chain">
-        <p class="soft">
-          Each entry holds the hash of the one before. Your own machine checks them:
-        </p>
-        <Command lines="fleetctl audit verify" />
-      </Card>
+      {newest > 0 && <Chain found={found} all={all} />}
     </>
   );
 }

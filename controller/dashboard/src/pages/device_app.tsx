@@ -3,12 +3,13 @@ import { useMemo } from "preact/hooks";
 import { send } from "../api";
 import { Act, Card, Mark } from "../parts";
 import { useResource } from "../resource";
-import { appAddress, go, rolloutAddress } from "../route";
+import { appAddress, go, rolloutAddress, whyAddress } from "../route";
 import type { Device, DeviceApp, Rollout, Sample, Session, Slot } from "../types";
 import * as words from "../words";
 import { mayChange } from "./rollout_acts";
 
 const kTicks = 60;
+const kHourMs = 60 * 60 * 1000;
 
 function SlotCard(props: { name: string; slot: Slot | undefined; live: boolean; app: DeviceApp }) {
   const { slot = {}, live, app } = props;
@@ -47,7 +48,11 @@ function HealthTrace({ device, app }: { device: Device; app: DeviceApp }) {
     { matters: () => false, every_ms: 20000 },
   );
   const ticks = useMemo(() => {
-    const samples = (data?.samples ?? []).slice(-kTicks);
+    // Those that are no sums of ten minutes.
+    const since = Date.now() - kHourMs;
+    const samples = (data?.samples ?? [])
+      .filter(({ at_ms }) => words.num(at_ms) > since)
+      .slice(-kTicks);
     return samples.map((sample) => sample.apps?.find((one) => one.app === app.app)?.healthy);
   }, [data, app.app]);
   const known = ticks.filter((healthy) => healthy !== undefined);
@@ -143,6 +148,7 @@ export function AppOnDevice(props: { device: Device; app: DeviceApp; session: Se
       <HealthTrace device={device} app={app} />
       <p class="links">
         <a href={appAddress(app.app)}>Releases of {app.app}</a>
+        <a href={whyAddress(device.name)}>Why it runs what it runs</a>
       </p>
       <Acts {...props} />
     </Card>

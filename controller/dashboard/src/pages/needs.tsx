@@ -1,6 +1,6 @@
 // What needs a person, sorted by harm; the same fault of many devices is one line.
 import { Console, Mark } from "../parts";
-import { deviceAddress, devicesAddress, rolloutAddress } from "../route";
+import { deviceAddress, devicesAddress, rolloutAddress, whyAddress } from "../route";
 import type { Need, Rollout } from "../types";
 import * as words from "../words";
 import type { Sign } from "../words";
@@ -58,6 +58,7 @@ function FaultItem({ need }: { need: Need }) {
         <p class="links">
           <a href={rolloutAddress(need.rollout ?? "")}>Open {need.rollout}</a>
           <a href={`${deviceAddress(first)}#flights`}>Flight record of {first}</a>
+          <a href={whyAddress(first)}>Why {first} does not run it</a>
         </p>
       </div>
     </details>
@@ -87,6 +88,9 @@ function DeviceItem({ need }: { need: Need }) {
         {need.text}
         {since}
       </span>
+      <a href={whyAddress(name)} aria-label={`Why ${name} needs you`}>
+        why
+      </a>
     </div>
   );
 }

@@ -18,7 +18,7 @@ function Abort({ rollout }: { rollout: Rollout }) {
     <Act
       label={`Abort ${id}`}
       danger
-      effect={`Abort ${id}`}
+      effect={`Abort ${id} for ${devices(open)}`}
       explain={
         <p>
           {devices(open)} that {open === 1 ? "has" : "have"} not ended {open === 1 ? "goes" : "go"}{" "}
@@ -79,16 +79,21 @@ function Waves({ rollout }: { rollout: Rollout }) {
     <>
       {state === "ROLLOUT_RUNNING" && (
         <Act
-          label="Pause"
-          effect={`Pause ${id}`}
-          explain={<p>Devices under way go on; nobody else is let in until it is resumed.</p>}
+          label={`Pause ${id}`}
+          effect={`Pause ${id}, ${devices(counts.waiting ?? 0)} to wait`}
+          explain={
+            <p>
+              {devices(counts.busy ?? 0)} under way {counts.busy === 1 ? "goes" : "go"} on; nobody
+              else is let in until it is resumed.
+            </p>
+          }
           act={post("pause")}
         />
       )}
       {state === "ROLLOUT_PAUSED" && (
         <Act
-          label="Resume"
-          effect={`Resume ${id}`}
+          label={`Resume ${id}`}
+          effect={`Resume ${id} for ${devices(counts.waiting ?? 0)}`}
           explain={
             <p>
               {rollout.paused_why || "It was paused."} The next devices are let in

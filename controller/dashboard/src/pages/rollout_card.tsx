@@ -1,20 +1,30 @@
 // A rollout in a few lines, with what may be done about it.
-import { Bar, CountWords, Mark } from "../parts";
+import { Bar, Countdown, CountWords, Mark } from "../parts";
 import { rolloutAddress } from "../route";
 import type { Rollout, Session } from "../types";
 import * as words from "../words";
 import { RolloutActs } from "./rollout_acts";
 
-function waveText(rollout: Rollout): string {
+function WaveText({ rollout }: { rollout: Rollout }) {
   const waves = rollout.waves ?? [];
-  if (waves.length < 2) return "";
-  const soak = words.num(rollout.soak_until_ms) - Date.now();
-  const soaking = soak > 0 ? `, soaks ${words.lasting(soak)} more` : "";
+  if (waves.length < 2) return null;
   const names = waves.map((wave, index) => {
     const name = wave.share || String(wave.counts?.devices ?? "");
     return index + 1 === (rollout.wave ?? 1) ? `▶ ${name}` : name;
   });
-  return `waves ${names.join(" | ")}${soaking}`;
+  const soaks =
+    rollout.state === "ROLLOUT_RUNNING" && words.num(rollout.soak_until_ms) > Date.now();
+  return (
+    <>
+      {" "}
+      · waves {names.join(" | ")}
+      {soaks && (
+        <>
+          , soaks <Countdown until_ms={rollout.soak_until_ms} /> more
+        </>
+      )}
+    </>
+  );
 }
 
 /** Who, when, for whom. */
@@ -22,7 +32,7 @@ export function Origin({ rollout }: { rollout: Rollout }) {
   return (
     <p class="soft">
       to <code>{rollout.selector}</code> by {rollout.by || "?"}, {words.ago(rollout.created_ms)}
-      {waveText(rollout) && ` · ${waveText(rollout)}`}
+      <WaveText rollout={rollout} />
     </p>
   );
 }
