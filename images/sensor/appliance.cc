@@ -10,6 +10,7 @@
 #include "images/sensor/broker.h"
 #include "images/sensor/buffer.h"
 #include "images/sensor/command.h"
+#include "images/sensor/pages.h"
 #include "images/sensor/readings.h"
 #include "images/sensor/serial.h"
 #include "images/sensor/simulated.h"
@@ -83,27 +84,35 @@ void choose_tick() {
   tick_ms = std::clamp<std::uint32_t>(shortest / 10, kMinEveryMs, 1000);
 }
 
-void tell_state() {
-  runtime::Line line;
-  std::uint64_t taken = 0;
-  std::uint64_t rejected = 0;
+Counters count() {
+  Counters now;
   for (const Window& window : windows) {
-    taken += window.taken();
-    rejected += window.rejected();
+    now.readings += window.taken();
+    now.rejected += window.rejected();
   }
-  const BrokerCounters counters = broker_counters();
+  now.malformed = reader.malformed();
+  now.broker = broker_counters();
+  now.buffered = buffer->size();
+  now.lost = buffer->lost();
+  now.up_ms = runtime::platform::monotonic_ms();
+  return now;
+}
+
+void tell_state() {
+  const Counters now = count();
+  runtime::Line line;
   const auto add = [&line](std::string_view key, std::uint64_t number) {
     line.add(key);
     line.add(number);
   };
-  add("{\"readings\":", taken);
-  add(",\"rejected\":", rejected);
-  add(",\"malformed\":", reader.malformed());
-  add(",\"published\":", counters.published);
-  add(",\"buffered\":", buffer->size());
-  add(",\"lost\":", buffer->lost());
-  add(",\"connects\":", counters.connects);
-  add(",\"up_ms\":", runtime::platform::monotonic_ms());
+  add("{\"readings\":", now.readings);
+  add(",\"rejected\":", now.rejected);
+  add(",\"malformed\":", now.malformed);
+  add(",\"published\":", now.broker.published);
+  add(",\"buffered\":", now.buffered);
+  add(",\"lost\":", now.lost);
+  add(",\"connects\":", now.broker.connects);
+  add(",\"up_ms\":", now.up_ms);
   line.add('}');
   answer(line.text());
 }
@@ -187,6 +196,10 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
   if (!line && simulated < settings.sensor_count) {
     print("sensor: a sensor is `from serial`, and the manifest gives no line: devices: "
           "[{name: serial, host: /dev/ttyUSB0, as: console}]");
+    return 1;
+  }
+  if (settings.metrics != 0 && !serve_counters(settings.metrics, count)) {
+    print("sensor: port ", settings.metrics, " could not be opened");
     return 1;
   }
   choose_tick();

@@ -78,6 +78,15 @@ SettingsFault take_buffer(std::string_view word, Settings& out) {
   return {};
 }
 
+SettingsFault take_metrics(std::string_view word, Settings& out) {
+  std::uint64_t port = 0;
+  if (!parse_number(word, 65535, port) || port == 0) {
+    return fault("metrics: not a port of 1..65535", word);
+  }
+  out.metrics = static_cast<std::uint16_t>(port);
+  return {};
+}
+
 SettingsFault take_source(Words& words, SensorSettings& sensor, std::string_view& after) {
   if (words.next() != "from") return fault("sensor: `from serial` or `from simulated` is missing", {});
   const std::string_view source = words.next();
@@ -153,6 +162,8 @@ SettingsFault take_statement(std::string_view statement, Words& words, Settings&
     wrong = take_keepalive(word, out);
   } else if (statement == "buffer") {
     wrong = take_buffer(word, out);
+  } else if (statement == "metrics") {
+    wrong = take_metrics(word, out);
   } else if (statement == "client") {
     out.client = word;
     if (word.empty() || word.size() > kMaxTopicBytes) wrong = fault("client: 1 to 64 bytes", word);
@@ -163,7 +174,8 @@ SettingsFault take_statement(std::string_view statement, Words& words, Settings&
     out.topic = word;
     if (!is_topic(word)) wrong = fault("topic: 1 to 64 bytes, no + # or blank, no / at an end", word);
   } else {
-    return fault("no such statement; broker, client, topic, user, keepalive, buffer or sensor",
+    return fault("no such statement; broker, client, topic, user, keepalive, buffer, metrics or "
+                 "sensor",
                  statement);
   }
   if (wrong.failed()) return wrong;

@@ -41,6 +41,7 @@ struct Settings {
   std::string_view user;     // empty: none
   std::uint16_t keepalive_s = 30;
   std::uint32_t buffer = 10'000;  // messages that wait while the broker is away
+  std::uint16_t metrics = 0;      // port of the pages /metrics and /healthz; 0: none
   std::array<SensorSettings, kMaxSensors> sensors{};
   std::size_t sensor_count = 0;
 

@@ -143,6 +143,7 @@ test_platform() {
 broker 10.77.0.1:1883   # the host
 topic plant/lyon
 keepalive 5s
+metrics 9100
 buffer 5000
 sensor load from simulated 10 20 every 100ms
 CONF
@@ -164,6 +165,13 @@ assert m["simulated"] is True and m["lost"] == 0 and m["count"] >= 1
 assert 10 <= m["min"] <= m["mean"] <= m["max"] <= 20, m
 PYTHON
   ok "publishes summaries, and says that they are simulated"
+
+  [[ $(inside curl -fs http://10.77.0.3:9100/healthz) == ok ]] || fail "no /healthz"
+  inside curl -fs http://10.77.0.3:9100/metrics >"$work/metrics" || fail "no /metrics"
+  promtool check metrics <"$work/metrics" >/dev/null || fail "not Prometheus' format"
+  grep -q '^sensor_broker_connected 1$' "$work/metrics" || fail "it says that it is not connected"
+  (($(sed -n 's/^sensor_messages_published_total //p' "$work/metrics") >= 5)) || fail "no count"
+  ok "counters and health by HTTP"
 
   stop_broker TERM
   until_true 10 said 'again in' || fail "the broker's end is not told"

@@ -17,6 +17,7 @@ topic  plant/lyon
 user   ana
 keepalive 1m
 buffer 500
+metrics 9100
 
 sensor temperature from serial every 5s min -40 max 85 step 2.5 deadband 0.2
 sensor t2 from serial as probe_2
@@ -34,6 +35,7 @@ TEST(Settings, TakesEveryStatement) {
   EXPECT_EQ(settings.user, "ana");
   EXPECT_EQ(settings.keepalive_s, 60);
   EXPECT_EQ(settings.buffer, 500U);
+  EXPECT_EQ(settings.metrics, 9100);
   ASSERT_EQ(settings.sensor_count, 3U);
   const SensorSettings& first = settings.sensors[0];
   EXPECT_EQ(first.key, "temperature");
@@ -74,6 +76,7 @@ TEST(Settings, RefusesByLine) {
       {broker + "topic /a\n", "topic", 2},
       {broker + "keepalive 30\n", "not a time of 5s..1h", 2},
       {broker + "keepalive 2h\n", "not a time of 5s..1h", 2},
+      {broker + "metrics 0\n", "1..65535", 2},
       {broker + "buffer 8\n", "16..1000000", 2},
       {broker + "client a b\n", "one word too many", 2},
       {broker + sensor + sensor, "of that name", 3},
