@@ -21,6 +21,7 @@ show=(
   nsd dnsperf python3-dnspython  # the name server that ours must answer like, and what asks it
   socat sqlite3 faketime        # faults of the wire, of the store and of clocks
   iperf3 nmap                   # what goes through the firewall, and what should not
+  mosquitto mosquitto-clients   # what the sensor publishes to, and who listens
   chromium fonts-dejavu-core    # the person in front of the dashboard
 )
 want=("${build[@]}" "${run[@]}" "${show[@]}")

@@ -52,12 +52,21 @@ volume() {
   (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env $(find files -type f))
 }
 
+# python3 -c "$with_line" PROGRAM...: descriptor 9 is a serial line at which nothing is attached.
+with_line='
+import os, socket, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+ours.set_inheritable(True)
+os.dup2(theirs.fileno(), 9)
+os.execv(sys.argv[1], sys.argv[1:])'
+
 boot() {
   local image=$images/sensor/sensor.x86_64.$platform
   : >"$work/console"
   if [[ $platform != virtio ]]; then
-    ip netns exec "$net" "$FLEET_BUILD/bin/fleet-$platform" --mem=8 --net:service=guest0 \
-      --net-mac:service=52:54:00:12:34:56 --block:config="$work/volume.tar" "$image" \
+    ip netns exec "$net" python3 -c "$with_line" "$FLEET_BUILD/bin/fleet-$platform" --mem=8 \
+      --net:service=guest0 --net-mac:service=52:54:00:12:34:56 --net:serial=@9 \
+      --block:config="$work/volume.tar" "$image" \
       </dev/null >"$work/console" 2>"$work/stderr" &
     monitor=$!
     return
