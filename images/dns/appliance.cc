@@ -161,16 +161,24 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
     print("dns: the first interface has no address");
     return 1;
   }
-  static RateLimit rate_limit(options.answers_per_second, runtime::random_u64());
-  service = {{zones.data(), count}, &options, &rate_limit, &counters};
+  service = {{zones.data(), count}, &options, nullptr, &counters};
+  if (options.answers_per_second > 0) {
+    service.rate_limit =
+        memory.make<RateLimit>(options.answers_per_second, runtime::random_u64());
+    if (service.rate_limit == nullptr) {
+      print("dns: no memory for the rate limit: give the app more");
+      return 1;
+    }
+  }
   const Address own = Address::of_ipv4(interface.address);
   if (options.forwards() && !start_forwarding(own, memory)) return 1;
   if (!serve_udp(service, options.port) || !serve_tcp(service, options.port)) {
     print("dns: port ", options.port, " could not be opened");
     return 1;
   }
-  if (options.metrics_port != 0 && !runtime::net::serve_pages(options.metrics_port, kPages)) {
-    print("dns: port ", options.metrics_port, " could not be opened for metrics");
+  if (options.metrics_port != 0 &&
+      !runtime::net::serve_pages(options.metrics_port, kPages, memory)) {
+    print("dns: no memory or no port ", options.metrics_port, " for metrics");
     return 1;
   }
   const auto& address = interface.address;

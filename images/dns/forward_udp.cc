@@ -30,7 +30,7 @@ const Service* service = nullptr;
 Upstreams* upstreams = nullptr;
 std::span<Slot> slots;
 bool ticking = false;
-std::array<std::uint8_t, std::max(kMaxReplyBytes, kMaxAnswerBytes)> reply;
+static_assert(kMaxReplyBytes <= kMaxAnswerBytes);
 
 bool send(udp_pcb* pcb, std::span<const std::uint8_t> bytes, const ip_addr_t& to, u16_t port) {
   pbuf* packet = pbuf_alloc(PBUF_TRANSPORT, static_cast<u16_t>(bytes.size()), PBUF_RAM);
@@ -46,11 +46,11 @@ void close_socket(Slot& slot) {
   slot.socket = nullptr;
 }
 
-/// The asker gets what stands in `reply`; the slot is free.
+/// The asker gets what stands in scratch(); the slot is free.
 void finish(Slot& slot, std::size_t size) {
   if (size > 0) {
-    count_answer(*service, {reply.data(), size});
-    send(slot.service, {reply.data(), size}, slot.asker, slot.asker_port);
+    count_answer(*service, scratch().first(size));
+    send(slot.service, scratch().first(size), slot.asker, slot.asker_port);
   }
   close_socket(slot);
   slot.service = nullptr;
@@ -84,7 +84,7 @@ void try_next(Slot& slot) {
   const auto id = static_cast<std::uint16_t>(runtime::random_u32());
   if (!begin_try(slot.forwarded, *upstreams, id, now)) {
     service->counters->add(Event::forward_failed);
-    finish(slot, answer_failure(slot.forwarded.packet(), slot.forwarded.asker_id, reply));
+    finish(slot, answer_failure(slot.forwarded.packet(), slot.forwarded.asker_id, scratch()));
     return;
   }
   if (slot.forwarded.tries > 1) service->counters->add(Event::forward_tried_again);
@@ -96,9 +96,9 @@ void try_next(Slot& slot) {
 void on_reply(void* argument, udp_pcb*, pbuf* packet, const ip_addr_t*, u16_t) {
   auto& slot = *static_cast<Slot*>(argument);
   const std::size_t size = packet->tot_len;
-  if (size <= kMaxReplyBytes) pbuf_copy_partial(packet, reply.data(), packet->tot_len, 0);
+  if (size <= kMaxReplyBytes) pbuf_copy_partial(packet, scratch().data(), packet->tot_len, 0);
   pbuf_free(packet);
-  const std::span<std::uint8_t> bytes(reply.data(), std::min(size, kMaxReplyBytes));
+  const std::span<std::uint8_t> bytes = scratch().first(std::min(size, kMaxReplyBytes));
   if (size > kMaxReplyBytes || !is_answer(slot.forwarded, bytes)) {
     service->counters->add(Event::forward_forged);
     return;

@@ -11,7 +11,7 @@ std::uint64_t network_of(const Address& address) {
   const bool v4 = address.is_ipv4();
   const std::size_t begin = v4 ? 12 : 0;
   const std::size_t end = begin + (v4 ? 3 : 7);
-  std::uint64_t network = v4 ? 1 : 0;  // 2000::/3 does not begin so
+  std::uint64_t network = v4 ? 2 : 1;  // never 0, and the families apart
   for (std::size_t i = begin; i < end; ++i) network = network << 8 | address.bytes[i];
   return network;
 }
@@ -26,9 +26,9 @@ Allowance RateLimit::ask(const Address& source, std::uint64_t now_ms) {
   hash = (hash ^ hash >> 29 ^ secret_ >> 7) * 0xbf58476d1ce4e5b9ULL;
   Bucket& bucket = buckets_[static_cast<std::size_t>(hash >> 32) % kBuckets];
   const std::uint64_t full = std::uint64_t{per_second_} * 1000;
-  if (!bucket.used || bucket.network != network) {
-    bucket = {now_ms, static_cast<std::uint32_t>(std::min<std::uint64_t>(full, UINT32_MAX)),
-              network, 0, true};
+  if (bucket.network != network) {
+    bucket = {now_ms, network,
+              static_cast<std::uint32_t>(std::min<std::uint64_t>(full, UINT32_MAX)), 0};
   }
   const std::uint64_t passed_ms = std::min<std::uint64_t>(now_ms - bucket.filled_ms, 1000);
   const std::uint64_t tokens = std::min(full, bucket.milli_tokens + passed_ms * per_second_);

@@ -25,10 +25,9 @@ class RateLimit {
  private:
   struct Bucket {
     std::uint64_t filled_ms = 0;
+    std::uint64_t network = 0;       // whose; the last that came takes the place over; 0 = nobody's
     std::uint32_t milli_tokens = 0;  // thousandths of an answer
-    std::uint64_t network = 0;       // whose; the last that came takes the place over
     std::uint32_t refused = 0;
-    bool used = false;
   };
 
   static constexpr std::size_t kBuckets = 1024;

@@ -1,11 +1,16 @@
 #include "images/dns/service.h"
 
+#include <array>
+
 namespace images::dns {
 namespace {
 
 constexpr std::uint8_t kRecursionAvailable = 0x80;
+std::array<std::uint8_t, kMaxAnswerBytes> scratch_bytes;
 
 }  // namespace
+
+std::span<std::uint8_t> scratch() { return scratch_bytes; }
 
 Asked read_asked(const Service& service, std::span<const std::uint8_t> packet,
                  const Address& asker) {

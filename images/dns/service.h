@@ -17,9 +17,12 @@ namespace images::dns {
 struct Service {
   std::span<const Zone> zones;
   const Options* options = nullptr;
-  RateLimit* rate_limit = nullptr;
+  RateLimit* rate_limit = nullptr;  // nullptr: no limit
   Counters* counters = nullptr;
 };
+
+/// Where the next answer is made, kMaxAnswerBytes: of whoever handles an event, and gone with it.
+std::span<std::uint8_t> scratch();
 
 /// A packet that was read.
 struct Asked {

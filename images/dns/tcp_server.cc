@@ -38,7 +38,6 @@ struct Connection {
 
 const Service* service = nullptr;
 std::array<Connection, kMaxConnections> connections;
-std::array<std::uint8_t, kMaxAnswerBytes> answer_bytes;
 
 void forget(Connection& connection) {
   connection.pcb = nullptr;
@@ -119,15 +118,15 @@ Step take_question(Connection& connection) {
   if (asked.forward) {
     connection.relay = forward_tcp(packet, asked.query, on_relay_done, &connection);
     if (connection.relay == nullptr) {
-      answer_size = answer_failure(packet, asked.query.id, answer_bytes);
+      answer_size = answer_failure(packet, asked.query.id, scratch());
     }
   } else {
-    answer_size = answer_here(*service, asked, Transport::tcp, answer_bytes);
+    answer_size = answer_here(*service, asked, Transport::tcp, scratch());
   }
   if (connection.relay == nullptr) {
     if (answer_size == 0) return Step::bad;
-    if (!append(connection, {answer_bytes.data(), answer_size})) return Step::later;
-    count_answer(*service, {answer_bytes.data(), answer_size});
+    if (!append(connection, scratch().first(answer_size))) return Step::later;
+    count_answer(*service, scratch().first(answer_size));
   }
   service->counters->add(Event::by_tcp);
   const auto begin = connection.in.begin();

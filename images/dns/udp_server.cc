@@ -13,23 +13,27 @@ namespace {
 
 const Service* service = nullptr;
 std::array<std::uint8_t, kMaxQueryBytes> query_bytes;
-std::array<std::uint8_t, kMaxAnswerBytes> answer_bytes;
 
-/// The answer to be sent now; 0 = none.
+Allowance allowance(const Address& asker) {
+  if (service->rate_limit == nullptr) return Allowance::answer;
+  return service->rate_limit->ask(asker, runtime::platform::monotonic_ms());
+}
+
+/// The answer to be sent now, in scratch(); 0 = none.
 std::size_t take(std::span<const std::uint8_t> packet, udp_pcb* pcb, const ip_addr_t& source,
                  u16_t port) {
   const Address asker = address_of(source);
-  switch (service->rate_limit->ask(asker, runtime::platform::monotonic_ms())) {
+  switch (allowance(asker)) {
     case Allowance::drop: service->counters->add(Event::limited_dropped); return 0;
     case Allowance::truncate:
       service->counters->add(Event::limited_truncated);
-      return answer_truncated(packet, answer_bytes);
+      return answer_truncated(packet, scratch());
     case Allowance::answer: break;
   }
   const Asked asked = read_asked(*service, packet, asker);
-  if (!asked.forward) return answer_here(*service, asked, Transport::udp, answer_bytes);
+  if (!asked.forward) return answer_here(*service, asked, Transport::udp, scratch());
   if (forward_udp(packet, asked.query, pcb, source, port)) return 0;
-  return answer_failure(packet, asked.query.id, answer_bytes);
+  return answer_failure(packet, asked.query.id, scratch());
 }
 
 void on_datagram(void*, udp_pcb* pcb, pbuf* packet, const ip_addr_t* source, u16_t port) {
@@ -45,10 +49,10 @@ void on_datagram(void*, udp_pcb* pcb, pbuf* packet, const ip_addr_t* source, u16
   const ip_addr_t asker = *source;
   const std::size_t answer_size = take({query_bytes.data(), size}, pcb, asker, port);
   if (answer_size == 0) return;
-  count_answer(*service, {answer_bytes.data(), answer_size});
+  count_answer(*service, scratch().first(answer_size));
   pbuf* reply = pbuf_alloc(PBUF_TRANSPORT, static_cast<u16_t>(answer_size), PBUF_RAM);
   if (reply == nullptr) return;  // out of buffers: the asker asks again
-  pbuf_take(reply, answer_bytes.data(), static_cast<u16_t>(answer_size));
+  pbuf_take(reply, scratch().data(), static_cast<u16_t>(answer_size));
   udp_sendto(pcb, reply, &asker, port);
   pbuf_free(reply);
 }

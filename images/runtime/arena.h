@@ -27,11 +27,11 @@ class Arena {
     return place;
   }
 
-  /// One value-initialised T; nullptr = no memory left. Its destructor never runs.
-  template <typename T>
-  T* make() {
+  /// One T of these arguments; nullptr = no memory left. Its destructor never runs.
+  template <typename T, typename... Arguments>
+  T* make(Arguments... arguments) {
     void* place = allocate(sizeof(T), alignof(T));
-    return place == nullptr ? nullptr : new (place) T{};
+    return place == nullptr ? nullptr : new (place) T{arguments...};
   }
 
   /// `count` value-initialised T; nullptr = no memory left.

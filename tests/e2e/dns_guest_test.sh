@@ -55,7 +55,7 @@ boot() {
   local image=$images/$1/dns.x86_64.$platform
   : >"$work/console"
   if [[ $platform != virtio ]]; then
-    ip netns exec "$net" "$FLEET_BUILD/bin/fleet-$platform" --mem=16 --net:service=guest0 \
+    ip netns exec "$net" "$FLEET_BUILD/bin/fleet-$platform" --mem="${memory:-16}" --net:service=guest0 \
       --net-mac:service=52:54:00:12:34:56 --block:config="$work/volume.tar" "$image" \
       </dev/null >"$work/console" 2>"$work/stderr" &
     monitor=$!
@@ -181,6 +181,15 @@ ZONE
   ok "another port, and a rate limit that TCP escapes"
   stop
 
+  if [[ $platform != virtio ]]; then
+    rm "$work/zones/big.test.zone"
+    volume
+    memory=2 boot dns
+    until_said 'dns: listening on 10.77.0.3:53'
+    answers www.example.test || fail "no answer in 2 MiB"
+    ok "serves in 2 MiB"
+    stop
+  fi
   : >"$work/zones/big.test.zone"
   volume
   boot dns

@@ -29,7 +29,7 @@ struct Reader {
 };
 
 std::span<const HttpPage> served;
-std::array<Reader, kMaxReaders> readers;
+std::span<Reader> readers;
 
 std::string_view status_line(int status) {
   switch (status) {
@@ -157,7 +157,10 @@ err_t on_connection(void*, tcp_pcb* pcb, err_t error) {
 
 }  // namespace
 
-bool serve_pages(std::uint16_t port, std::span<const HttpPage> pages) {
+bool serve_pages(std::uint16_t port, std::span<const HttpPage> pages, Arena& memory) {
+  auto* places = memory.make_array<Reader>(kMaxReaders);
+  if (places == nullptr) return false;
+  readers = {places, kMaxReaders};
   served = pages;
   tcp_pcb* pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
   if (pcb == nullptr || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) return false;

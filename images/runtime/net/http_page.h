@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "images/runtime/arena.h"
+
 namespace images::runtime::net {
 
 inline constexpr std::size_t kMaxPageBytes = 8 * 1024;
@@ -26,7 +28,8 @@ struct HttpPage {
 /// Prometheus' text format.
 inline constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Listen; once. `pages` outlives everything. False: the port could not be opened.
-bool serve_pages(std::uint16_t port, std::span<const HttpPage> pages);
+/// Listen; once. `pages` outlives everything; 42 KiB of memory are taken. False: there is none, or
+/// the port could not be opened.
+bool serve_pages(std::uint16_t port, std::span<const HttpPage> pages, Arena& memory);
 
 }  // namespace images::runtime::net
