@@ -2,26 +2,17 @@
 
 #include <algorithm>
 
-#include "images/runtime/config.h"
+#include "images/runtime/address.h"
 
 namespace images::dns {
 namespace {
 
 using runtime::parse_ipv4;
+using runtime::parse_ipv6;
 using runtime::parse_number;
 
 constexpr std::size_t kV4At = 12;  // where the four bytes stand in a mapped address
 constexpr std::array<std::uint8_t, kV4At> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-bool parse_group(std::string_view text, std::uint16_t& out) {
-  if (text.empty() || text.size() > 4) return false;
-  std::array<std::uint8_t, 2> bytes{};
-  std::array<char, 4> padded{'0', '0', '0', '0'};
-  std::copy(text.begin(), text.end(), padded.end() - static_cast<std::ptrdiff_t>(text.size()));
-  if (!runtime::parse_hex({padded.data(), padded.size()}, bytes)) return false;
-  out = static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
-  return true;
-}
 
 }  // namespace
 
@@ -46,45 +37,6 @@ bool Prefix::contains(const Address& other) const {
   }
   if (bits % 8 == 0) return true;
   return (address.bytes[whole] ^ other.bytes[whole]) >> (8 - bits % 8) == 0;
-}
-
-bool parse_ipv6(std::string_view text, std::array<std::uint8_t, 16>& out) {
-  std::array<std::uint16_t, 8> groups{};
-  std::size_t count = 0;
-  std::size_t gap = 8;  // index of the group before which "::" stands
-  if (text.starts_with("::")) {
-    gap = 0;
-    text.remove_prefix(2);
-  }
-  while (!text.empty()) {
-    const std::size_t colon = text.find(':');
-    const std::string_view part(text.data(), std::min(colon, text.size()));
-    std::array<std::uint8_t, 4> v4{};
-    if (colon == std::string_view::npos && count <= 6 && parse_ipv4(part, v4)) {
-      groups[count++] = static_cast<std::uint16_t>(v4[0] << 8 | v4[1]);
-      groups[count++] = static_cast<std::uint16_t>(v4[2] << 8 | v4[3]);
-      break;
-    }
-    if (count == 8 || !parse_group(part, groups[count])) return false;
-    ++count;
-    if (colon == std::string_view::npos) break;
-    text.remove_prefix(colon + 1);
-    if (text.starts_with(':')) {
-      if (gap != 8) return false;
-      gap = count;
-      text.remove_prefix(1);
-    } else if (text.empty()) {
-      return false;  // a single ':' at the end
-    }
-  }
-  if (gap == 8 ? count != 8 : count > 7) return false;
-  const std::size_t missing = 8 - count;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t to = i < gap ? i : i + missing;
-    out[2 * to] = static_cast<std::uint8_t>(groups[i] >> 8);
-    out[2 * to + 1] = static_cast<std::uint8_t>(groups[i]);
-  }
-  return true;
 }
 
 bool parse_address(std::string_view text, Address& out) {

@@ -33,9 +33,6 @@ struct Prefix {
   bool contains(const Address& other) const;
 };
 
-/// RFC 4291 section 2.2: up to eight groups, one "::", the last two groups also as A.B.C.D.
-[[nodiscard]] bool parse_ipv6(std::string_view text, std::array<std::uint8_t, 16>& out);
-
 /// A.B.C.D, or IPv6. False: neither.
 [[nodiscard]] bool parse_address(std::string_view text, Address& out);
 

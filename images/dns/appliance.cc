@@ -116,15 +116,9 @@ bool load_zones(const runtime::Config& config, runtime::Arena& memory, std::size
 bool start_forwarding(const Address& own, runtime::Arena& memory) {
   static Upstreams upstreams({options.upstreams.data(), options.upstream_count});
   for (std::size_t i = 0; i < upstreams.count(); ++i) {
-    ip_addr_t ignored;
-    if (!to_lwip(upstreams[i].address, ignored)) {
-      print("dns: this image forwards by IPv4 only");
-      return false;
-    }
-    if (upstreams[i] == Endpoint{own, options.port}) {
-      print("dns: a server to forward to is this one");
-      return false;
-    }
+    if (upstreams[i] != Endpoint{own, options.port}) continue;
+    print("dns: a server to forward to is this one");
+    return false;
   }
   if (!start_forward_udp(service, upstreams, memory) ||
       !start_forward_tcp(service, upstreams, memory)) {

@@ -88,9 +88,8 @@ bool Relay::try_next() {
 
 bool Relay::connect() {
   const Endpoint& server = (*upstreams)[forwarded_.upstream];
-  ip_addr_t address;
-  if (!to_lwip(server.address, address)) return false;
-  pcb_ = tcp_new();
+  const ip_addr_t address = to_lwip(server.address);
+  pcb_ = tcp_new_ip_type(IP_GET_TYPE(&address));
   if (pcb_ == nullptr) return false;
   const auto packet = forwarded_.packet();
   question_[0] = static_cast<std::uint8_t>(packet.size() >> 8);

@@ -61,9 +61,8 @@ void on_reply(void* argument, udp_pcb*, pbuf* packet, const ip_addr_t*, u16_t);
 /// A socket on a random port that hears this server only.
 bool open_socket(Slot& slot) {
   const Endpoint& server = (*upstreams)[slot.forwarded.upstream];
-  ip_addr_t address;
-  if (!to_lwip(server.address, address)) return false;
-  slot.socket = udp_new();
+  const ip_addr_t address = to_lwip(server.address);
+  slot.socket = udp_new_ip_type(IP_GET_TYPE(&address));
   if (slot.socket == nullptr) return false;
   for (int i = 0; i < kPortTries; ++i) {
     const auto port =

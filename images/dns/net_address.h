@@ -9,7 +9,6 @@ namespace images::dns {
 
 Address address_of(const ip_addr_t& address);
 
-/// False: of a family that this image does not speak.
-[[nodiscard]] bool to_lwip(const Address& address, ip_addr_t& out);
+ip_addr_t to_lwip(const Address& address);
 
 }  // namespace images::dns

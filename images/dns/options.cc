@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "images/runtime/address.h"
+
 namespace images::dns {
 namespace {
 

@@ -9,7 +9,7 @@ namespace {
 using Take = void (*)(std::span<const std::uint8_t>);
 Take handler = nullptr;
 
-void take_frame(void*, std::size_t, std::span<std::uint8_t> frame) {
+void take_frame(void*, std::size_t, std::span<std::uint8_t> frame, std::uint64_t) {
   const auto bytes = abi::serial_bytes(frame);
   if (!bytes.empty()) handler(bytes);
 }
