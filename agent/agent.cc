@@ -222,6 +222,7 @@ proto::awaitable<void> Agent::sync_volumes() {
     co_await stopped_.wait(Deadline::after(device_.ports.clock, kSyncEveryMs));
     std::set<std::string> now;
     for (const auto& [name, one] : apps_) one->add_periodic(now);
+    for (const std::string& name : app_names()) co_await apps_.at(name)->measure_volumes();
     std::set<std::string> due = now;
     due.insert(before.begin(), before.end());
     before = std::move(now);

@@ -227,6 +227,7 @@ fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceSt
     fill_instance(*spare.guest, *out.mutable_spare());
     out.mutable_spare()->set_healthy(spare.ready);
   }
+  fill_volumes(of, out);
   if (manifest) {
     for (const fleet::v1::PublishedPort& port : manifest->publish()) {
       out.add_ports(std::to_string(port.host_port()) +
@@ -234,6 +235,42 @@ fleet::v1::AppStatus App::status_of(const ota::AppSlots& of, fleet::v1::DeviceSt
     }
   }
   return out;
+}
+
+// A copy is of the release that would leave its volumes backwards.
+void App::fill_volumes(const ota::AppSlots& of, fleet::v1::AppStatus& out) const {
+  std::uint64_t copied = 0;
+  for (const ota::SlotRecord* slot : {&of.a, &of.b}) {
+    if (slot->state == ota::SlotState::empty || !snapshots) continue;
+    if (snapshots->count(snapshot_tag(slot->release.attempt)) == 1) copied = slot->release.release;
+  }
+  for (const fleet::v1::VolumeStatus& volume : volume_facts.volumes) {
+    fleet::v1::VolumeStatus& one = *out.add_volumes();
+    one = volume;
+    if (volume.restores()) one.set_snapshot_release(copied);
+  }
+}
+
+proto::awaitable<void> App::measure_volumes() {
+  constexpr std::int64_t kMeasureEveryMs = 60'000;
+  const ota::SlotRecord* slot = slots.live_slot();
+  if (slot == nullptr || !manifest || manifest->volumes_size() == 0) {
+    volume_facts = {};
+    co_return;
+  }
+  const std::int64_t now_ms = device.ports.clock.now_ms();
+  std::string attempt = slot->release.attempt;
+  const bool fresh = volume_facts.attempt == attempt &&
+                     now_ms < volume_facts.measured_ms + kMeasureEveryMs;
+  if (fresh) co_return;
+  const fleet::v1::AppManifest of = *manifest;
+  auto work = [this, &of] { return device.volumes.measure(of); };
+  auto measured = co_await proto::run_blocking(device.ports.disk_pool, std::move(work));
+  if (!measured) {
+    proto::log_warning("volume.not_measured", {{"app", name}, {"why", measured.error().what}});
+    measured = std::vector<fleet::v1::VolumeStatus>();
+  }
+  volume_facts = {std::move(*measured), std::move(attempt), now_ms};
 }
 
 void App::fill_instance(const Guest& guest, fleet::v1::InstanceStatus& out) const {

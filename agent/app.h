@@ -75,6 +75,13 @@ struct Leaving {
   std::uint32_t stop_grace_ms = 2000;
 };
 
+/// What its volumes took from the disk when that was looked at last.
+struct VolumeFacts {
+  std::vector<fleet::v1::VolumeStatus> volumes;
+  std::string attempt;           // of the live release then
+  std::int64_t measured_ms = 0;  // monotonic
+};
+
 /// The warm spare of the live guest (agent/spare): at most one, and when there shall be one.
 struct Spare {
   std::optional<Guest> guest;
@@ -106,6 +113,8 @@ class App {
   std::optional<Guest> trial;
   Spare spare;
   std::vector<Leaving> leaving;
+  std::optional<std::set<std::string>> snapshots;  // tags of its copies; none: not looked at yet
+  VolumeFacts volume_facts;
   std::optional<HealthJudge> judge;    // of the live guest
   std::optional<RestartJudge> restarts;
   std::optional<fleet::v1::DeviceState> busy;      // while an update is under way
@@ -156,6 +165,8 @@ class App {
   void log_made(const std::vector<std::string>& volumes) const;
   /// Files of its guests' volumes that are to be synced now and then.
   void add_periodic(std::set<std::string>& files) const;
+  /// Measures the volumes of the live release, if that is due.
+  proto::awaitable<void> measure_volumes();
   /// Volumes that go with the app: those of the slots' manifests, the live one's word first.
   proto::awaitable<std::vector<std::string>> unkept_volumes();
   /// Whether that instance is a guest of this app, in any role.
@@ -197,6 +208,7 @@ class App {
   std::uint32_t stop_grace_ms() const;
 
  private:
+  void fill_volumes(const ota::AppSlots& of, fleet::v1::AppStatus& out) const;
   void fill_instance(const Guest& guest, fleet::v1::InstanceStatus& out) const;
   fleet::v1::AppStatus status_of(const ota::AppSlots& of, fleet::v1::DeviceState state) const;
   fleet::v1::Report to_report(const ReportDraft& draft, const ota::AppSlots& after) const;

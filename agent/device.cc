@@ -15,6 +15,7 @@ Device::Device(Ports& the_ports, State& the_state, std::int64_t build_time_s)
       state(the_state),
       blobs(the_ports.disk),
       volumes(the_ports.disk),
+      snapshots(the_ports.disk),
       trust(the_ports.disk),
       outbox_changed(the_ports.clock),
       flights_changed(the_ports.clock),

@@ -15,6 +15,7 @@
 #include "agent/admit.h"
 #include "agent/network.h"
 #include "agent/ports.h"
+#include "agent/snapshots.h"
 #include "agent/state.h"
 #include "agent/trust.h"
 #include "agent/volumes.h"
@@ -36,6 +37,7 @@ class Device {
   State& state;
   ota::Blobs blobs;
   Volumes volumes;
+  Snapshots snapshots;
   Trust trust;
   LauncherInfo launcher;
   std::unique_ptr<Network> network;        // after the launcher answered

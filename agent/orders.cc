@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/app_snapshots.h"
 #include "agent/flight.h"
 #include "agent/guest_config.h"
 #include "agent/spare.h"
@@ -60,6 +61,12 @@ proto::awaitable<void> remove(App& app) {
   ReportDraft draft = app.draft(fleet::v1::REMOVED, 0);
   draft.ends_wish = true;
   if (!co_await stop_guests(app)) co_return;
+  const Status settled = co_await settle_snapshots(app, "");
+  if (!settled) {
+    proto::log_error("remove.not_stored", {{"app", app.name}, {"why", settled.error().what}});
+    co_await proto::sleep_ms(app.device.ports.clock, kStoreRetryMs);
+    co_return;
+  }
   // Before the records that say which: cut here, the order is obeyed once more.
   const std::vector<std::string> unkept = co_await app.unkept_volumes();
   auto drop = [&app, &unkept] { return app.device.volumes.remove(app.name, unkept); };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/app_snapshots.h"
 #include "agent/spare.h"
 #include "proto/log.h"
 
@@ -152,6 +153,12 @@ proto::awaitable<void> start_live(App& app) {
   }
   const ota::ReleaseRecord record = app.slots.slot(slot).release;
   const fleet::v1::AppManifest manifest = *app.manifest;
+  const Status settled = co_await settle_snapshots(app, record.attempt);
+  if (!settled) {
+    proto::log_error("volume.not_restored", {{"app", app.name}, {"why", settled.error().what}});
+    app.restart_at_ms = app.device.ports.clock.now_ms() + kStartRetryMs;
+    co_return;
+  }
   auto started = co_await app.start(slot, record, manifest, StartAs::serving);
   if (started) {
     app.live = std::move(*started);
@@ -263,6 +270,7 @@ proto::awaitable<Deadline> tick(App& app) {
   if (app.live && app.judge) co_await probe_live(app, wake);
   co_await tend_spare(app, wake);
   end_watch(app);
+  co_await tend_snapshots(app);
   if (!app.hold_ports) app.publish_live();
   // What was due and could not be done is tried again soon, never at once.
   co_return Deadline{std::max(wake.at_ms, clock.now_ms() + kLeastLookMs)};

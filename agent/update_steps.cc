@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "agent/app_snapshots.h"
 #include "agent/guest_config.h"
 #include "agent/supervise.h"
 #include "proto/log.h"
@@ -194,6 +195,7 @@ proto::awaitable<Status> admit(Update& update) {
   CO_TRY_VOID(check_budget(update.manifest, update.spent_bytes + rest_bytes));
   CO_TRY(need.volume_bytes, app.device.volumes.missing_bytes(
                                 update.manifest, app.manifest ? &*app.manifest : nullptr));
+  need.volume_bytes += Snapshots::bytes_for(update.manifest);
   CO_TRY(std::uint64_t free_bytes, app.device.ports.disk.free_bytes());
   if (!check_room(update.manifest, need, free_bytes)) {
     CO_TRY_VOID(co_await app.device.make_room());
@@ -231,6 +233,10 @@ proto::awaitable<Status> stage(Update& update) {
 proto::awaitable<Status> arm(Update& update) {
   App& app = update.app;
   CO_TRY_VOID(update.still_wanted());
+  // The candidate takes the place of the record that says which copies go back.
+  const ota::SlotRecord* live = app.slots.live_slot();
+  std::string runs = live == nullptr ? std::string() : live->release.attempt;
+  CO_TRY_VOID(co_await settle_snapshots(app, std::move(runs)));
   auto make = [&app, &update] { return app.device.volumes.make(update.manifest); };
   CO_TRY(const auto made,
          co_await proto::run_blocking(app.device.ports.disk_pool, std::move(make)));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/app_snapshots.h"
 #include "agent/spare.h"
 #include "agent/supervise.h"
 #include "agent/update_steps.h"
@@ -57,6 +58,18 @@ proto::awaitable<Status> take_try(Update& update, ota::SlotName slot) {
   co_return app.load();
 }
 
+// As they are before the first try; who held one may still be on its way to the end.
+proto::awaitable<Status> copy_volumes(Update& update) {
+  App& app = update.app;
+  for (int tries = 1;; ++tries) {
+    const Status copied =
+        co_await take_snapshots(app, update.manifest, update.wish.attempt());
+    if (copied || copied.error().code != Code::conflict || tries >= kStartTries) co_return copied;
+    co_await proto::sleep_ms(app.device.ports.clock, 1000);
+    CO_TRY_VOID(update.still_wanted());
+  }
+}
+
 }  // namespace
 
 proto::awaitable<Status> start_trial(Update& update) {
@@ -82,6 +95,7 @@ proto::awaitable<Status> start_trial(Update& update) {
   const std::uint64_t need = update.manifest.memory_bytes() + kMonitorOverheadBytes;
   if (!free_bytes || need > *free_bytes) co_await end_spare(app);
   CO_TRY_VOID(update.still_wanted());
+  CO_TRY_VOID(co_await copy_volumes(update));
   CO_TRY_VOID(co_await take_try(update, *slot));
   const bool swaps = update.plan.handover == fleet::v1::SWAP && app.live.has_value();
   for (int tries = 1;; ++tries) {

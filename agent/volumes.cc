@@ -19,14 +19,6 @@ using proto::Status;
 
 constexpr char kFolder[] = "volumes";
 
-std::string folder_of(std::string_view app) {
-  return std::string(kFolder) + "/" + std::string(app);
-}
-
-std::string file_of(std::string_view app, std::string_view name) {
-  return folder_of(app) + "/" + std::string(name);
-}
-
 monitors::Sync sync_of(const fleet::v1::Volume& volume) {
   if (volume.sync() == "always") return monitors::Sync::always;
   return volume.sync() == "never" ? monitors::Sync::never : monitors::Sync::periodic;
@@ -40,8 +32,33 @@ std::uint64_t declared_bytes(const AppManifest* of, const std::string& name) {
   return found == of->volumes().end() ? 0 : found->size_bytes();
 }
 
+// Bytes that were ever written: reserved room is a hole until then.
+Result<std::uint64_t> written_bytes(const ota::Fd& file, std::uint64_t size_bytes) {
+  std::uint64_t written = 0;
+  const auto end = static_cast<off_t>(size_bytes);
+  for (off_t at = 0; at < end;) {
+    const off_t data = ::lseek(file.get(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return written;  // nothing but holes from here on
+    const off_t hole = data < 0 ? -1 : ::lseek(file.get(), data, SEEK_HOLE);
+    if (hole < 0) return ota::errno_error("measuring a volume", errno);
+    written += static_cast<std::uint64_t>(hole - data);
+    at = hole;
+  }
+  return written;
+}
+
+}  // namespace
+
+std::string volume_folder(std::string_view app) {
+  return std::string(kFolder) + "/" + std::string(app);
+}
+
+std::string volume_file(std::string_view app, std::string_view name) {
+  return volume_folder(app) + "/" + std::string(name);
+}
+
 // Of the open file, so that it goes with the guest that holds the descriptor.
-Status lock(const ota::Fd& file, const std::string& what) {
+Status lock_volume(const ota::Fd& file, const std::string& what) {
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return ota::errno_error("locking " + what, errno);
@@ -51,13 +68,11 @@ Status lock(const ota::Fd& file, const std::string& what) {
   return {};
 }
 
-}  // namespace
-
 std::vector<std::string> periodic_files(const AppManifest& of) {
   std::vector<std::string> out;
   for (const fleet::v1::Volume& volume : of.volumes()) {
     if (sync_of(volume) != monitors::Sync::periodic) continue;
-    out.push_back(file_of(of.name(), volume.name()));
+    out.push_back(volume_file(of.name(), volume.name()));
   }
   return out;
 }
@@ -72,7 +87,7 @@ Result<std::uint64_t> Volumes::size_of(const std::string& file) {
 Result<std::uint64_t> Volumes::missing_bytes(const AppManifest& of, const AppManifest* live) {
   std::uint64_t missing = 0;
   for (const fleet::v1::Volume& volume : of.volumes()) {
-    TRY(const std::uint64_t there, size_of(file_of(of.name(), volume.name())));
+    TRY(const std::uint64_t there, size_of(volume_file(of.name(), volume.name())));
     missing += volume.size_bytes() > there ? volume.size_bytes() - there : 0;
     const std::uint64_t lived = declared_bytes(live, volume.name());
     const std::uint64_t used = lived == 0 ? there : std::min(there, lived);
@@ -92,9 +107,9 @@ Result<std::vector<std::string>> Volumes::make(const AppManifest& of) {
   std::vector<std::string> made;
   if (of.volumes().empty()) return made;
   TRY_VOID(disk_.make_directory(kFolder));
-  TRY_VOID(disk_.make_directory(folder_of(of.name())));
+  TRY_VOID(disk_.make_directory(volume_folder(of.name())));
   for (const fleet::v1::Volume& volume : of.volumes()) {
-    const std::string file = file_of(of.name(), volume.name());
+    const std::string file = volume_file(of.name(), volume.name());
     TRY(const std::uint64_t there, size_of(file));
     const auto opened = disk_.open_sized(file, {volume.size_bytes(), false});
     if (!opened) {
@@ -113,9 +128,28 @@ Result<OpenVolumes> Volumes::open(const AppManifest& of, bool by_descriptor) {
     const monitors::Sync sync = sync_of(volume);
     const bool through = by_descriptor && sync == monitors::Sync::always;
     TRY(ota::Fd file,
-        disk_.open_sized(file_of(of.name(), volume.name()), {volume.size_bytes(), through}));
-    TRY_VOID(lock(file, "volume " + volume.name() + " of " + of.name()));
+        disk_.open_sized(volume_file(of.name(), volume.name()), {volume.size_bytes(), through}));
+    TRY_VOID(lock_volume(file, "volume " + volume.name() + " of " + of.name()));
     out.volumes.push_back({volume.name(), Fd(file.release()), sync});
+  }
+  return out;
+}
+
+Result<std::vector<fleet::v1::VolumeStatus>> Volumes::measure(const AppManifest& of) {
+  std::vector<fleet::v1::VolumeStatus> out;
+  for (const fleet::v1::Volume& volume : of.volumes()) {
+    fleet::v1::VolumeStatus& one = out.emplace_back();
+    one.set_name(volume.name());
+    one.set_sync(volume.sync());
+    one.set_keep(volume.keep());
+    one.set_restores(volume.on_revert() == "restore");
+    const auto file = disk_.open_file(volume_file(of.name(), volume.name()));
+    if (!file && file.error().code == Code::not_found) continue;
+    if (!file) return file.error();
+    TRY(const std::uint64_t size_bytes, ota::size_of(*file));
+    one.set_size_bytes(size_bytes);
+    TRY(const std::uint64_t used_bytes, written_bytes(*file, size_bytes));
+    one.set_used_bytes(used_bytes);
   }
   return out;
 }
@@ -136,7 +170,7 @@ Status Volumes::sync(const std::set<std::string>& files) {
 
 Status Volumes::remove(std::string_view app, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    const Status removed = disk_.remove(file_of(app, name));
+    const Status removed = disk_.remove(volume_file(app, name));
     if (!removed && removed.error().code != Code::not_found) return removed;
   }
   return {};

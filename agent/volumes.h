@@ -1,6 +1,7 @@
 // Volumes: what an app keeps on this device, as files volumes/APP/NAME of the state directory. They
-// outlive updates, reverts and restarts; a release that goes back finds them as they are. Names are
-// of a signed manifest alone; never says when a guest may run.
+// outlive updates, reverts and restarts; a release that goes back finds them as they are, unless
+// the manifest asks for agent/snapshots. Names are of a signed manifest alone; never says when a
+// guest may run.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "agent/monitors/monitor.h"
 #include "fleet/v1/app.pb.h"
+#include "fleet/v1/link.pb.h"
 #include "ota/disk.h"
 #include "proto/result.h"
 
@@ -24,6 +26,14 @@ struct OpenVolumes {
   std::vector<monitors::Volume> volumes;  // in the manifest's order
   std::vector<std::string> made;          // names of those that were not there
 };
+
+/// Where they are on the disk: "volumes/dns", "volumes/dns/cache".
+std::string volume_folder(std::string_view app);
+std::string volume_file(std::string_view app, std::string_view name);
+
+/// Takes the lock that a volume's one writer holds, until the file is closed.
+/// errors conflict (a guest has it) | io
+proto::Status lock_volume(const ota::Fd& file, const std::string& what);
 
 /// Files of volumes with `sync: periodic`, to be synced as long as their guest runs.
 std::vector<std::string> periodic_files(const fleet::v1::AppManifest& of);
@@ -49,6 +59,10 @@ class Volumes {
   /// in     by_descriptor: `sync: always` as O_DSYNC
   /// errors also conflict (another instance has it)
   proto::Result<OpenVolumes> open(const fleet::v1::AppManifest& of, bool by_descriptor);
+
+  /// What is on the disk of each, in the manifest's order; a volume that is not there has size 0.
+  /// errors io
+  proto::Result<std::vector<fleet::v1::VolumeStatus>> measure(const fleet::v1::AppManifest& of);
 
   /// What guests wrote to these files is on the disk. One that is gone is none. errors io
   proto::Status sync(const std::set<std::string>& files);

@@ -108,12 +108,6 @@ Status check_supported(const AppManifest& manifest) {
     if (manifest.monitors(i) != fleet::v1::MONITOR_FIRECRACKER) continue;
     return unbuilt_value(indexed("monitors", i), word_of(manifest.monitors(i)));
   }
-  for (int i = 0; i < manifest.volumes_size(); ++i) {
-    const auto& volume = manifest.volumes(i);
-    if (volume.on_revert() != "keep") {
-      return unbuilt_value(indexed("volumes", i) + ".on_revert", volume.on_revert());
-    }
-  }
   for (int i = 0; i < manifest.devices_size(); ++i) {
     if (manifest.devices(i).as() == "console") continue;
     return unbuilt_value(indexed("devices", i) + ".as", manifest.devices(i).as());

@@ -15,8 +15,8 @@ struct LaterWord {
   const char* first;
   const char* second;  // "" = the first word alone
 };
-constexpr std::array<LaterWord, 4> kLater = {
-    {{"config", ""}, {"volumes", ""}, {"build", ""}, {"catalog", ""}}};
+constexpr std::array<LaterWord, 3> kLater = {
+    {{"config", ""}, {"build", ""}, {"catalog", ""}}};
 
 std::string later_word(const std::vector<std::string>& words) {
   if (words.empty()) return "";

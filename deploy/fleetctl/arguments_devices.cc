@@ -3,8 +3,32 @@
 #include "deploy/fleetctl/arguments_parts.h"
 #include "deploy/fleetctl/lists.h"
 #include "deploy/fleetctl/orders.h"
+#include "deploy/fleetctl/volumes.h"
 
 namespace fleetctl {
+
+namespace {
+
+void add_volumes(CLI::App& app, Chosen& chosen, Keep& keep) {
+  auto& filter = keep_options<VolumeFilter>(keep);
+  CLI::App* volumes = app.add_subcommand("volumes", "What apps keep on devices");
+  volumes->footer(
+      "A volume is made by the push of a manifest that names it, with all its room, or the push\n"
+      "is refused. With `on_revert: restore` it is copied before a release is tried, and whatever\n"
+      "leaves that release backwards (trial, watch, `revert`) finds it as it was.\n\nExample:\n"
+      "  volumes: [{name: cache, size: 8M, sync: periodic, keep: true, on_revert: restore}]\n"
+      "  fleetctl volumes list dns --to edge");
+  CLI::App* list = volumes->add_subcommand("list", "Volumes, their size and what goes back");
+  list->add_option("APP", filter.app, "One app (all)");
+  list->add_option("--to", filter.selector, "Devices: edge | site=lyon | all (all)");
+  example(list, "fleetctl volumes list dns --to edge");
+  runs(list, chosen, [&filter](Program& program) { return list_volumes(program, filter); });
+  CLI::App* create = volumes->add_subcommand("create", "How a volume is made")->group("");
+  create->allow_extras()->fallthrough(false);
+  runs(create, chosen, [](Program&) -> CommandResult { return volumes_are_pushed(); });
+}
+
+}  // namespace
 
 void add_device_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   auto& options = keep_options<LabelOptions>(keep);
@@ -34,6 +58,7 @@ void add_device_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
       ->excludes(name);
   example(accept, "fleetctl device accept edge-1\n  fleetctl device accept --to all");
   runs(accept, chosen, [&ahead](Program& program) { return accept_devices(program, ahead); });
+  add_volumes(app, chosen, keep);
 }
 
 }  // namespace fleetctl

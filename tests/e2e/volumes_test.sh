@@ -59,8 +59,8 @@ counter "size: 64K, sync: sometimes"
 refused 'manifest.yml:[0-9]+.*is always, periodic or never'
 manifest "{name: ../counter, size: 64K}"
 refused 'manifest.yml:[0-9]+.*\[a-z\]'
-counter "size: 64K, on_revert: restore"
-refused 'not supported yet: volumes.0..on_revert: restore'
+counter "size: 64K, on_revert: perhaps"
+refused 'manifest.yml:[0-9]+.*is keep or restore'
 counter "size: 64K" "" "  update: {handover: beside}"
 refused 'beside is not possible with a volume, which has one writer'
 [[ $(fleetctl releases boots --json | jq '[.releases // [] | .[]] | length') == 0 ]] || die "a refused push left a release"
@@ -175,6 +175,39 @@ for ((n = 1; ; n++)); do
 done
 ((made >= 2 && deleted >= 1)) || die "killed at $made steps of making and $deleted of deleting"
 ok "the agent killed at each of $made durable steps of an install and $deleted of a delete"
+
+# What a release wrote goes with it when it is left backwards, if the manifest says so.
+goes_back="size: 128K, on_revert: restore"
+lists() { fleetctl volumes list boots --to edge | grep -qE "$1"; }
+counter "$goes_back" one
+expect 0 'live on 1 of 1' fleetctl push boots --to edge
+counted 1 || die "a new volume has $(count)"
+counter "$goes_back" fail
+expect 3 'edge-1 +reverted ' fleetctl push boots --to edge
+lab_wait 60 counted 2 || die "after the revert the count is $(count): the failed boot's was to go with it"
+lab_wait 90 lists 'counter +128 KiB .*restore +none now' || die "$(fleetctl volumes list boots)"
+counter "$goes_back" two
+expect 0 'live on 1 of 1' fleetctl push boots --to edge
+number=$(fleetctl releases boots --json | jq '[.releases[].number | tonumber] | max')
+lab_wait 90 lists "counter +128 KiB .*restore +before boots $number" || die "$(fleetctl volumes list boots)"
+expect 0 '' fleetctl restart boots --to edge
+lab_wait 60 counted 4 || die "after an update and a restart the count is $(count), not 4"
+expect 0 '' fleetctl revert boots --to edge
+lab_wait 60 counted 3 || die "after the way back by order the count is $(count): it was 2 before that release"
+ok "on_revert: restore: a failed trial and a revert by order give the volume back"
+# The agent killed and the guest gone in the middle of a trial: the release of before starts on its own data.
+counter "$goes_back" fail
+dies_at agent-1 unlinkat 2 disk  # as it gives the volume back, or clears away
+fleetctl push boots --to edge --detach >/dev/null
+lab_wait 60 is_dead agent-1 || die "the agent lives on"
+let_live
+lab_stop agent-1
+lab_agent_start 1
+lab_wait 90 ended || die "the push has no end"
+lab_wait 60 counted 4 || die "after a kill on the way back the count is $(count), not 4"
+ok "a kill on the way back ends with the volume as it was"
+expect 1 'made on each device by the push' fleetctl volumes create cache --size 8M
+fleetctl delete boots --to edge >/dev/null
 
 # A guest of QEMU: Debian's kernel, whose disk it is.
 "$root/tests/e2e/guests/linux-web/build.sh" "$images/linux-web"

@@ -1,5 +1,7 @@
 #include "tests/faults/agent_stories.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -200,6 +202,42 @@ Story volume_grows() {
   return story;
 }
 
+AppManifest with_volume_that_goes_back(std::uint64_t release) {
+  AppManifest out = with_volumes(release, kVolumeBytes);
+  out.mutable_volumes(0)->set_on_revert("restore");
+  return out;
+}
+
+// The release on trial writes over what was there; however often it is cut, it goes with it.
+Story volume_goes_back() {
+  Story story = bad_update();
+  story.name = "volume goes back";
+  story.supply = [](Repository& repository, TestDevice& device) {
+    publish(repository, {with_volume_that_goes_back(1), with_volume_that_goes_back(2)});
+    device.scripts[2].answers_after_ms = -1;
+  };
+  story.before = {install_and_write()};
+  Order spoils = run(2);
+  spoils.enough = [](TestDevice& device) {
+    if (is_ended(device, "a2")) return true;
+    const auto& calls = device.launcher.calls;
+    if (std::find(calls.begin(), calls.end(), "start 2") == calls.end()) return false;
+    std::fstream(device.directory / kKept) << "what no other release can read";
+    return true;
+  };
+  story.orders = {std::move(spoils), run(2)};
+  story.also = [](const TestDevice& device) {
+    const std::filesystem::path folder = device.directory / "volumes/dns";
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename();
+      if (name.find('.') != std::string::npos) return "the copy " + name + " is left";
+    }
+    return kept_volume(device, kVolumeBytes);
+  };
+  story.next = with_volume_that_goes_back(3);
+  return story;
+}
+
 Story removal() {
   Story story = volume_grows();
   story.name = "removal";
@@ -231,6 +269,7 @@ std::vector<Story> agent_stories() {
           crash_loop_under_watch(),
           cut_download(),
           volume_grows(),
+          volume_goes_back(),
           removal()};
 }
 

@@ -267,20 +267,9 @@ Status FullDisk::replace_file(std::string_view path, std::span<const std::byte> 
   return real_.replace_file(path, bytes);
 }
 
-Result<ota::Fd> FullDisk::open_partial(std::string_view path, std::uint64_t reserve) {
-  if (full) return Error{Code::no_space, "disk full", ""};
-  return real_.open_partial(path, reserve);
-}
-
-Status FullDisk::publish(std::string_view partial, const ota::Fd& file,
-                         std::string_view final_path) {
-  if (full) return Error{Code::no_space, "disk full", ""};
-  return real_.publish(partial, file, final_path);
-}
-
 namespace {
 
-// Snapshots on both sides of one change to a volume.
+// Worlds on both sides of one change to a volume.
 template <typename Change>
 auto observed(std::string_view path, const std::function<void()>& look, Change change) {
   const bool seen = look && path.starts_with("volumes");
@@ -291,6 +280,17 @@ auto observed(std::string_view path, const std::function<void()>& look, Change c
 }
 
 }  // namespace
+
+Result<ota::Fd> FullDisk::open_partial(std::string_view path, std::uint64_t reserve) {
+  if (full) return Error{Code::no_space, "disk full", ""};
+  return observed(path, on_change, [&] { return real_.open_partial(path, reserve); });
+}
+
+Status FullDisk::publish(std::string_view partial, const ota::Fd& file,
+                         std::string_view final_path) {
+  if (full) return Error{Code::no_space, "disk full", ""};
+  return observed(partial, on_change, [&] { return real_.publish(partial, file, final_path); });
+}
 
 Result<ota::Fd> FullDisk::open_sized(std::string_view path, const ota::SizedOptions& options) {
   if (full) return Error{Code::no_space, "disk full", ""};

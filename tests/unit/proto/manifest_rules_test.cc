@@ -399,15 +399,14 @@ TEST(ManifestRulesTest, AWarmSpareDoublesTheStandingMemory) {
   EXPECT_EQ(proto::standing_memory_bytes(manifest), 2 * manifest.memory_bytes());
 }
 
-TEST(ManifestRulesTest, VolumesAreSupportedButOneThatGoesBack) {
+TEST(ManifestRulesTest, VolumesAreSupportedAlsoOneThatGoesBack) {
   AppManifest manifest = good();
   volume(manifest).set_sync("always");
   EXPECT_TRUE(proto::check_manifest(manifest, ManifestStage::complete));
   EXPECT_TRUE(proto::check_supported(manifest));
   manifest.mutable_volumes(0)->set_on_revert("restore");
   EXPECT_TRUE(proto::check_manifest(manifest, ManifestStage::complete));
-  EXPECT_EQ(proto::check_supported(manifest).error().what,
-            "not supported yet: volumes[0].on_revert: restore");
+  EXPECT_TRUE(proto::check_supported(manifest));
 }
 
 TEST(ManifestRulesTest, HandoverIsAsWideAsNetworkAndVolumesAllow) {

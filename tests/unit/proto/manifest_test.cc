@@ -193,8 +193,6 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
 
 TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
   const Case kCases[] = {
-      {"going back in time", "  volumes: [{name: v, size: 8M, on_revert: restore}]\n",
-       "volumes[0].on_revert: restore (manifest.yml:5)"},
       {"a disk of the host", "  devices: [{name: d, host: /dev/sda, as: block}]\n",
        "devices[0].as: block"},
       {"bare", "  run: bare\n", "run: bare (manifest.yml:5)"},
