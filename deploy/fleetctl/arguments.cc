@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "proto/document.h"
 
@@ -50,7 +51,9 @@ void build(CLI::App& app, Chosen& chosen, Keep& keep) {
 }
 
 void collect_names(const CLI::App& app, std::vector<std::string>& names) {
-  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());  // not the hidden ones
+  }
 }
 
 // The deepest command that the words name, for hints.
@@ -80,49 +83,21 @@ Parsed no_command(const CLI::App& app, const std::string& word) {
                          (nearest.empty() ? "" : "; nearest: " + nearest), "fleetctl");
 }
 
-// One `case` line per command: its subcommands and its flags.
-void add_case(const CLI::App& app, const std::string& path, std::string& script) {
-  std::vector<std::string> words;
-  collect_names(app, words);
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
-  }
-  script += "    '" + path + "') words='";
-  for (const std::string& word : words) script += word + " ";
-  script += "' ;;\n";
-  for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    add_case(*command, path.empty() ? command->get_name() : path + " " + command->get_name(),
-             script);
-  }
-}
-
 }  // namespace
 
-std::string bash_completion() {
+void visit_commands(const CommandVisitor& visit) {
   CLI::App app("", "fleetctl");
   Chosen chosen;
   Keep keep;
   build(app, chosen, keep);
-  std::string script =
-      "# Completion of fleetctl for bash:  source <(fleetctl completion bash)\n"
-      "_fleetctl() {\n"
-      "  local word path= words=\n"
-      "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-      "    case $word in -*) ;; *) path=\"${path:+$path }$word\" ;; esac\n"
-      "  done\n"
-      "  # Arguments of a command are no commands: take words off until one is known.\n"
-      "  while :; do\n"
-      "    _fleetctl_words \"$path\" && break\n"
-      "    [[ $path == *\\ * ]] || { _fleetctl_words ''; break; }\n"
-      "    path=${path% *}\n"
-      "  done\n"
-      "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-      "}\n"
-      "_fleetctl_words() {\n"
-      "  case $1 in\n";
-  add_case(app, "", script);
-  script += "    *) return 1 ;;\n  esac\n}\ncomplete -o default -F _fleetctl fleetctl\n";
-  return script;
+  const std::function<void(const CLI::App&, const std::string&)> walk =
+      [&visit, &walk](const CLI::App& at, const std::string& path) {
+        visit(at, path);
+        for (const CLI::App* command : at.get_subcommands(nullptr)) {
+          walk(*command, path.empty() ? command->get_name() : path + " " + command->get_name());
+        }
+      };
+  walk(app, "");
 }
 
 Parsed parse_arguments(const std::vector<std::string>& arguments) {
@@ -139,8 +114,8 @@ Parsed parse_arguments(const std::vector<std::string>& arguments) {
     return parsed;
   }
 
-  CLI::App app("Pushes signed unikernels to a fleet of devices, and watches them.", "fleetctl");
   Parsed parsed;
+  CLI::App app("Pushes signed unikernels to a fleet of devices, and watches them.", "fleetctl");
   auto keep = std::make_shared<Keep>();  // also owned by Chosen::run, whose flags it holds
   build(app, parsed.chosen, *keep);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

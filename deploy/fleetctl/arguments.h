@@ -36,8 +36,9 @@ struct Parsed {
 /// in     arguments: without the program's name
 Parsed parse_arguments(const std::vector<std::string>& arguments);
 
-/// The script of `completion bash`, made from the commands and flags themselves.
-std::string bash_completion();
+/// Calls `visit` for fleetctl itself (path "") and for each command below it ("keys init").
+using CommandVisitor = std::function<void(const CLI::App& app, const std::string& path)>;
+void visit_commands(const CommandVisitor& visit);
 
 // Each adds its commands. `keep` owns what their flags are read into.
 using Keep = std::vector<std::shared_ptr<void>>;  // shared with the closures in Chosen::run

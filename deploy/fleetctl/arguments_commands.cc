@@ -1,4 +1,6 @@
 #include "deploy/fleetctl/arguments_parts.h"
+#include "deploy/fleetctl/complete.h"
+#include "deploy/fleetctl/completion.h"
 #include "deploy/fleetctl/flights.h"
 #include "deploy/fleetctl/inspect_command.h"
 #include "deploy/fleetctl/keys.h"
@@ -203,6 +205,15 @@ void add_setup_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
     program.terminal.line(bash_completion());
     return ExitCode::ok;
   });
+  auto& words = keep_options<CompleteOptions>(keep);
+  CLI::App* live = app.add_subcommand("complete", "For the completion of a shell")->group("");
+  // Flags: a word that is written may be the name of a command.
+  live->add_option("--what", words.what)
+      ->required()
+      ->check(CLI::IsMember({"devices", "selectors", "groups", "apps", "releases", "rollouts"}));
+  live->add_option("--begun", words.word);
+  live->add_option("--app", words.app);
+  runs(live, chosen, [&words](Program& program) { return complete(program, words); });
 }
 
 void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep) {

@@ -15,14 +15,16 @@ void Program::print_json_line(const google::protobuf::Message& message) const {
   if (const auto text = proto::to_json(message)) terminal.line(*text);
 }
 
-proto::Result<Connection> connect(const Program& program) {
+proto::Result<Connection> connect(const Program& program, std::uint64_t timeout_ms) {
   TRY(const Home home, Home::find());
   TRY(Context context, home.context(program.context_name));
   TRY(ota::Secret token, read_secret_file(context.token_file(), "the token"));
-  TRY(auto http, HttpClient::make({.base_url = context.url,
-                                   .ca_file = context.ca_file(),
-                                   .token = std::move(token),
-                                   .interrupted = &program.interrupted}));
+  HttpClient::Options options{.base_url = context.url,
+                              .ca_file = context.ca_file(),
+                              .token = std::move(token),
+                              .interrupted = &program.interrupted};
+  if (timeout_ms != 0) options.timeout_ms = timeout_ms;
+  TRY(auto http, HttpClient::make(std::move(options)));
   auto api = std::make_unique<Api>(*http);
   return Connection{std::move(context), std::move(http), std::move(api)};
 }

@@ -35,8 +35,9 @@ struct Connection {
   std::string host() const { return host_of(context.url); }
 };
 
+/// in     timeout_ms: of each request; 0: the client's own
 /// errors not_found (not logged in) | as HttpClient::make. No request is made.
-proto::Result<Connection> connect(const Program& program);
+proto::Result<Connection> connect(const Program& program, std::uint64_t timeout_ms = 0);
 
 using CommandResult = proto::Result<ExitCode>;
 

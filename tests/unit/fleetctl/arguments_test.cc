@@ -1,6 +1,9 @@
 // The command line: what is usage, what is help, what is not built yet.
 #include "deploy/fleetctl/arguments.h"
 
+#include "deploy/fleetctl/complete.h"
+#include "deploy/fleetctl/completion.h"
+
 #include <gtest/gtest.h>
 
 #include <regex>
@@ -37,6 +40,13 @@ TEST(Arguments, CommandsAreChosen) {
       {"manifest check m.yml", "manifest check"},
       {"why edge-1 dns", "why"},
       {"why edge-1", "why"},
+      {"device accept edge-1", "device accept"},
+      {"device accept --to all", "device accept"},
+      {"logs dns --to site=lyon -f", "logs"},
+      {"volumes list", "volumes list"},
+      {"volumes list dns --to edge", "volumes list"},
+      {"volumes create x --size 8M", "volumes create"},
+      {"complete --what devices --begun push", "complete"},
       {"audit --last 5", "audit"},
       {"audit verify --accept", "audit verify"},
       {"token create ana --role viewer --group edge --group lab --ttl 1h", "token create"},
@@ -68,6 +78,8 @@ TEST(Arguments, WrongUseIsTwoAndNamesThePlace) {
       {"rollback dns --to edge", "--release"},
       {"enroll-token --uses 0", "--uses"},
       {"keys", "which keys?"},
+      {"device accept edge-1 --to all", "--to"},
+      {"logs dns --device edge-1 --to all", "--to"},
       {"login https://h", "--"}};
   for (const auto& [line, said] : cases) {
     const Parsed parsed = parse(line);
@@ -90,14 +102,15 @@ TEST(Arguments, LaterWordsSayThatTheyAreNotSupportedYet) {
 
 TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
   const std::string help = parse("--help").to_stdout;
-  for (const char* word : {"config", "catalog"}) {
+  for (const char* word : {"config", "catalog", "complete"}) {
     EXPECT_FALSE(std::regex_search(help, std::regex(std::string("\n  ") + word + "\\b"))) << word;
   }
   for (const char* command :
        {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "keys rotate",
         "keys revoke", "keys sign", "enroll-token", "push", "revert", "rollback", "yank", "stop",
         "start", "restart", "delete", "apps", "releases", "devices", "device show", "device label",
-        "device remove", "ps", "status", "why", "audit", "audit verify", "token create",
+        "device remove", "device accept", "volumes", "volumes list", "ps", "status",
+        "why", "audit", "audit verify", "token create",
         "token list", "token revoke", "whoami", "rollouts", "rollout show", "rollout pause",
         "rollout resume", "rollout abort", "rollout retry", "logs", "inspect", "manifest",
         "manifest check", "completion"}) {
@@ -110,10 +123,36 @@ TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
 
 TEST(Arguments, TheCompletionKnowsCommandsAndFlags) {
   const std::string script = bash_completion();
-  EXPECT_NE(script.find("'push') words="), std::string::npos);
+  EXPECT_NE(script.find("'push') words='"), std::string::npos);
   EXPECT_NE(script.find("--require-all"), std::string::npos);
-  EXPECT_NE(script.find("'keys delegate') words="), std::string::npos);
+  EXPECT_NE(script.find("'keys delegate') words='"), std::string::npos);
   EXPECT_EQ(script.find("catalog"), std::string::npos);
+  EXPECT_EQ(script.find("'complete')"), std::string::npos) << "a hidden one";
+  EXPECT_TRUE(std::regex_search(script, std::regex("'yank'\\) .*places='apps releases'")));
+  EXPECT_TRUE(std::regex_search(script, std::regex("'device show'\\) .*places='devices'")));
+  EXPECT_TRUE(std::regex_search(script, std::regex("'token revoke'\\) .*places='-'")));
+  EXPECT_TRUE(std::regex_search(script, std::regex("'push'\\) .*valued='[^']*--to ")));
+  EXPECT_FALSE(std::regex_search(script, std::regex("'push'\\) .*valued='[^']*--plan")));
+}
+
+TEST(Arguments, OnlyWhatFitsAndIsAPlainWordIsOffered) {
+  fleet::v1::DeviceSummaryList list;
+  for (const char* name : {"edge-1", "edge-2", "$(reboot)", "-rf", "lab 1"}) {
+    auto& device = *list.add_devices();
+    device.set_name(name);
+    device.add_groups("edge");
+    (*device.mutable_labels())["site"] = "lyon";
+  }
+  const auto words = [&list](const char* what, const char* begun) {
+    return device_words(list, {what, "", begun});
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(words("devices", ""), (Words{"edge-1", "edge-2"}));
+  EXPECT_EQ(words("devices", "edge-2"), Words{"edge-2"});
+  EXPECT_EQ(words("selectors", "e"), (Words{"edge", "edge-1", "edge-2"}));
+  EXPECT_EQ(words("selectors", "site=l"), Words{"site=lyon"});
+  EXPECT_EQ(words("selectors", "a"), Words{"all"});
+  EXPECT_EQ(words("groups", ""), Words{"edge"});
 }
 
 TEST(ExitCodes, ErrorsHaveTheNumbersThatScriptsRelyOn) {
