@@ -17,8 +17,8 @@ run=(
 )
 show=(
   bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
-  prometheus python3-jsonschema python3-yaml  # scraping and alerts, the description of the API
   nsd dnsperf python3-dnspython  # the name server that ours must answer like, and what asks it
+  prometheus python3-jsonschema python3-yaml  # scraping and alerts, how API and --json are described
   socat sqlite3 faketime        # faults of the wire, of the store and of clocks
   iperf3 nmap                   # what goes through the firewall, and what should not
   mosquitto mosquitto-clients   # what the sensor publishes to, and who listens

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 
+#include "deploy/fleetctl/schema.h"
 #include "proto/document.h"
 
 namespace fleetctl {
@@ -115,6 +116,17 @@ Parsed parse_arguments(const std::vector<std::string>& arguments) {
   }
 
   Parsed parsed;
+  const bool asks_help = std::any_of(arguments.begin(), arguments.end(), [](const auto& argument) {
+    return argument == "--help" || argument == "-h";
+  });
+  if (words.size() > 1 && words.front() == "schema" && !asks_help) {
+    // The words behind it name a command, which the parser would choose.
+    const std::vector<std::string> named(words.begin() + 1, words.end());
+    parsed.chosen.command = "schema";
+    parsed.chosen.run = [named](Program& program) { return show_schema(program, named); };
+    return parsed;
+  }
+
   CLI::App app("Pushes signed unikernels to a fleet of devices, and watches them.", "fleetctl");
   auto keep = std::make_shared<Keep>();  // also owned by Chosen::run, whose flags it holds
   build(app, parsed.chosen, *keep);

@@ -9,6 +9,7 @@
 #include "deploy/fleetctl/logs.h"
 #include "deploy/fleetctl/orders.h"
 #include "deploy/fleetctl/push.h"
+#include "deploy/fleetctl/schema.h"
 #include "deploy/fleetctl/yank.h"
 #include "proto/units.h"
 
@@ -205,6 +206,10 @@ void add_setup_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
     program.terminal.line(bash_completion());
     return ExitCode::ok;
   });
+  CLI::App* schema = app.add_subcommand(
+      "schema", "What --json prints, as JSON Schema: of the command named behind it, or of all");
+  example(schema, "fleetctl schema rollout show\n  fleetctl schema");
+  runs(schema, chosen, [](Program& program) { return show_schema(program, {}); });
   auto& words = keep_options<CompleteOptions>(keep);
   CLI::App* live = app.add_subcommand("complete", "For the completion of a shell")->group("");
   // Flags: a word that is written may be the name of a command.
