@@ -101,6 +101,7 @@ fleet::v1::Hello Agent::hello() {
   if (audit && audit->sequence() > 0) *out.mutable_audit_head() = *audit;
   out.set_root_version(device_.metadata.root_version);
   out.set_timestamp_version(device_.metadata.timestamp_version);
+  if (device_.secrets) out.set_sealing_key(device_.secrets->public_key());
   return out;
 }
 

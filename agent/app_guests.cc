@@ -144,7 +144,8 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   launch.ports_down = as != StartAs::serving;
   fill(launch, of, bytes);
   Status started;
-  auto config = guest_config(of, overrides, facts);
+  auto values = variable_values(of, overrides, device.secrets ? &*device.secrets : nullptr);
+  auto config = values ? guest_config(of, *values, facts) : values.error();
   auto egress = egress_rules(of);
   if (!config) {
     started = config.error();

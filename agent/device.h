@@ -15,6 +15,7 @@
 #include "agent/admit.h"
 #include "agent/network.h"
 #include "agent/ports.h"
+#include "agent/secrets.h"
 #include "agent/snapshots.h"
 #include "agent/state.h"
 #include "agent/trust.h"
@@ -44,6 +45,7 @@ class Device {
   std::vector<MonitorChoice> monitors;     // after the probe, best first
   MetadataFacts metadata;                  // versions and dates of what is stored
   std::optional<proto::Error> metadata_why;  // the last look at the metadata brought nothing
+  std::optional<Secrets> secrets;          // none: no secret can be opened here
   bool ready = false;                      // launcher and monitors are known: guests may start
   bool stopping = false;
   bool link_up = false;

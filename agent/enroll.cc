@@ -5,6 +5,7 @@
 
 #include "agent/credentials.h"
 #include "agent/http.h"
+#include "agent/secrets.h"
 #include "agent/trust.h"
 #include "ota/updater.h"
 #include "proto/json.h"
@@ -136,6 +137,7 @@ proto::awaitable<Result<Enrolled>> enroll(proto::Clock& clock, ota::Disk& disk,
   identity.device_pem = key.to_pem() + reply.certificate_pem();
   Trust trust(disk);
   CO_TRY_VOID(trust.bootstrap(bootstrap.tuf_root()));
+  CO_TRY([[maybe_unused]] const Secrets made, Secrets::load(disk, identity.device_id));
   CO_TRY_VOID(store_identity(disk, identity));
   // Beyond this point the device is enrolled.
   const Status removed = disk.remove(kEnrollKeyFile);

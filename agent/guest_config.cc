@@ -1,10 +1,13 @@
 #include "agent/guest_config.h"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
-#include <regex>
+#include <span>
 #include <vector>
+
+#include "ota/hash.h"
+#include "proto/limits.h"
+#include "proto/variables.h"
 
 namespace agent {
 namespace {
@@ -15,68 +18,33 @@ using proto::Error;
 using proto::Result;
 using proto::Status;
 
+constexpr char kSealedMark = '*';  // before the name of a sealed value, which no name begins with
+
 Error bad_value(const std::string& name, const std::string& why) {
   return Error{Code::bad_argument, "variable " + name + ": " + why, name};
 }
 
-bool is_hostname(const std::string& value) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.';
-  };
-  return !value.empty() && value.size() <= 253 && std::all_of(value.begin(), value.end(), good);
+// What a person does about a variable that has no value.
+Error missing_value(const AppManifest& manifest, const std::string& name,
+                    const fleet::v1::Var& var) {
+  const bool secret = var.type() == fleet::v1::VAR_SECRET;
+  std::string way = "fleetctl config set " + manifest.name() + " " + name + (secret ? "" : "=VALUE");
+  if (!var.from().empty()) {
+    way += ", or give the device the label " + var.from().substr(var.from().find(':') + 1);
+  }
+  return bad_value(name, "it has no value and the release needs one (" + proto::describe(var) +
+                             "): " + way);
 }
 
-Status check_int(const std::string& name, const fleet::v1::Var& var, const std::string& value) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size()) {
-    return bad_value(name, "\"" + value + "\" is no whole number");
-  }
-  const bool bounded = var.min() != 0 || var.max() != 0;
-  if (bounded && (number < var.min() || number > var.max())) {
-    return bad_value(name, value + " is outside " + std::to_string(var.min()) + ".." +
-                               std::to_string(var.max()));
-  }
-  return {};
-}
-
-// Types and ranges are part of what was signed; the controller may be broken (DESIGN 4).
-Status check_value(const std::string& name, const fleet::v1::Var& var, const std::string& value) {
-  if (var.max_length() > 0 && value.size() > var.max_length()) {
-    return bad_value(name, "longer than " + std::to_string(var.max_length()) + " characters");
-  }
-  const bool listed = std::find(var.values().begin(), var.values().end(), value) !=
-                      var.values().end();
-  if (!var.values().empty() && !listed) return bad_value(name, "not one of its `values`");
-  switch (var.type()) {
-    case fleet::v1::VAR_INT: return check_int(name, var, value);
-    case fleet::v1::VAR_BOOL:
-      return value == "true" || value == "false" ? Status() : bad_value(name, "no true or false");
-    case fleet::v1::VAR_IPV4:
-      return launcher::parse_ipv4(value) ? Status() : bad_value(name, "no IPv4 address");
-    case fleet::v1::VAR_CIDR:
-      return launcher::parse_subnet(value) ? Status() : bad_value(name, "no network A.B.C.D/N");
-    case fleet::v1::VAR_HOSTNAME:
-      return is_hostname(value) ? Status() : bad_value(name, "no host name");
-    case fleet::v1::VAR_STRING:
-    case fleet::v1::VAR_ENUM: break;
-    default: return bad_value(name, "its type is not supported yet");
-  }
-  if (value.find('\n') != std::string::npos || value.find('\0') != std::string::npos) {
-    return bad_value(name, "holds a line end");
-  }
-  // The pattern comes from the operator's signature; the length bounds what it costs.
-  if (!var.pattern().empty()) {
-    try {
-      if (!std::regex_match(value, std::regex(var.pattern(), std::regex::extended))) {
-        return bad_value(name, "does not match " + var.pattern());
-      }
-    } catch (const std::regex_error&) {
-      return bad_value(name, "its pattern cannot be read");
-    }
-  }
-  return {};
+Result<std::string> open_sealed(const AppManifest& manifest, const std::string& name,
+                                const std::string& hex, const Secrets* secrets) {
+  if (secrets == nullptr) return bad_value(name, "this agent has no key to open secrets with");
+  auto sealed = ota::from_hex(hex);
+  if (!sealed) return bad_value(name, "what is stored of it is damaged; set it again");
+  const std::string bytes(sealed->begin(), sealed->end());
+  const auto opened = secrets->open(manifest.name(), name, bytes);
+  if (!opened) return opened.error();
+  return std::string(opened->view());
 }
 
 Result<std::vector<Ipv4>> name_servers(const fleet::v1::Interface& interface) {
@@ -151,54 +119,63 @@ Result<Values> read_overrides(std::string_view text) {
   return out;
 }
 
-Result<Values> variable_values(const AppManifest& manifest, const Values& overrides) {
+Values values_of(const fleet::v1::DesiredApp& wish) {
+  Values out(wish.overrides().begin(), wish.overrides().end());
+  for (const auto& [name, sealed] : wish.sealed()) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(sealed.data());
+    out[kSealedMark + name] = ota::to_hex(std::span(bytes, sealed.size()));
+  }
+  return out;
+}
+
+Result<Values> variable_values(const AppManifest& manifest, const Values& overrides,
+                               const Secrets* secrets) {
   Values out;
-  for (const auto& [name, value] : overrides) {
+  for (const auto& [mark, text] : overrides) {
+    const bool sealed = mark.starts_with(kSealedMark);
+    const std::string name = sealed ? mark.substr(1) : mark;
     const auto declared = manifest.vars().find(name);
     if (declared == manifest.vars().end()) {
       return bad_value(name, "the signed manifest does not declare it");
     }
-    TRY_VOID(check_value(name, declared->second, value));
-    out[name] = value;
+    if (sealed != (declared->second.type() == fleet::v1::VAR_SECRET)) {
+      return bad_value(name, sealed ? "it is no secret" : "it is a secret, and came unsealed");
+    }
+    std::string value = text;
+    if (sealed) {
+      TRY(value, open_sealed(manifest, name, text, secrets));
+    }
+    const Status good = proto::check_value(name, declared->second, value);
+    if (!good) return good.error().with("variable");
+    out[name] = std::move(value);
   }
   for (const auto& [name, var] : manifest.vars()) {
     if (out.count(name) == 1) continue;
-    if (var.required() && var.default_().empty()) return bad_value(name, "required, has no value");
+    if (var.required() && var.default_().empty()) return missing_value(manifest, name, var);
     out[name] = var.default_();
   }
   return out;
 }
 
-Result<std::string> fill(std::string_view text, const Values& values) {
-  std::string out;
-  while (true) {
-    const std::size_t open = text.find("((");
-    if (open == std::string_view::npos) return out + std::string(text);
-    const std::size_t close = text.find("))", open);
-    if (close == std::string_view::npos) return out + std::string(text);
-    const std::string name(text.substr(open + 2, close - open - 2));
-    const auto value = values.find(name);
-    if (value == values.end()) {
-      return Error{Code::bad_manifest, "((" + name + ")) is not declared under vars", name};
-    }
-    out += std::string(text.substr(0, open)) + value->second;
-    text = text.substr(close + 2);
+Result<AppManifest> configured(const AppManifest& manifest, const Values& values) {
+  Values open;
+  for (const auto& [name, value] : values) {
+    const auto declared = manifest.vars().find(name);
+    const bool secret = declared != manifest.vars().end() &&
+                        declared->second.type() == fleet::v1::VAR_SECRET;
+    if (!secret) open[name] = value;
   }
+  return proto::with_values(manifest, open);
 }
 
-Result<monitors::GuestConfig> guest_config(const AppManifest& manifest, const Values& overrides,
-                                           const StartFacts& start) {
-  TRY(const Values values, variable_values(manifest, overrides));
+Result<monitors::GuestConfig> guest_config(const AppManifest& signed_manifest,
+                                           const Values& values, const StartFacts& start) {
+  TRY(const AppManifest manifest, configured(signed_manifest, values));
   monitors::GuestConfig config;
-  TRY(config.hostname, fill(manifest.hostname(), values));
-  if (config.hostname.empty()) config.hostname = manifest.name();
-  for (const std::string& arg : manifest.args()) {
-    TRY(std::string filled, fill(arg, values));
-    config.args.push_back(std::move(filled));
-  }
-  for (const auto& [name, value] : manifest.env()) {
-    TRY(config.env[name], fill(value, values));
-  }
+  config.hostname = manifest.hostname().empty() ? manifest.name() : manifest.hostname();
+  config.args.assign(manifest.args().begin(), manifest.args().end());
+  config.env.insert(manifest.env().begin(), manifest.env().end());
+  std::size_t filled_bytes = 0;
   for (const fleet::v1::File& file : manifest.files()) {
     const auto bytes = start.files.find(file.path());
     FLEET_ASSERT(bytes != start.files.end());
@@ -206,8 +183,12 @@ Result<monitors::GuestConfig> guest_config(const AppManifest& manifest, const Va
       config.files[file.path()] = bytes->second;
       continue;
     }
-    auto filled = fill(bytes->second, values);
+    auto filled = proto::fill(bytes->second, values);
     if (!filled) return filled.error().with(file.path());
+    filled_bytes += filled->size();
+    if (filled_bytes > proto::kMaxFilesBytes) {
+      return Error{Code::bad_manifest, "files are larger than 4M together with their values", ""};
+    }
     config.files[file.path()] = std::move(*filled);
   }
   for (int i = 0; i < manifest.network_size(); ++i) {

@@ -23,6 +23,7 @@
 #include "agent/inventory.h"
 #include "agent/metrics.h"
 #include "agent/real_ports.h"
+#include "agent/secrets.h"
 #include "agent/status.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -147,6 +148,8 @@ int run(const Options& options) {
   if (!identity) return fail(identity.error());
   auto credentials = agent::DiskCredentials::load(**disk, *identity);
   if (!credentials) return fail(credentials.error());
+  auto secrets = agent::Secrets::load(**disk, identity->device_id);
+  if (!secrets) return fail(secrets.error());
   auto state = agent::State::open(options.state_dir + "/agent.db");
   if (!state) return fail(state.error());
   auto machine = agent::make_machine({options.board, options.launcher, disk->get()});
@@ -163,6 +166,7 @@ int run(const Options& options) {
   agent::Ports ports{loop,  clock,    **disk,       launcher,   prober,   fetches,
                      link,  **machine, **credentials, fetch_pool, disk_pool};
   agent::Agent agent(ports, **state, FLEET_BUILD_TIME);
+  agent.device().secrets = std::move(*secrets);
   proto::TaskGroup helpers(loop);
   proto::TaskGroup tasks(loop);
   helpers.spawn("signals", stop_on_signal(agent));

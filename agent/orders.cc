@@ -219,8 +219,8 @@ proto::awaitable<void> tell_fallen(App& app, ota::SlotRecord fallen) {
 bool is_live(const App& app) {
   const ota::SlotRecord* live = app.slots.live_slot();
   if (live == nullptr || live->release.release != app.wish.release()) return false;
-  const Values overrides(app.wish.overrides().begin(), app.wish.overrides().end());
-  return live->release.overrides == write_overrides(overrides);
+  return app.wish.keep_values() ||
+         live->release.overrides == write_overrides(values_of(app.wish));
 }
 
 bool wants_update(const App& app) {

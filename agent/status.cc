@@ -95,6 +95,13 @@ std::string flights_line(const fleet::v1::Device& device) {
   return out + ")\n";
 }
 
+// What comes sealed tells nobody anything, and is long.
+void add_desired(const fleet::v1::DesiredApp& app, fleet::v1::Device& out) {
+  fleet::v1::DesiredApp& shown = *out.add_desired();
+  shown = app;
+  shown.clear_sealed();
+}
+
 }  // namespace
 
 fleet::v1::Device describe_device(Agent& agent, const Identity& identity) {
@@ -106,8 +113,9 @@ fleet::v1::Device describe_device(Agent& agent, const Identity& identity) {
   for (fleet::v1::AppStatus& app : agent.apps()) *out.add_apps() = std::move(app);
   auto desired = agent.device().state.desired();
   if (desired) {
-    for (const fleet::v1::DesiredApp& app : desired->apps()) *out.add_desired() = app;
+    for (const fleet::v1::DesiredApp& app : desired->apps()) add_desired(app, out);
   }
+  if (agent.device().secrets) out.set_sealing_key(agent.device().secrets->public_hex());
   out.set_agent_version(FLEET_VERSION);
   out.set_generation(agent.generation());
   out.set_generation_applied(agent.generation());
@@ -185,7 +193,7 @@ Result<fleet::v1::Device> stored_status(const std::string& state_dir, const Iden
   out.set_name(identity.name);
   TRY(const auto desired, state->desired());
   out.set_generation(desired.generation());
-  for (const fleet::v1::DesiredApp& app : desired.apps()) *out.add_desired() = app;
+  for (const fleet::v1::DesiredApp& app : desired.apps()) add_desired(app, out);
   TRY(const auto slots, ota::Slots::read_all(state->database()));
   for (const ota::AppSlots& one : slots) {
     fleet::v1::AppStatus* app = out.add_apps();
@@ -221,6 +229,7 @@ std::string describe(const fleet::v1::Device& device, bool running) {
     }
   }
   out += flights_line(device);
+  if (!device.sealing_key().empty()) out += "key       " + device.sealing_key() + " for secrets\n";
   if (device.audit_head().sequence() > 0) {
     out += "audit     log seen to " + std::to_string(device.audit_head().sequence()) + ", " +
            device.audit_head().hash() + "\n";

@@ -30,7 +30,11 @@ proto::awaitable<void> give_up(Update& update, Error error) {
     if (!freed) proto::log_warning("blobs.not_collected", {{"why", freed.error().what}});
   }
   const bool superseded = error.code == Code::superseded;
-  ReportDraft draft = update.draft(superseded ? fleet::v1::SUPERSEDED : fleet::v1::FAILED);
+  // What is held waits for a person, who sets a value; the release itself is as good as before.
+  const fleet::v1::DeviceState end = superseded             ? fleet::v1::SUPERSEDED
+                                     : update.held_by_values ? fleet::v1::HELD
+                                                             : fleet::v1::FAILED;
+  ReportDraft draft = update.draft(end);
   draft.ends_wish = !superseded;
   draft.why.set_code(static_cast<fleet::v1::Code>(error.code));
   draft.why.set_text(error.what);

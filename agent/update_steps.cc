@@ -30,8 +30,19 @@ fleet::v1::DesiredApp target_of(const fleet::v1::DesiredApp& wish) {
   return out;
 }
 
-Values overrides_of(const fleet::v1::DesiredApp& wish) {
-  return Values(wish.overrides().begin(), wish.overrides().end());
+// The values of this device fit what was signed. What is only staged runs with none of them yet.
+Status check_values(Update& update) {
+  if (update.stage_only()) return {};
+  const Device& device = update.app.device;
+  const Secrets* secrets = device.secrets ? &*device.secrets : nullptr;
+  auto values = variable_values(update.manifest, values_of(update.wish), secrets);
+  Status good = values ? Status() : Status(values.error());
+  if (good) {
+    const auto run = configured(update.manifest, *values);
+    if (!run) good = run.error();
+  }
+  update.held_by_values = !good;
+  return good;
 }
 
 proto::awaitable<Status> verify(Update& update) {
@@ -173,8 +184,7 @@ proto::awaitable<Status> admit(Update& update) {
   CO_TRY_VOID(co_await verify(update));
   CO_TRY_VOID(check_text(update.manifest));
   CO_TRY_VOID(check_refused(update));
-  CO_TRY([[maybe_unused]] const Values values,
-         variable_values(update.manifest, overrides_of(update.wish)));
+  CO_TRY_VOID(check_values(update));
   CO_TRY_VOID(app.device.ports.machine.check_fit(update.manifest));
   CO_TRY(const DeviceFacts facts, device_facts(app));
   CO_TRY(update.plan, plan_release(update.manifest, facts));
@@ -217,7 +227,7 @@ proto::awaitable<Status> stage(Update& update) {
   record.attempt = update.wish.attempt();
   record.release = update.wish.release();
   record.manifest = update.verified.manifest_ref.digest;
-  record.overrides = write_overrides(overrides_of(update.wish));
+  record.overrides = write_overrides(values_of(update.wish));
   record.blobs = update.plan.blobs;
   record.blobs.push_back(update.verified.manifest_ref);
   const App::Verb verb = [&app, &record](ota::Transaction& tx) {

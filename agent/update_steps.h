@@ -46,6 +46,7 @@ class Update {
   std::optional<HealthJudge> judge;
   fleet::v1::FlightRecord flight;     // of a trial that failed
   std::vector<fleet::v1::StepTime> steps;
+  bool held_by_values = false;        // this device's values are not what the release asks for
   bool paused = false;                // ended without a verdict; it goes on later
 
   /// It ends when it is staged.

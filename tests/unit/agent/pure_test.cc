@@ -11,6 +11,7 @@
 #include "agent/restart_judge.h"
 #include "agent/trust.h"
 #include "tests/unit/agent/repository.h"
+#include "tests/unit/ota/temp_dir.h"
 
 namespace {
 
@@ -210,13 +211,65 @@ TEST(GuestConfig, FillsOnlyDeclaredVariablesWithinTheirTypes) {
   (*manifest.mutable_vars())["site"].set_max_length(8);
   (*manifest.mutable_vars())["up"].set_type(fleet::v1::VAR_IPV4);
   (*manifest.mutable_vars())["up"].set_default_("192.0.2.53");
-  const auto defaults = agent::variable_values(manifest, {});
+  manifest.add_args("--up=((up))");
+  manifest.set_hostname("dns-((site))");
+  const auto defaults = agent::variable_values(manifest, {}, nullptr);
   ASSERT_TRUE(defaults.has_value());
-  EXPECT_EQ(*agent::fill("dns-((site))/((up))", *defaults), "dns-nowhere/192.0.2.53");
-  EXPECT_FALSE(agent::variable_values(manifest, {{"site", "much too long"}}).has_value());
-  EXPECT_FALSE(agent::variable_values(manifest, {{"up", "--rrl=0"}}).has_value());
-  EXPECT_FALSE(agent::variable_values(manifest, {{"other", "x"}}).has_value());
-  EXPECT_FALSE(agent::fill("((typo))", *defaults).has_value());
+  const auto run = agent::configured(manifest, *defaults);
+  ASSERT_TRUE(run.has_value()) << run.error().what;
+  EXPECT_EQ(run->hostname(), "dns-nowhere");
+  EXPECT_EQ(*run->args().rbegin(), "--up=192.0.2.53");
+  const agent::Values kRefused[] = {
+      {{"site", "much too long"}}, {{"up", "--rrl=0"}}, {{"other", "x"}}, {{"*up", "00"}}};
+  for (const agent::Values& values : kRefused) {
+    EXPECT_FALSE(agent::variable_values(manifest, values, nullptr).has_value())
+        << values.begin()->first;
+  }
+  // Each value is good, what comes of it is no host name.
+  const auto odd = agent::variable_values(manifest, {{"site", "a b"}}, nullptr);
+  ASSERT_TRUE(odd.has_value());
+  EXPECT_FALSE(agent::configured(manifest, *odd).has_value());
+}
+
+TEST(GuestConfig, AVariableWithoutAValueIsHeldByNameWithTheWayToSetIt) {
+  auto manifest = tests::make_manifest("dns", 1);
+  (*manifest.mutable_vars())["site"].set_type(fleet::v1::VAR_STRING);
+  (*manifest.mutable_vars())["site"].set_from("label:place");
+  (*manifest.mutable_vars())["site"].set_required(true);
+  const auto missing = agent::variable_values(manifest, {}, nullptr);
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_NE(missing.error().what.find("fleetctl config set dns site=VALUE"), std::string::npos);
+  EXPECT_NE(missing.error().what.find("label place"), std::string::npos);
+  EXPECT_TRUE(agent::variable_values(manifest, {{"site", "x"}}, nullptr).has_value());
+}
+
+TEST(GuestConfig, ASecretReachesATemplateAndNothingElse) {
+  TempDir folder;
+  const auto disk = ota::RealDisk::open(folder / "");
+  ASSERT_TRUE(disk.has_value());
+  const auto secrets = agent::Secrets::load(**disk, "device1");
+  ASSERT_TRUE(secrets.has_value());
+  const auto again = agent::Secrets::load(**disk, "device1");
+  EXPECT_EQ(again->public_key(), secrets->public_key());
+  auto manifest = tests::make_manifest("dns", 1);
+  (*manifest.mutable_vars())["tsig"].set_type(fleet::v1::VAR_SECRET);
+  (*manifest.mutable_vars())["tsig"].set_max_length(8);
+  fleet::v1::DesiredApp wish;
+  const auto sealed = [&](const char* app, const char* value) {
+    (*wish.mutable_sealed())["tsig"] =
+        *ota::seal(secrets->public_key(), {"device1", app, "tsig"}, ota::Secret(value));
+    return agent::values_of(wish);
+  };
+  const auto values = agent::variable_values(manifest, sealed("dns", "hush"), &*secrets);
+  ASSERT_TRUE(values.has_value()) << values.error().what;
+  EXPECT_EQ(*proto::fill("key ((tsig))", *values), "key hush");
+  EXPECT_FALSE(agent::variable_values(manifest, sealed("web", "hush"), &*secrets).has_value());
+  EXPECT_FALSE(agent::variable_values(manifest, sealed("dns", "hush"), nullptr).has_value());
+  EXPECT_FALSE(agent::variable_values(manifest, {{"tsig", "hush"}}, &*secrets).has_value());
+  const auto longer = agent::variable_values(manifest, sealed("dns", "much too long"), &*secrets);
+  ASSERT_FALSE(longer.has_value());
+  EXPECT_EQ(longer.error().what.find("much"), std::string::npos);
+  EXPECT_EQ(agent::write_overrides(sealed("dns", "hush")).find("hush"), std::string::npos);
 }
 
 TEST(GuestConfig, OverridesComeBackAsTheyWereWritten) {
