@@ -2,10 +2,12 @@
 #include <charconv>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "controller/access.h"
 #include "controller/api_routes.h"
+#include "controller/config.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/json.h"
 
@@ -47,7 +49,10 @@ Result<v1::Device> to_api(Parts& parts, const DeviceRow& row, const Subject& sub
   *out.mutable_inventory() = row.facts.inventory();
   *out.mutable_apps() = row.facts.apps();
   TRY(const auto desired, parts.store.desired(row.id));
-  for (const v1::DesiredApp& wish : desired) *out.add_desired() = wish;
+  for (const v1::DesiredApp& wish : desired) {
+    *out.add_desired() = wish;
+    out.mutable_desired()->rbegin()->clear_sealed();  // of no use to anybody but the device
+  }
   out.set_agent_version(row.agent_version);
   out.set_generation(static_cast<std::uint64_t>(row.generation));
   out.set_generation_applied(static_cast<std::uint64_t>(row.generation_applied));
@@ -57,11 +62,29 @@ Result<v1::Device> to_api(Parts& parts, const DeviceRow& row, const Subject& sub
   out.set_address(row.address);
   out.set_up_to_date(runs_what_is_wanted(out));
   *out.mutable_audit_head() = row.audit_head;
+  out.set_sealing_key(row.sealing_key);
   TRY(const bool strange, parts.store.is_audit_stranger(row.id));
   out.set_audit_strange(strange);
   if (row.ahead_ms != 0) {
     out.mutable_ahead()->set_since_ms(static_cast<std::uint64_t>(row.ahead_ms));
     out.mutable_ahead()->set_text(row.ahead_text);
+  }
+  return out;
+}
+
+// What is told of one device alone: its apps' variables.
+Result<v1::Device> in_full(Parts& parts, const DeviceRow& row) {
+  TRY(const Subject subject, parts.store.subject(row.id));
+  TRY(v1::Device out, to_api(parts, row, subject));
+  std::set<std::string> apps;
+  for (const v1::AppStatus& status : out.apps()) apps.insert(status.app());
+  for (const v1::DesiredApp& wish : out.desired()) apps.insert(wish.app());
+  Config config(parts.store, parts.fleet, parts.pushes);
+  for (const std::string& app : apps) {
+    auto values = config.show(subject, app);
+    if (!values && values.error().code == Code::not_found) continue;  // of no release here
+    if (!values) return values.error();
+    if (values->values_size() > 0) *out.add_config() = std::move(*values);
   }
   return out;
 }
@@ -143,9 +166,7 @@ awaitable<Response> list_devices(Call call) {
 awaitable<Response> show_device(Call call) {
   const auto row = device_named(call.parts, call.words[0]);
   if (!row) co_return error_response(row.error());
-  const auto subject = call.parts.store.subject(row->id);
-  if (!subject) co_return error_response(subject.error());
-  const auto device = to_api(call.parts, *row, *subject);
+  const auto device = in_full(call.parts, *row);
   if (!device) co_return error_response(device.error());
   co_return answer(*device);
 }

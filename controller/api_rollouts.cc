@@ -30,20 +30,9 @@ Result<std::int64_t> number_of(const std::string& id) {
   return number;
 }
 
-Result<v1::Rollout> with_devices(Call& call, const rollout::Rollout& rollout) {
-  Parts& parts = call.parts;
-  v1::Rollout out = to_api(rollout);
-  TRY(const auto devices, parts.store.rollout_devices(rollout.number));
-  for (const rollout::Device& device : devices) *out.add_devices() = device.row;
-  TRY(const std::int64_t last, parts.events.last_id());
-  out.set_last_event(static_cast<std::uint64_t>(last));
-  TRY_VOID(narrow(parts, call.caller, out));
-  return out;
-}
-
 Response rollout_answer(Call& call, const Result<rollout::Rollout>& rollout, int status) {
   if (!rollout) return error_response(rollout.error());
-  const auto out = with_devices(call, *rollout);
+  const auto out = shown(call, *rollout);
   if (!out) return error_response(out.error());
   return answer(*out, status);
 }
@@ -149,6 +138,17 @@ Result<v1::ServerStatus> status_for(Call& call) {
 Asker asker(const Call& call) { return {call.caller.name, call.caller.groups}; }
 
 }  // namespace
+
+Result<v1::Rollout> shown(Call& call, const rollout::Rollout& rollout) {
+  Parts& parts = call.parts;
+  v1::Rollout out = to_api(rollout);
+  TRY(const auto devices, parts.store.rollout_devices(rollout.number));
+  for (const rollout::Device& device : devices) *out.add_devices() = device.row;
+  TRY(const std::int64_t last, parts.events.last_id());
+  out.set_last_event(static_cast<std::uint64_t>(last));
+  TRY_VOID(narrow(parts, call.caller, out));
+  return out;
+}
 
 awaitable<Response> push(Call call) {
   const auto request = proto::from_json<v1::PushRequest>(call.request.body);

@@ -26,6 +26,8 @@ std::vector<Route> operator_routes() {
       {"GET", "/v1/apps/{app}/history", Role::viewer, show_release_history, Reach::narrowed},
       {"GET", "/v1/apps/{app}/logs", Role::viewer, list_logs, Reach::narrowed},
       {"GET", "/v1/apps/{app}/flights", Role::viewer, list_flights, Reach::narrowed},
+      {"GET", "/v1/apps/{app}/config", Role::viewer, list_config, Reach::narrowed},
+      {"POST", "/v1/apps/{app}/config", Role::deployer, change_config, Reach::narrowed},
       {"GET", "/v1/blobs/{sha256}", Role::viewer, get_blob, Reach::narrowed},
       {"PUT", "/v1/blobs/{sha256}", Role::deployer, put_blob, Reach::narrowed},
       {"GET", "/v1/metadata/{file}", Role::viewer, get_metadata, Reach::narrowed},

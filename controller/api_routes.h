@@ -40,6 +40,9 @@ struct Route {
 /// A device that is still of the fleet. errors not_found
 Result<DeviceRow> device_named(Parts& parts, const std::string& name);
 
+/// A rollout with its devices, as the caller may see it.
+Result<v1::Rollout> shown(Call& call, const rollout::Rollout& rollout);
+
 std::vector<Route> operator_routes();
 bool matches(std::string_view pattern, std::string_view path, std::vector<std::string>& words);
 
@@ -88,6 +91,10 @@ awaitable<Response> get_metadata(Call call);
 awaitable<Response> get_online_keys(Call call);
 awaitable<Response> make_online_key(Call call);
 awaitable<Response> upload_metadata(Call call);
+
+// api_config.cc
+awaitable<Response> list_config(Call call);
+awaitable<Response> change_config(Call call);
 
 // api_rollouts.cc
 awaitable<Response> push(Call call);

@@ -25,7 +25,8 @@ void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
 }  // namespace
 
 Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
-    : store_(store), events_(events), clock_(clock), audit_(store, clock), windows_(store) {}
+    : store_(store), events_(events), clock_(clock), audit_(store, clock), windows_(store),
+      declared_(store) {}
 
 void Fleet::committed() {
   events_.tell();
@@ -140,6 +141,8 @@ Status Fleet::keep_running(const EndedWish& wish, std::uint64_t release) {
   desired->set_attempt(ota::random_id());
   desired->clear_rollout();
   desired->set_deadline_ms(0);
+  TRY_VOID(fill_values(wish.device_id, *desired));
+  desired->set_keep_values(true);
   return want(wish.device_id, std::move(*desired));
 }
 
@@ -155,11 +158,34 @@ Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
   desired->set_attempt(ota::random_id());
   desired->clear_rollout();
   desired->set_deadline_ms(0);
+  TRY_VOID(fill_values(device.id, *desired));
+  // The values of before are the point of it only where it was values that changed.
+  desired->set_keep_values(step.rollout.kind != v1::KIND_CONFIG);
   return want(device.id, std::move(*desired));
+}
+
+Status Fleet::fill_values(const std::string& device_id, v1::DesiredApp& desired) {
+  TRY(const Vars* vars, declared_.of(desired.app(), desired.release()));
+  Subject subject;
+  std::vector<ConfigRow> set;
+  if (!vars->empty()) {
+    TRY(subject, store_.subject(device_id));
+    TRY(set, store_.config(device_id, desired.app()));
+  }
+  put_values(*vars, subject, set, desired);
+  return {};
+}
+
+Status Fleet::follow_values(const rollout::Step& step, const rollout::Action& action) {
+  const bool back = std::holds_alternative<rollout::KeepRunning>(action) ||
+                    std::holds_alternative<rollout::TakeBack>(action);
+  if (!back || step.rollout.kind != v1::KIND_CONFIG) return {};
+  return store_.restore_config(step.device.id, step.rollout.number);
 }
 
 Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) {
   const std::string& id = step.device.id;
+  TRY_VOID(follow_values(step, action));
   if (std::holds_alternative<rollout::Want>(action)) return want_release(step);
   if (std::holds_alternative<rollout::Offer>(action)) {
     dirty_.insert(id);  // its Desired is in the store; it is sent after the commit
@@ -217,6 +243,10 @@ Status Fleet::apply(std::int64_t number, const std::string& device_id,
   TRY_VOID(store_.set_rollout(step.rollout));
   TRY_VOID(store_.set_rollout_device(number, step.device));
   for (const rollout::Action& action : step.actions) TRY_VOID(perform(step, action));
+  const bool settles = step.device.row.state() == v1::HEALTHY &&
+                       (step.rollout.kind == v1::KIND_CONFIG ||
+                        rollout::is_release(step.rollout.kind));
+  if (settles) TRY_VOID(store_.settle_config(device_id, step.rollout.app));
   // One that comes late with a release that the others have left goes back, too.
   const bool late = !step.rollout.halted_why.empty() && step.device.row.state() == v1::HEALTHY &&
                     std::holds_alternative<rollout::Reported>(event);

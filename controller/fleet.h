@@ -18,6 +18,7 @@
 #include "controller/metadata.h"
 #include "controller/rollout.h"
 #include "controller/store.h"
+#include "controller/values.h"
 #include "controller/windows.h"
 #include "proto/async.h"
 
@@ -122,11 +123,16 @@ class Fleet {
   /// The release of the app's newest rollout that succeeded; 0 if there is none.
   Result<std::uint64_t> wanted_release(const std::string& app);
   Audit& audit() { return audit_; }
+  std::int64_t wall_ms() const { return clock_.wall_ms(); }
 
  private:
   Status apply(std::int64_t number, const std::string& device_id, const rollout::Event& event);
   Status perform(const rollout::Step& step, const rollout::Action& action);
   Status want(const std::string& device_id, v1::DesiredApp desired);
+  /// What of a rollout's step concerns values: those that did not do go back, those that do stay.
+  Status follow_values(const rollout::Step& step, const rollout::Action& action);
+  /// This device's values for the release that is wanted, as they are now.
+  Status fill_values(const std::string& device_id, v1::DesiredApp& desired);
   Status want_no_more(const std::string& device_id, const std::string& app);
   Status changed(const std::string& device_id);
   /// It is there, and hears what is wanted of it.
@@ -157,6 +163,8 @@ class Fleet {
   enum class Superseded { waiting, all };
   Status supersede(const std::string& device_id, const rollout::Rollout& newer, Superseded which);
   Status add_device(rollout::Rollout& rollout, const Wish& wish, std::uint32_t wave);
+  Status fill_order_values(v1::RolloutKind kind, bool wanted, const std::string& device_id,
+                           v1::DesiredApp& desired);
   Status give_order(const rollout::Rollout& rollout, const Wish& wish);
   Result<rollout::Rollout> stored(std::int64_t number);
   Result<std::vector<std::string>> to_retry(const rollout::Rollout& rollout,
@@ -210,6 +218,7 @@ class Fleet {
   std::set<std::int64_t> unfinished_;    // rollouts that may let in more at once
   bool together_ = false;
   Windows windows_;
+  DeclaredVars declared_;
   // Open rows of releases with windows, since this controller started: all that are online.
   std::set<std::pair<std::int64_t, std::string>> windowed_;
   std::int64_t gated_minute_ = 0;

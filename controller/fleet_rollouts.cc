@@ -57,6 +57,18 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish, std::uint3
   return {};
 }
 
+// A start and new values take the values as they are now; other orders leave alone what runs.
+Status Fleet::fill_order_values(v1::RolloutKind kind, bool wanted, const std::string& device_id,
+                                v1::DesiredApp& desired) {
+  const bool anew = kind == v1::KIND_CONFIG || (kind == v1::KIND_START && wanted);
+  if (!anew && wanted && kind != v1::KIND_REVERT) return {};
+  TRY_VOID(fill_values(device_id, desired));
+  desired.set_keep_values(!anew);
+  // Other values are worth another try of what failed here.
+  if (kind == v1::KIND_CONFIG) desired.set_retry_refused(true);
+  return {};
+}
+
 // An order reaches everybody at once, also who is offline.
 Status Fleet::give_order(const rollout::Rollout& rollout, const Wish& wish) {
   const std::string& id = wish.device.id;
@@ -76,6 +88,7 @@ Status Fleet::give_order(const rollout::Rollout& rollout, const Wish& wish) {
   } else {
     desired.set_restart_count(static_cast<std::uint32_t>(restarts));
   }
+  TRY_VOID(fill_order_values(rollout.kind, before.has_value(), id, desired));
   TRY_VOID(store_.set_desired(id, desired));
   TRY_VOID(apply(rollout.number, id, event));
   return gate(rollout.number, id);

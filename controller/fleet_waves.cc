@@ -13,10 +13,12 @@ namespace {
 
 constexpr std::int64_t kAnyWave = std::int64_t{1} << 32;
 
-// What its slot beside the live one holds and may go back to; 0 if nothing.
+// What its slot beside the live one holds and may go back to; 0 if nothing, or the same release
+// with the values before.
 std::uint64_t good_other(const v1::AppStatus& status) {
   const v1::SlotStatus& other = status.live_slot() == "A" ? status.b() : status.a();
-  return other.state() == v1::GOOD ? other.release() : 0;
+  const bool good = other.state() == v1::GOOD && other.release() != status.live_release();
+  return good ? other.release() : 0;
 }
 
 /// Who is under way by pushes of any app, by the label of a budget. A device that is under way
@@ -135,6 +137,7 @@ Status Fleet::want_release(const rollout::Step& step) {
     desired.set_release(rollout.release);
     desired.set_run(v1::RUN);
     desired.set_stage_release(0);
+    TRY_VOID(fill_values(device.id, desired));
   }
   return want(device.id, std::move(desired));
 }
@@ -148,6 +151,8 @@ Status Fleet::want_back(const rollout::Step& step, std::uint64_t release) {
   desired->set_run(v1::RUN);
   desired->set_attempt(step.device.attempt);
   desired->set_rollout(step.rollout.id());
+  TRY_VOID(fill_values(step.device.id, *desired));
+  desired->set_keep_values(true);
   return want(step.device.id, std::move(*desired));
 }
 

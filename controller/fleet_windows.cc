@@ -14,7 +14,7 @@ constexpr std::int64_t kMinuteMs = 60'000;
 Status Fleet::gate(std::int64_t number, const std::string& device_id) {
   TRY(const auto rollout, store_.rollout(number));
   bool windowed = false;
-  if (rollout && rollout::has_waves(rollout->kind)) {
+  if (rollout && (rollout::has_waves(rollout->kind) || rollout->kind == v1::KIND_CONFIG)) {
     TRY(windowed, windows_.has_any(rollout->app, rollout->release));
   }
   if (!windowed) return {};  // as nearly all are, at each Hello

@@ -42,7 +42,8 @@ std::set<std::string> named_blobs(const v1::AppManifest& manifest) {
 // What the device's other slot held before what runs, good or not any more; 0 if nothing.
 std::uint64_t other_release(const v1::AppStatus& status) {
   const v1::SlotStatus& other = status.live_slot() == "A" ? status.b() : status.a();
-  return other.state() == v1::GOOD || other.state() == v1::BAD ? other.release() : 0;
+  const bool same = other.release() == status.live_release();  // with the values before
+  return (other.state() == v1::GOOD || other.state() == v1::BAD) && !same ? other.release() : 0;
 }
 
 // All of a release but its number, the same bytes for the same content.

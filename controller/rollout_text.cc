@@ -14,6 +14,7 @@ const char* past_word(v1::RolloutKind kind) {
     case v1::KIND_DELETE: return "deleted";
     case v1::KIND_REVERT: return "reverted";
     case v1::KIND_STAGE: return "staged";
+    case v1::KIND_CONFIG: return "healthy with its new values";
     default: return "live";
   }
 }
@@ -161,6 +162,7 @@ const char* word(v1::RolloutKind kind) {
     case v1::KIND_DELETE: return "delete";
     case v1::KIND_ROLLBACK: return "rollback";
     case v1::KIND_STAGE: return "stage";
+    case v1::KIND_CONFIG: return "config";
     default: return "push";
   }
 }

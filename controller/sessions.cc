@@ -1,10 +1,12 @@
 #include "controller/sessions.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "controller/report_bounds.h"
 #include "controller/session.h"
+#include "ota/hash.h"
 #include "proto/log.h"
 
 namespace controller {
@@ -101,6 +103,24 @@ Status Sessions::compare_audit(const Heard& from, const v1::AuditHead& head) {
   return {};
 }
 
+// Whoever seals secrets for the device pins its key, so another one is told, not hidden.
+Status Sessions::take_sealing_key(const Heard& from, const std::string& key) {
+  constexpr std::size_t kKeyBytes = 32;
+  if (key.size() != kKeyBytes) return {};
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(key.data());
+  const std::string hex = ota::to_hex(std::span(bytes, key.size()));
+  TRY(const std::string before, store_.sealing_key(from.id));
+  if (before == hex) return {};
+  TRY_VOID(store_.set_sealing_key(from.id, hex));
+  if (before.empty()) return {};
+  proto::log_warning("device.key_changed", {{"device", from.name}});
+  v1::Event event;
+  event.set_kind("device.key_changed");
+  event.set_text(from.name + " has another sealing key; its secrets must be set again");
+  event.set_device(from.name);
+  return fleet_.tell(std::span(&event, 1));
+}
+
 // Apart from serve(), whose frame lasts as long as the link: a row is large.
 Status Sessions::name(Session& session) {
   TRY(const auto device, store_.device(session.id));
@@ -122,6 +142,7 @@ Status Sessions::greet(const Heard& from, const v1::Hello& hello) {
                             static_cast<std::int64_t>(hello.generation_applied())));
   TRY_VOID(fleet_.compare_generation(from.id, hello.generation_applied()));
   TRY_VOID(compare_audit(from, hello.audit_head()));
+  TRY_VOID(take_sealing_key(from, hello.sealing_key()));
   return fleet_.came_online(from.id, from.name);
 }
 

@@ -82,6 +82,7 @@ class Sessions {
   static Status check_bounds(const v1::Hello& hello);
   Status greet(const Heard& from, const v1::Hello& hello);
   Status compare_audit(const Heard& from, const v1::AuditHead& head);
+  Status take_sealing_key(const Heard& from, const std::string& key);
   void take_facts(Session& session, v1::Telemetry facts);
   awaitable<void> serve_expired(proto::Channel& channel);
 

@@ -71,6 +71,7 @@ struct DeviceRow {
   std::int64_t generation_told = 0;  // the highest that was really given to it
   std::int64_t ahead_ms = 0;         // since when it is ahead of this controller; 0: it is not
   std::string ahead_text;
+  std::string sealing_key;           // X25519, hex; empty: it told none yet
 };
 
 /// What a device's next generation is at least, and whether it is there to hear it.
@@ -88,6 +89,15 @@ struct ReleaseRow {
   std::string manifest_sha256;
   std::int64_t size_bytes = 0;
   v1::AppManifest manifest;
+};
+
+/// One value of one app's variable on one device, as it was set.
+struct ConfigRow {
+  std::string name;
+  std::string value;     // of a secret: sealed to the device, as bytes
+  bool sealed = false;
+  std::string by;
+  std::int64_t set_ms = 0;
 };
 
 struct EventRow {
@@ -221,6 +231,22 @@ class Store {
   /// Devices that were written since it was asked last; nothing: any may have been.
   std::optional<std::set<std::string>> take_changed_devices();
 
+  // store_config.cc
+  /// By name.
+  Result<std::vector<ConfigRow>> config(std::string_view id, std::string_view app);
+  Status set_config(std::string_view id, std::string_view app, const ConfigRow& row);
+  Status unset_config(std::string_view id, std::string_view app, std::string_view name);
+  /// Before a change that this rollout carries (0: none): what the value is now can come back.
+  Status remember_config(std::string_view id, std::string_view app, std::string_view name,
+                         std::int64_t rollout);
+  /// What that rollout changed there is as it was before.
+  Status restore_config(std::string_view id, std::int64_t rollout);
+  /// The app is healthy there with the values as they are: the next change goes back to these.
+  Status settle_config(std::string_view id, std::string_view app);
+  Status set_sealing_key(std::string_view id, std::string_view key);
+  /// 64 hex digits; "": the device has told none yet.
+  Result<std::string> sealing_key(std::string_view id);
+
   // store_releases.cc
   Status add_metadata(std::string_view role, std::int64_t version, std::string_view text);
   /// The newest version, or the one asked for.
@@ -281,7 +307,7 @@ class Store {
   Result<std::vector<std::int64_t>> rollouts_with_waiting();
   /// Numbers of rollouts that hold a device for online that they want something of.
   Result<std::vector<std::int64_t>> rollouts_with_online();
-  /// 0: it is in none of that app.
+  /// Of those that say what is to run, which new values do not. 0: it is in none of that app.
   Result<std::int64_t> newest_rollout_of(std::string_view id, std::string_view app);
   Result<std::int64_t> last_event_id();
   Status add_event(const EventRow& row);

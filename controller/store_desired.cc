@@ -9,11 +9,12 @@ using soci::use;
 
 struct RawDesired {
   v1::DesiredApp app;
-  std::string device, name, attempt, rollout;
+  std::string device, name, attempt, rollout, values;
   long long release = 0, run = 0, restarts = 0, fall_back = 0, retry = 0, deadline = 0, stage = 0;
 
   v1::DesiredApp take() const {
     v1::DesiredApp out;
+    if (!values.empty()) read_json(values, out);
     out.set_app(name);
     out.set_release(static_cast<std::uint64_t>(release));
     out.set_run(static_cast<v1::DesiredRun>(run));
@@ -30,7 +31,7 @@ struct RawDesired {
 
 constexpr const char* kDesiredColumns =
     "SELECT device_id, app, release_number, run, restart_count, fall_back, attempt, rollout, "
-    "retry_refused, deadline_ms, stage_release FROM desired ";
+    "retry_refused, deadline_ms, stage_release, values_json FROM desired ";
 
 void bind(soci::statement& statement, RawDesired& raw) {
   statement.exchange(into(raw.device));
@@ -44,6 +45,16 @@ void bind(soci::statement& statement, RawDesired& raw) {
   statement.exchange(into(raw.retry));
   statement.exchange(into(raw.deadline));
   statement.exchange(into(raw.stage));
+  statement.exchange(into(raw.values));
+}
+
+// Its values alone, as text; "" for none.
+std::string values_of(const v1::DesiredApp& desired) {
+  v1::DesiredApp values;
+  *values.mutable_overrides() = desired.overrides();
+  *values.mutable_sealed() = desired.sealed();
+  values.set_keep_values(desired.keep_values());
+  return values.ByteSizeLong() == 0 ? "" : as_json(values);
 }
 
 // Of one device, or of all; take(device, wish) gets them.
@@ -129,11 +140,13 @@ Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
   const auto deadline = static_cast<long long>(desired.deadline_ms());
   const auto stage = static_cast<long long>(desired.stage_release());
   return guard("writing what is wanted", [&] {
+    const std::string values = values_of(desired);
     session_->sql << "INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
                      "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms, "
-                     "stage_release) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s)",
+                     "stage_release, values_json) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s,:v)",
         use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
-        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline), use(stage);
+        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline), use(stage),
+        use(values);
   });
 }
 

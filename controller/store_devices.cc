@@ -10,7 +10,8 @@ using soci::use;
 constexpr const char* kDeviceColumns =
     "SELECT id, name, public_key, enrolled_ms, certificate_until_ms, revoked, agent_version, "
     "address, facts_json, seen_ms, generation, generation_applied, report_sequence, "
-    "audit_sequence, audit_hash, generation_told, ahead_ms, ahead_text FROM devices ";
+    "audit_sequence, audit_hash, generation_told, ahead_ms, ahead_text, "
+    "sealing_key FROM devices ";
 
 // The columns as SOCI fills them, in the order of kDeviceColumns.
 struct RawDevice {
@@ -56,6 +57,7 @@ void bind(soci::statement& statement, RawDevice& raw) {
   statement.exchange(into(raw.told));
   statement.exchange(into(raw.ahead));
   statement.exchange(into(raw.row.ahead_text));
+  statement.exchange(into(raw.row.sealing_key));
 }
 
 // in     read_facts(row, json): how a row comes to its facts
@@ -320,6 +322,8 @@ Status Store::revoke_device(std::string_view id) {
                      "WHERE id = :i AND revoked = 0",
         use(i);
     session_->sql << "DELETE FROM desired WHERE device_id = :i", use(i);
+    session_->sql << "DELETE FROM config_values WHERE device_id = :i", use(i);
+    session_->sql << "DELETE FROM config_before WHERE device_id = :i", use(i);
   });
 }
 

@@ -103,11 +103,14 @@ Result<std::vector<std::int64_t>> Store::rollouts_with_online() {
 Result<std::int64_t> Store::newest_rollout_of(std::string_view id, std::string_view app) {
   const std::string i(id);
   const std::string a(app);
+  // New values are no word on what is to run: a push that came before them may still come.
+  const long long config = v1::KIND_CONFIG;
   return guard("reading a device's newest rollout", [&]() -> std::int64_t {
     long long number = 0;
     session_->sql << "SELECT COALESCE(MAX(rollout), 0) FROM rollout_devices "
-                     "WHERE device_id = :i AND app = :a",
-        use(i), use(a), into(number);
+                     "WHERE device_id = :i AND app = :a AND NOT EXISTS (SELECT 1 FROM rollouts "
+                     "WHERE rollouts.number = rollout_devices.rollout AND kind = :k)",
+        use(i), use(a), use(config), into(number);
     return number;
   });
 }

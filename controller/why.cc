@@ -170,6 +170,19 @@ Verdict fit(const WhyFacts& facts) {
 Verdict port(const WhyFacts& facts) { return told(facts, {Code::port_taken}, ""); }
 Verdict budget(const WhyFacts& facts) { return told(facts, {Code::budget}, ""); }
 
+// What its variables want is known before the device was asked, and it says so itself, too.
+Verdict values(const WhyFacts& facts) {
+  if (!facts.values.empty()) {
+    const v1::ConfigValue& first = facts.values.front();
+    const std::string more =
+        facts.values.size() > 1 ? ", and " + std::to_string(facts.values.size() - 1) + " more" : "";
+    return {"variable " + first.name() + " " + first.problem() + more, ""};
+  }
+  const bool has_vars = facts.manifest && facts.manifest->vars_size() > 0;
+  return told(facts, {Code::bad_argument, Code::unauthenticated},
+              has_vars ? "its variables have values" : "");
+}
+
 // What is left: it was tried there, and did not do.
 Verdict tried(const WhyFacts& facts) {
   switch (code_of(facts)) {
@@ -205,10 +218,11 @@ Verdict busy(const WhyFacts& facts) {
 
 // In the order in which they stop an update.
 constexpr Rule kRules[] = {
-    {"AHEAD", ahead},       {"OFFLINE", offline},   {"ENDED", ended},   {"YANKED", yanked},
+    {"AHEAD", ahead},       {"OFFLINE", offline},   {"ENDED", ended},       {"YANKED", yanked},
     {"WAVE", wave},         {"WINDOW", window},     {"METADATA", metadata}, {"CLOCK", clock},
-    {"REFUSED", refused},   {"FALLBACK", fallback}, {"FIT", fit},       {"MEMORY", memory},
-    {"SPACE", space},       {"PORT", port},         {"BUDGET", budget}, {"TRIED", tried},
+    {"REFUSED", refused},   {"FALLBACK", fallback}, {"FIT", fit},           {"MEMORY", memory},
+    {"SPACE", space},       {"PORT", port},         {"BUDGET", budget},     {"VALUES", values},
+    {"TRIED", tried},
     {"BUSY", busy},
 };
 
@@ -252,6 +266,17 @@ void add_next(const WhyFacts& facts, v1::WhyApp& out) {
   if (first == "MEMORY" || first == "SPACE" || first == "PORT") {
     add("fleetctl ps" + on);
     add("fleetctl push " + facts.app + on);
+  }
+  if (first == "VALUES") {
+    for (const v1::ConfigValue& value : facts.values) {
+      const bool secret = value.type() == v1::VAR_SECRET;
+      add("fleetctl config set " + facts.app + " " + value.name() + (secret ? "" : "=VALUE") + on);
+      if (out.next_size() == kNext - 2) break;
+    }
+    if (facts.values.empty()) add("fleetctl config list " + facts.app + on);
+    if (facts.rollout && ended_badly(facts) && rollout::has_waves(facts.rollout->kind)) {
+      add("fleetctl rollout retry " + facts.rollout->id() + " --device " + facts.device);
+    }
   }
   if (first == "FIT" || first == "BUDGET") add("fleetctl releases " + facts.app);
   if (facts.rollout) add("fleetctl rollout show " + facts.rollout->id());

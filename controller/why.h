@@ -27,6 +27,7 @@ struct WhyFacts {
                                                      // one with this device
   std::optional<fleet::v1::RolloutDevice> row;       // the device's in it
   std::optional<fleet::v1::AppManifest> manifest;    // of the wanted release
+  std::vector<fleet::v1::ConfigValue> values{};      // its variables that have a problem there
   bool yanked = false;                               // the wanted release
   Gate gate;                                         // its windows, now
   bool waits_for_turn = false;                       // in the rollout

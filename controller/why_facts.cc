@@ -3,6 +3,7 @@
 #include <set>
 
 #include "controller/api_routes.h"
+#include "controller/values.h"
 #include "controller/why.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/units.h"
@@ -19,6 +20,8 @@ Status find_rollout(Parts& parts, const std::string& device_id, WhyFacts& facts)
     if (rollout.app != facts.app) continue;
     TRY(const auto row, parts.store.rollout_device(rollout.number, device_id));
     if (!row) continue;
+    // Values that are there leave open what a push before them came to.
+    if (rollout.kind == v1::KIND_CONFIG && row->row.state() == v1::HEALTHY) continue;
     facts.rollout = rollout;
     facts.row = row->row;
     return {};
@@ -91,6 +94,13 @@ Result<WhyFacts> facts_of(Parts& parts, const DeviceRow& device, const std::stri
   facts.manifest = row->manifest;
   TRY(facts.yanked, is_yanked(parts.store, app, release));
   TRY(const Subject subject, parts.store.subject(device.id));
+  TRY(const auto set, parts.store.config(device.id, app));
+  const Vars vars(row->manifest.vars().begin(), row->manifest.vars().end());
+  for (v1::ConfigValue& value : show_values(vars, subject, set)) {
+    if (vars.count(value.name()) == 1 && !value.problem().empty()) {
+      facts.values.push_back(std::move(value));
+    }
+  }
   TRY(facts.gate, judge_windows(row->manifest.update(), subject, facts.now_ms));
   return facts;
 }

@@ -75,6 +75,12 @@ const Table& table() {
                                           {"/v1/apps/dns/logs", "selector=lab"}}}},
       {"GET /v1/apps/{app}/flights",
        {kV, true, {"/v1/apps/dns/flights"}, {{"/v1/apps/dns/flights", "device=lab-1"}}}},
+      {"GET /v1/apps/{app}/config",
+       {kV, true, {"/v1/apps/dns/config"}}},
+      {"POST /v1/apps/{app}/config",
+       {kD, true, {"/v1/apps/dns/config", "", R"({"selector": "edge", "unset": ["site"]})"},
+        {{"/v1/apps/dns/config", "", R"({"selector": "lab", "unset": ["site"]})"},
+         {"/v1/apps/dns/config", "", R"({"selector": "all", "unset": ["site"]})"}}}},
       {"GET /v1/blobs/{sha256}", {kV, true, {"/v1/blobs/" + ota::sha256("image").hex()}}},
       {"PUT /v1/blobs/{sha256}", {kD, true, {"/v1/blobs/" + ota::sha256("x").hex()}}},
       {"GET /v1/metadata/{file}", {kV, true, {"/v1/metadata/timestamp.json"}}},
@@ -117,6 +123,7 @@ struct AccessWorld : ApiWorld {
     world.set_up_trust();
     world.enroll("edge-1", "edge");
     world.enroll("lab-1", "lab");
+    world.next_vars["site"].set_type(v1::VAR_STRING);
     for (const char* name : {"edge-1", "lab-1"}) world.online(name);
     EXPECT_TRUE(world.push(world.next_push("edge")).has_value());
     EXPECT_TRUE(world.push(world.next_push("lab")).has_value());

@@ -124,6 +124,7 @@ v1::PushRequest Headquarters::next_push(const std::string& selector, const std::
   v1::AppManifest manifest = file->applications.front().manifest;
   manifest.mutable_update()->MergeFrom(next_update);
   *manifest.mutable_rollout() = next_rollout;
+  manifest.mutable_vars()->insert(next_vars.begin(), next_vars.end());
   v1::Image* entry = manifest.add_images();
   entry->set_arch(v1::X86_64);
   entry->set_platform(v1::VIRTIO);

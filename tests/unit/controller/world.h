@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,7 @@ struct Headquarters {
   v1::PushRequest next_push(const std::string& selector, const std::string& image = "image");
   v1::UpdatePolicy next_update;    // what its manifest says of windows
   v1::RolloutPolicy next_rollout;  // and of waves
+  std::map<std::string, v1::Var> next_vars;  // and what it declares
   /// The same of that manifest, which names one image.
   v1::PushRequest next_push(const std::string& selector, const std::string& image,
                             v1::AppManifest manifest);
