@@ -228,6 +228,17 @@ proto::Result<Rollout> Api::order(const fleet::v1::OrderRequest& request) {
   return send<Rollout>("POST", "/v1/orders", request);
 }
 
+proto::Result<fleet::v1::ConfigList> Api::config(std::string_view app,
+                                                 std::string_view selector) {
+  return get<fleet::v1::ConfigList>("/v1/apps/" + url_encode(app) +
+                                    "/config?selector=" + url_encode(selector));
+}
+
+proto::Result<fleet::v1::ConfigAnswer> Api::change_config(std::string_view app,
+                                                          const fleet::v1::ConfigChange& change) {
+  return send<fleet::v1::ConfigAnswer>("POST", "/v1/apps/" + url_encode(app) + "/config", change);
+}
+
 proto::Result<fleet::v1::RolloutList> Api::rollouts() {
   return get<fleet::v1::RolloutList>("/v1/rollouts");
 }

@@ -56,6 +56,9 @@ class Api {
   proto::Result<fleet::v1::Rollout> push(const fleet::v1::PushRequest& request,
                                          const std::string& idempotency_key);
   proto::Result<fleet::v1::Rollout> order(const fleet::v1::OrderRequest& request);
+  proto::Result<fleet::v1::ConfigList> config(std::string_view app, std::string_view selector);
+  proto::Result<fleet::v1::ConfigAnswer> change_config(std::string_view app,
+                                                       const fleet::v1::ConfigChange& change);
   proto::Result<fleet::v1::RolloutList> rollouts();
   proto::Result<fleet::v1::Rollout> rollout(std::string_view id);
   /// in     act: pause | resume | abort

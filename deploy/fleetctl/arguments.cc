@@ -17,8 +17,8 @@ struct LaterWord {
   const char* first;
   const char* second;  // "" = the first word alone
 };
-constexpr std::array<LaterWord, 3> kLater = {
-    {{"config", ""}, {"build", ""}, {"catalog", ""}}};
+constexpr std::array<LaterWord, 2> kLater = {
+    {{"build", ""}, {"catalog", ""}}};
 
 std::string later_word(const std::vector<std::string>& words) {
   if (words.empty()) return "";
@@ -46,6 +46,7 @@ void build(CLI::App& app, Chosen& chosen, Keep& keep) {
   add_setup_commands(app, chosen, keep);
   add_push_commands(app, chosen, keep);
   add_order_commands(app, chosen, keep);
+  add_config_commands(app, chosen, keep);
   add_look_commands(app, chosen, keep);
   add_device_commands(app, chosen, keep);
   add_access_commands(app, chosen, keep);

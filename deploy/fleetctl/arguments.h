@@ -45,6 +45,7 @@ using Keep = std::vector<std::shared_ptr<void>>;  // shared with the closures in
 void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_order_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_device_commands(CLI::App& app, Chosen& chosen, Keep& keep);
+void add_config_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_look_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_access_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_setup_commands(CLI::App& app, Chosen& chosen, Keep& keep);

@@ -47,13 +47,13 @@ CLI::Option* add_duration(CLI::App* command, const std::string& flag, std::uint6
       ->type_name("TIME");
 }
 
-namespace {
-
 void add_follow(CLI::App* command, std::uint64_t& wait_ms, bool& detach, bool& require_all) {
   add_duration(command, "--wait", wait_ms, "How long to follow; then exit 5, the rollout goes on");
   command->add_flag("--detach", detach, "Do not follow");
   command->add_flag("--require-all", require_all, "Exit 3 if any device is not healthy");
 }
+
+namespace {
 
 void add_order(CLI::App& app, Chosen& chosen, Keep& keep, const char* word,
                fleet::v1::OrderKind kind, const char* help) {

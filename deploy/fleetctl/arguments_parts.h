@@ -30,4 +30,7 @@ void example(CLI::App* command, const std::string& lines);
 CLI::Option* add_duration(CLI::App* command, const std::string& flag, std::uint64_t& into_ms,
                           const std::string& help);
 
+/// --wait, --detach and --require-all of what is followed.
+void add_follow(CLI::App* command, std::uint64_t& wait_ms, bool& detach, bool& require_all);
+
 }  // namespace fleetctl

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "deploy/fleetctl/config.h"
 #include "deploy/fleetctl/lists.h"
 #include "deploy/fleetctl/table.h"
 #include "deploy/fleetctl/text.h"
@@ -298,6 +299,9 @@ std::vector<std::string> device_lines(const Device& device, std::uint64_t now_ms
       if (!slot->why().text().empty()) text += " (" + visible(slot->why().text()) + ")";
     }
     pairs.push_back({"app", text});
+  }
+  for (const auto& config : device.config()) {
+    pairs.push_back({"values", visible(config.app()) + " " + values_text(config)});
   }
   return aligned(pairs, "");
 }

@@ -5,6 +5,7 @@
 //   contexts/NAME/token        mode 600
 //   contexts/NAME/ca.pem       the only CA that counts
 //   contexts/NAME/keys/        sealed signing keys, mode 600
+//   contexts/NAME/devices/ID   the device's sealing key as it was first seen, hex
 //   contexts/NAME/audit-head   the end of the audit log that was last verified
 //   contexts/NAME/tuf/         the newest metadata that was seen and verified
 // Folders are 0700. Files are replaced whole.

@@ -168,6 +168,7 @@ std::string success_words(const Rollout& rollout) {
     case fleet::v1::KIND_RESTART: return app + " was restarted on";
     case fleet::v1::KIND_DELETE: return app + " is deleted from";
     case fleet::v1::KIND_STAGE: return subject(rollout) + " is staged on";
+    case fleet::v1::KIND_CONFIG: return app + " runs with its new values on";
     default: return subject(rollout) + " is live on";
   }
 }
