@@ -52,7 +52,7 @@ Status check_limits(const std::string& field, const Var& var) {
   if (!is_pattern(var.pattern())) {
     return broken(field + ".pattern",
                   "is no POSIX extended regular expression of at most 128 bytes whose {n} repeat one "
-                  "character or [set] at most 255 times");
+                  "character or [set], at most 255 times all together");
   }
   return {};
 }

@@ -57,8 +57,10 @@ bool is_ipv6(const std::string& text) {
 // Thompson's way: linear in the value, so that no pair of pattern and value holds up a controller.
 constexpr auto kPatternKind = std::regex::extended | std::regex_constants::__polynomial;
 
-// The library walks a repetition's copies recursively: few enough of them fit every stack.
+// The library makes a copy for each repetition and walks them recursively: few enough of them, all
+// together, fit every stack and every second.
 bool repeats_within_bounds(const std::string& pattern) {
+  int all = 0;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] == '\\') {
       ++i;
@@ -74,6 +76,8 @@ bool repeats_within_bounds(const std::string& pattern) {
       number = digit ? number * 10 + (pattern[i] - '0') : 0;
       if (number > kMaxRepetition) return false;
     }
+    all += number;
+    if (all > kMaxRepetition) return false;
   }
   return true;
 }
