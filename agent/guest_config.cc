@@ -28,7 +28,8 @@ Error bad_value(const std::string& name, const std::string& why) {
 Error missing_value(const AppManifest& manifest, const std::string& name,
                     const fleet::v1::Var& var) {
   const bool secret = var.type() == fleet::v1::VAR_SECRET;
-  std::string way = "fleetctl config set " + manifest.name() + " " + name + (secret ? "" : "=VALUE");
+  std::string way = "fleetctl config set " + manifest.name() + " " + name;
+  if (!secret) way += "=VALUE";
   if (!var.from().empty()) {
     way += ", or give the device the label " + var.from().substr(var.from().find(':') + 1);
   }

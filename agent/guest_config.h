@@ -35,7 +35,7 @@ Values values_of(const fleet::v1::DesiredApp& wish);
 proto::Result<Values> variable_values(const fleet::v1::AppManifest& manifest,
                                       const Values& overrides, const Secrets* secrets);
 
-/// The manifest as this device runs it: with its values, but for files, which are filled at the start.
+/// The manifest as this device runs it: with its values, but for files, which guest_config() fills.
 /// errors as proto::with_values
 proto::Result<fleet::v1::AppManifest> configured(const fleet::v1::AppManifest& manifest,
                                                  const Values& values);

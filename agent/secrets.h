@@ -1,5 +1,5 @@
-// Secrets: this device's sealing key, and what is sealed to it. The key is made here and never leaves
-// the device; the controller is told its public half in every Hello.
+// Secrets: this device's sealing key, and what is sealed to it. The key is made here and never
+// leaves the device; the controller is told its public half in every Hello.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace agent {
 
-inline constexpr const char* kSealingKeyFile = "sealing.key";  // below the state directory; mode 600
+inline constexpr const char* kSealingKeyFile = "sealing.key";  // below the state directory, 0600
 
 class Secrets {
  public:

@@ -52,8 +52,8 @@ void put(std::vector<ConfigRow>& rows, ConfigRow row) {
   }
 }
 
-// The manifests that may declare a name on a device: of the release that is wanted there, and of the
-// newest, which may have been turned away there for want of this very value.
+// The manifests that may declare a name on a device: of the release that is wanted there, and of
+// the newest, which may have been turned away there for want of this very value.
 using Manifests = std::vector<const v1::AppManifest*>;
 
 Status check_declared(const Manifests& manifests, const std::string& name) {

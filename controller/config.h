@@ -1,6 +1,6 @@
 // Config: new values for an app's variables on some devices, checked for all of them before any is
-// written, and the rollout that carries them; and what the values are. It sees no secret: what comes
-// sealed goes on as it is.
+// written, and the rollout that carries them; and what the values are. It sees no secret: what
+// comes sealed goes on as it is.
 #pragma once
 
 #include <cstdint>

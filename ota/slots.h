@@ -141,8 +141,8 @@ class Slots {
   static Result<AppSlots> end_watch(Transaction& transaction, std::string_view app);
 
   /// Takes a trial or a live slot under watch back: it becomes bad{why}, its digest is refused here
-  /// unless the cause is not its own (ordered, superseded, cancelled) or the other slot is good with
-  /// the same manifest, whose values for `vars` are others, and the other slot is live
+  /// unless the cause is not its own (ordered, superseded, cancelled) or the other slot is good
+  /// with the same manifest, whose values for `vars` are others, and the other slot is live
   /// if it is good. A first install leaves nothing live. (A candidate is dropped, not reverted.)
   /// errors not_found (no such attempt) | conflict (live and no longer under watch)
   static Result<AppSlots> revert(Transaction& transaction, std::string_view app,

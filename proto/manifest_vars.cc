@@ -51,8 +51,8 @@ Status check_limits(const std::string& field, const Var& var) {
   if (!may_have_pattern(var)) return broken(field + ".pattern", "belongs to type string or secret");
   if (!is_pattern(var.pattern())) {
     return broken(field + ".pattern",
-                  "is no POSIX extended regular expression of at most 128 bytes whose {n} repeat one "
-                  "character or [set], at most 255 times all together");
+                  "is no POSIX extended regular expression of at most 128 bytes whose {n} repeat "
+                  "one character or [set], at most 255 times all together");
   }
   return {};
 }

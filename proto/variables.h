@@ -1,5 +1,5 @@
-// Variables: what the `vars` of a signed manifest allow, which ((names)) a text uses, and texts with
-// values in their place. Pure. It opens no secret, and no error of it holds one.
+// Variables: what the `vars` of a signed manifest allow, which ((names)) a text uses, and texts
+// with values in their place. Pure. It opens no secret, and no error of it holds one.
 #pragma once
 
 #include <map>
@@ -31,7 +31,7 @@ std::string describe(const fleet::v1::Var& var);
 /// errors bad_manifest; Error.element is the field ("vars.site.default")
 Status check_declaration(const std::string& name, const fleet::v1::Var& var);
 
-/// One value against what is declared. The empty one of a variable that needs none is not asked for.
+/// One value against what is declared. It is not asked about a variable that has none.
 /// errors bad_argument, by name, and for a secret without its text
 Status check_value(const std::string& name, const fleet::v1::Var& var, const std::string& value);
 

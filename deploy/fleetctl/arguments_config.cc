@@ -17,8 +17,8 @@ void add_config_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   CLI::App* config = app.add_subcommand("config", "Values of an app's variables, per device");
   config->footer(
       "What an app lets differ per device stands under `vars` in its signed manifest. A device's\n"
-      "value is what was set here, else the label that `from` names, else the default. A label that\n"
-      "changes counts from the next push, start or config set of the app on.\n"
+      "value is what was set here, else the label that `from` names, else the default. A label\n"
+      "that changes counts from the next push, start or config set of the app on.\n"
       "\nExample:\n  fleetctl config list dns --to site=lyon");
 
   auto& options = keep_options<ConfigSetOptions>(keep);
@@ -54,7 +54,8 @@ void add_config_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   runs(unset, chosen, [&away](Program& program) { return set_config(program, away); });
 
   auto& look = keep_options<ConfigListOptions>(keep);
-  CLI::App* list = config->add_subcommand("list", "What the values are; secrets only as set or not");
+  CLI::App* list =
+      config->add_subcommand("list", "What the values are; secrets only as set or not");
   list->add_option("APP", look.app, "The app")->required();
   list->add_option("--to", look.selector, "Devices (all)");
   example(list, "fleetctl config list dns --to edge\n  fleetctl config list dns --json");

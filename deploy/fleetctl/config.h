@@ -1,5 +1,5 @@
-// Values of an app's variables per device: set, unset, list. A secret is sealed here, to each device's
-// own key, and leaves this machine in no other form.
+// Values of an app's variables per device: set, unset, list. A secret is sealed here, to each
+// device's own key, and leaves this machine in no other form.
 #pragma once
 
 #include <string>

@@ -46,8 +46,8 @@ proto::Result<std::string> pinned_key(const Context& context,
   const bool known = pinned && *pinned == shown + "\n";
   if (pinned && !known && accepted.count(device.device()) == 0) {
     return Error{Code::unauthenticated,
-                 name + " shows the key " + shown.substr(0, kShownDigits) + ", this machine first saw " +
-                     visible(pinned->substr(0, kShownDigits)) +
+                 name + " shows the key " + shown.substr(0, kShownDigits) +
+                     ", this machine first saw " + visible(pinned->substr(0, kShownDigits)) +
                      "\nA device whose state directory was made anew has another key; so has "
                      "somebody who wants to read its secrets. Nothing was set.\nCompare with "
                      "fleet-agent status on the device; if it is right, add: --accept-key " + name,

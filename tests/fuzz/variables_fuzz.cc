@@ -1,5 +1,5 @@
-// Values reach a device from a controller that may be broken into, templates from an operator's file:
-// any bytes in either, against a declaration of any limits.
+// Values reach a device from a controller that may be broken into, templates from an operator's
+// file: any bytes in either, against a declaration of any limits.
 #include <cstddef>
 #include <cstdint>
 #include <string>
