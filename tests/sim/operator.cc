@@ -194,6 +194,17 @@ void Operator::change_any() {
   }
 }
 
+void Operator::accept_ahead() {
+  if (!world_.controller.running()) return;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  const auto devices = hq.store->subjects();
+  if (!devices) return;
+  const auto result = hq.fleet->accept(*devices, "ana");
+  if (!result) return tell("accepts nobody: " + result.error().what);
+  for (const std::string& name : result->accepted()) tell("accepts what " + name + " runs");
+  for (const auto& left : result->left()) tell(left.device() + " is left ahead: " + left.why());
+}
+
 std::string Operator::any_selector() {
   Random& random = world_.random;
   if (random.chance(600)) return "all";
@@ -222,7 +233,7 @@ void Operator::act(bool bad_releases) {
     push("all", {});
     return;
   }
-  switch (world_.random.below(15)) {
+  switch (world_.random.below(16)) {
     case 0: return order(fleet::v1::ORDER_STOP, any_selector());
     case 1: return order(fleet::v1::ORDER_START, any_selector());
     case 2: return order(fleet::v1::ORDER_RESTART, any_selector());
@@ -231,6 +242,7 @@ void Operator::act(bool bad_releases) {
     case 5: return order(fleet::v1::ORDER_DELETE, any_selector());
     case 6: return abort_newest();
     case 7: return push_twice(any_selector());
+    case 11: return accept_ahead();
     case 8:
     case 9:
     case 10: return change_any();

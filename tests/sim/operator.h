@@ -25,6 +25,8 @@ class Operator {
   void abort_newest();
   /// Pause, resume, retry or abort a rollout that was begun, under way or not.
   void change_any();
+  /// Decides on devices that are ahead of a restored controller: what they run is wanted.
+  void accept_ahead();
   /// Any of these, by chance.
   void act(bool bad_releases);
 

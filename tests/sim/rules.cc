@@ -153,7 +153,10 @@ void Rules::device_said(Device& device, const Envelope& envelope) {
 }
 
 void Rules::controller_said(Device& device, const Envelope& envelope) {
-  if (envelope.has_desired()) check_budget();
+  if (envelope.has_desired()) {
+    check_budget();
+    check_ahead(device, envelope.desired());
+  }
   if (!envelope.has_ack() || !world_.controller.running()) return;
   const auto row = world_.controller.headquarters.store->device(device.id);
   const std::uint64_t sequence = envelope.ack().sequence();
@@ -179,6 +182,14 @@ void Rules::controller_started() {
 
 void Rules::controller_restored() {
   for (auto& [device, known] : known_) known.acknowledged = 0;
+}
+
+// Only an older backup makes a device ahead; then it is told nothing.
+void Rules::check_ahead(Device& device, const fleet::v1::Desired& desired) {
+  if (!world_.controller.running()) return;
+  if (!world_.controller.headquarters.fleet->is_ahead(device.id)) return;
+  if (world_.controller.restores == 0) fail(&device, "it is ahead of its only controller");
+  if (desired.apps_size() > 0) fail(&device, "it is ahead, and told what to run all the same");
 }
 
 // Who is under way, not who goes back: that asks no budget.
@@ -246,6 +257,7 @@ void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
   if (process == nullptr) return say("its agent does not run");
   controller::Headquarters& hq = world_.controller.headquarters;
   if (!hq.fleet->is_online(device.id)) return say("it is offline");
+  if (hq.fleet->is_ahead(device.id)) return say("it is ahead, and nobody has decided");
   const auto row = hq.store->device(device.id);
   const auto wanted = hq.store->desired_app(device.id, kApp);
   const auto slots = ota::Slots::read(process->state().database(), kApp);

@@ -62,6 +62,7 @@ class Rules {
   void look(Device& device);
   /// No push takes more devices of a site than its budget, whatever the controller forgot.
   void check_budget();
+  void check_ahead(Device& device, const fleet::v1::Desired& desired);
   void check_yanks(Device& device, const ota::AppSlots& slots);
   void check_bytes(Device& device, const ota::ReleaseRecord& record);
   void find_unrest(Device& device, std::vector<std::string>& out);

@@ -133,6 +133,7 @@ void World::come_to_rest() {
   std::vector<std::string> unrest;
   const auto at_rest = [&] {
     if (!sweep()) return false;
+    staff.accept_ahead();
     unrest = rules.unrest();
     return unrest.empty();
   };
