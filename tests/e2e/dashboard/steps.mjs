@@ -207,6 +207,12 @@ async function lostLine(world, window) {
   await window.sees("live", "#live");
   await window.sees("3 online", ".sums li:nth-child(1)");
   world.ok("a lost controller is told, what was known stays, and the session outlives its restart");
+  // A stored span begins at a full ten minutes.
+  const { samples } = await window.page.evaluate(async () =>
+    (await fetch("/v1/devices/edge-1/history")).json(),
+  );
+  assert.ok(samples.some(({ at_ms }) => Number(at_ms) % 600000 === 0));
+  world.ok("what a device measured outlives it, too");
 }
 
 async function session(world, window) {
@@ -363,7 +369,7 @@ async function thousand(world) {
   await window.sees(/1,062 of 1,062 devices/);
   const rows = await page.locator(".device-rows > li").count();
   assert.ok(rows < 120, `${rows} rows are in the document`);
-  await page.mouse.wheel(0, 20000);
+  await page.mouse.wheel(0, 22100);
   await window.sees("sim-0600");
   await window.shot("22-thousand-devices");
   const frames = await page.evaluate(async () => {
