@@ -98,9 +98,13 @@ proto::Status Api::revoke_token(std::string_view name) {
   return {};
 }
 
-proto::Result<fleet::v1::AuditPage> Api::audit(std::uint64_t limit, std::uint64_t before) {
-  return get<fleet::v1::AuditPage>("/v1/audit?limit=" + std::to_string(limit) +
-                                   "&before=" + std::to_string(before));
+proto::Result<fleet::v1::AuditPage> Api::audit(const AuditQuestion& question) {
+  std::string path = "/v1/audit?limit=" + std::to_string(question.limit) +
+                     "&before=" + std::to_string(question.before);
+  if (!question.who.empty()) path += "&who=" + url_encode(question.who);
+  if (!question.action.empty()) path += "&action=" + url_encode(question.action);
+  if (!question.object.empty()) path += "&object=" + url_encode(question.object);
+  return get<fleet::v1::AuditPage>(path);
 }
 
 proto::Result<fleet::v1::AuditAccepted> Api::accept_audit() {

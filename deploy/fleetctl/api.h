@@ -27,7 +27,12 @@ class Api {
   proto::Result<fleet::v1::TokenList> tokens();
   proto::Result<fleet::v1::Token> create_token(const fleet::v1::TokenRequest& request);
   proto::Status revoke_token(std::string_view name);
-  proto::Result<fleet::v1::AuditPage> audit(std::uint64_t limit, std::uint64_t before);
+  struct AuditQuestion {
+    std::uint64_t limit = 0;
+    std::uint64_t before = 0;  // only sequences below
+    std::string who{}, action{}, object{};  // "": any
+  };
+  proto::Result<fleet::v1::AuditPage> audit(const AuditQuestion& question);
   proto::Result<fleet::v1::AuditAccepted> accept_audit();
   proto::Result<fleet::v1::DeviceList> devices(std::string_view selector,
                                                std::string_view state = "");

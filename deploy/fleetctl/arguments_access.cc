@@ -52,9 +52,20 @@ void add_audit(CLI::App& app, Chosen& chosen, Keep& keep) {
   auto& options = keep_options<AuditOptions>(keep);
   CLI::App* audit = app.add_subcommand("audit", "Who changed what, newest first");
   audit->add_option("--last", options.last, "So many entries (50)")->check(CLI::Range(1, 1000));
-  audit->add_option("--to-file", options.to_file,
-                    "Write the whole log there, checked, one JSON object per line");
-  example(audit, "fleetctl audit --last 20\n  fleetctl audit --to-file audit.jsonl\n"
+  CLI::Option* const who = audit->add_option(
+      "--who", options.who, "Only by this token; \"controller\" for what nobody asked");
+  CLI::Option* const action =
+      audit->add_option("--action", options.action, "Only this, as rollout.started");
+  CLI::Option* const object =
+      audit->add_option("--object", options.object, "Only to this rollout, device, token or role");
+  audit
+      ->add_option("--to-file", options.to_file,
+                   "Write the whole log there, checked, one JSON object per line")
+      ->excludes(who)
+      ->excludes(action)
+      ->excludes(object);
+  example(audit, "fleetctl audit --last 20\n  fleetctl audit --who ana --object r-7\n"
+                 "  fleetctl audit --to-file audit.jsonl\n"
                  "  fleetctl audit verify");
   runs(audit, chosen, [&options](Program& program) { return show_audit(program, options); });
   CLI::App* verify = audit->add_subcommand(

@@ -43,7 +43,7 @@ AuditLog log_of(Api& api, AuditPage first) {
   log.head = first.head();
   log.page_before = [&api](std::uint64_t before)
       -> proto::Result<std::vector<AuditEntry>> {
-    TRY(const AuditPage page, api.audit(kPage, before));
+    TRY(const AuditPage page, api.audit({.limit = kPage, .before = before}));
     return std::vector<AuditEntry>(page.entries().begin(), page.entries().end());
   };
   return log;
@@ -124,11 +124,12 @@ std::vector<std::string> audit_table(const AuditPage& page, std::uint64_t now_ms
 CommandResult show_audit(Program& program, const AuditOptions& options) {
   TRY(const Connection connection, connect(program));
   if (options.to_file.empty()) {
-    TRY(const AuditPage page, connection.api->audit(options.last, kNone));
+    TRY(const AuditPage page,
+        connection.api->audit({options.last, kNone, options.who, options.action, options.object}));
     program.json ? program.print_json(page) : program.terminal.lines(audit_table(page, now_ms()));
     return ExitCode::ok;
   }
-  TRY(AuditPage first, connection.api->audit(1, kNone));
+  TRY(AuditPage first, connection.api->audit({.limit = 1, .before = kNone}));
   AuditLog log = log_of(*connection.api, std::move(first));
   std::ofstream file(options.to_file, std::ios::binary | std::ios::trunc);
   log.on_entry = [&file](const AuditEntry& entry) -> proto::Status {
@@ -149,7 +150,7 @@ CommandResult show_audit(Program& program, const AuditOptions& options) {
 CommandResult verify_audit(Program& program, const AuditOptions& options) {
   TRY(const Connection connection, connect(program));
   TRY(const auto kept, kept_head(connection.context));
-  TRY(AuditPage first, connection.api->audit(1, kNone));
+  TRY(AuditPage first, connection.api->audit({.limit = 1, .before = kNone}));
   const AuditLog log = log_of(*connection.api, std::move(first));
   const proto::Status sound = check_chain(log, kept);
   if (!sound && !options.accept) {

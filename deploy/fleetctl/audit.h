@@ -14,6 +14,7 @@ namespace fleetctl {
 
 struct AuditOptions {
   std::uint64_t last = 50;   // entries shown
+  std::string who, action, object;  // only of these; "": any
   std::string to_file;       // the whole log, one JSON object per line, newest first
   bool accept = false;       // a log that is not the one seen before is the right one
 };

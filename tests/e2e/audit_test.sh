@@ -54,6 +54,13 @@ expect 1 'whole fleet' fleetctl --context ana audit
 expect 1 'r-1 also reaches 1 of others' fleetctl --context ana rollout abort r-1
 expect 0 'r-2' fleetctl --context ana stop dns --to edge --detach
 expect 0 'ana +127.0.0.1 +rollout.started +r-2 +stop dns on edge' fleetctl --context localhost audit
+only() { fleetctl --context localhost audit --json "$@" | jq -r '[.entries[] | "\(.who) \(.action) \(.object)"] | unique | join(", ")'; }
+[[ $(only --who ana) == 'ana rollout.started r-2' ]] || die "--who ana: $(only --who ana)"
+[[ $(only --object edge-1) == *'device:edge-1 device.enrolled edge-1'* ]] || die "--object: $(only --object edge-1)"
+[[ $(only --action rollout.started --who admin) == 'admin rollout.started r-1' ]] || die "--action and --who"
+[[ $(only --who eve) == '' ]] || die "--who eve: $(only --who eve)"
+expect 2 'excludes' fleetctl --context localhost audit --who ana --to-file "$work/some"
+ok "the log is asked for one token, action or object"
 fleetctl --context localhost devices >/dev/null
 echo localhost >"$FLEET_HOME/current"
 
