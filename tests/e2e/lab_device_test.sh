@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A whole fleet of one device under systemd with the services as they are shipped, on a true KVM and
-# cgroup v2: an emulated machine (lab/machine.sh) with controller, launcher, agent and operator.
+# cgroup v2: an emulated machine (lab/machine.sh) with controller, launcher, agent and operator. Then
+# its power goes, and it has to be what it was without the controller.
 set -euo pipefail
 . "$(dirname "$0")/lab/machine.sh"
 
@@ -51,5 +52,12 @@ cp "$build"/images/dns/zones/example.test.zone "$machine/job/dns/zones/"
 cp "$build/images/dns-crash/dns.x86_64.hvt" "$machine/job/crash.hvt"
 # An emulated CPU is slow: patience where a device has little.
 sed -i 's/timeout: 500ms/timeout: 5s/; s/deadline: 10s/deadline: 60s/' "$machine/job/dns/manifest.yml"
+cp "$lab_here/device_job.sh" "$machine/job/"
+lab_disk 64
 cp "$lab_here/device.sh" "$machine/job/run"
 lab_run "$machine" 400
+# The same device once more, as when the power comes back, its services enabled. The controller is not.
+mkdir "$machine/etc/systemd/system/default.target.wants"
+ln -s /lib/systemd/system/fleet-agent.service "$machine/etc/systemd/system/default.target.wants/"
+cp "$lab_here/device_again.sh" "$machine/job/run"
+lab_run "$machine" 200

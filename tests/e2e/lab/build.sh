@@ -32,7 +32,7 @@ if [[ $cpu == aarch64 ]]; then
 else
   unpack_cloud_kernel "$work"
   copy_modules "$work" "$root" kvm-amd tun veth bridge nf_conntrack_netlink nft_ct nft_nat \
-    nft_chain_nat nft_masq nft_fib_inet
+    nft_chain_nat nft_masq nft_fib_inet virtio_pci virtio_blk crc32c_generic ext4
   # GNU's own timeout, which busybox's does not replace.
   lab_add "$root" bash timeout ip mktemp date
   install -m 755 /bin/busybox "$root/bin/busybox"

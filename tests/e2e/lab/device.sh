@@ -1,37 +1,6 @@
 # The job of lab_device_test.sh: one device's life, from its first start to a release that takes
 # itself back. Everything is real: services under systemd, TLS, jails, a KVM guest, a client.
-set -uo pipefail
-export PATH=/usr/bin:/bin HOME=/root FLEET_HOME=/root/operator
-export FLEET_PASSPHRASE_FILE=/root/passphrase
-fleetctl() { LD_PRELOAD=/job/quick_passphrase.so command fleetctl "$@"; }
-passed=0
-ok() { passed=$((passed + 1)); echo "ok $passed - $* (${SECONDS} s)"; }
-die() { echo "FAILED: $*"; dmesg | grep -E 'fleet|systemd|lab' | tail -n 60; exit 1; }
-# wait_for WHAT COMMAND...: until it succeeds.
-wait_for() {
-  local what=$1 end=$((SECONDS + 90)); shift
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < end)) || die "$what never came"
-    sleep 0.2
-  done
-}
-expect() {  # expect STATUS PATTERN COMMAND...
-  local want=$1 text=$2 got=0 said; shift 2
-  said=$("$@" 2>&1 </dev/null) || got=$?
-  [[ $got == "$want" ]] || die "$* ended with $got, expected $want: $said"
-  grep -qE -- "$text" <<<"$said" || die "$* did not say '$text': $said"
-  ok "$* -> $want, $text"
-}
-
-# The device's wire, and a client at its other end.
-ip link set lo up
-ip netns add client
-ip link add wan type veth peer name up0 netns client
-ip addr add 192.0.2.11/24 dev wan
-ip link set wan up
-ip -n client addr add 192.0.2.2/24 dev up0
-ip -n client link set up0 up
-answer() { ip netns exec client timeout 10 nslookup "$1.example.test" 192.0.2.11 2>/dev/null | grep -q "Address:.*$2"; }
+. /job/device_job.sh
 
 install -d -m 0700 -o fleet-controller -g fleet-controller /var/lib/fleet-controller
 setpriv --reuid=fleet-controller --regid=fleet-controller --clear-groups \
@@ -55,7 +24,6 @@ expect 0 . setpriv --reuid=fleet --regid=fleet --clear-groups \
   fleet-agent enroll --bootstrap /var/lib/fleet-agent/bootstrap --name edge-1
 systemctl start fleet-agent || die "the agent does not start"
 ok "the agent's service is up"
-online() { fleetctl devices --json | jq -e '[.devices[] | select(.online)] | length == 1'; }
 wait_for "edge-1 online" online
 ok "edge-1 is online"
 
@@ -69,7 +37,6 @@ expect 0 'monitor +hvt: ran a million instructions' fleetctl device show edge-1
 
 cd /job/dns || exit 1
 expect 0 'OK  dns 1 is live on 1 of 1 device' fleetctl push dns --to edge
-is_live() { fleetctl ps --json | jq -e --argjson r "$1" '[.instances[] | [.app, .release, .healthy, .monitor]] == [["dns", $r, true, "hvt"]]'; }
 is_live 1 >/dev/null || die "not dns 1 on hvt: $(fleetctl ps)"
 wait_for "an answer" answer www 192.0.2.80
 ok "a client is answered by a guest on KVM"
