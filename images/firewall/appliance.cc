@@ -22,7 +22,8 @@ constexpr int kExitRefused = 1;
 
 /// The two sides of the bridge, and what goes through it.
 struct Bridge {
-  std::array<std::string_view, runtime::platform::kMaxPorts> names{};
+  std::array<std::string_view, runtime::platform::kMaxPorts> names{};      // forwarded
+  std::array<std::string_view, runtime::platform::kMaxPorts> addressed{};  // the others
   std::array<std::size_t, 2> ports{};
   std::array<std::uint64_t, runtime::platform::kMaxPorts> received{};
   std::array<std::uint64_t, runtime::platform::kMaxPorts> lost{};  // the host had no room
@@ -43,11 +44,21 @@ void on_frame(void*, std::size_t port, std::span<std::uint8_t> frame, std::uint6
                    now_ms);
 }
 
+bool on_own_frame(void*, std::size_t port, std::span<const std::uint8_t> frame,
+                  std::uint64_t now_ms) {
+  return bridge.firewall.admits(frame, port, now_ms);
+}
+
 bool find_ports(const runtime::Config& config) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < config.interfaces(); ++i) {
     const runtime::InterfaceConfig& interface = config.interface(i);
-    if (!interface.present || !interface.is_frame_port()) continue;
+    if (!interface.present) continue;
+    if (!interface.is_frame_port()) {
+      bridge.addressed[i] = interface.name;
+      runtime::filter_frames(i, on_own_frame, nullptr);
+      continue;
+    }
     if (interface.name.empty()) {
       print("firewall: net", i, " has no name in the config: rules could not speak of it");
       return false;
@@ -71,7 +82,8 @@ bool read_rules(const runtime::Config& config, runtime::Arena& memory) {
     print("firewall: none of the app's files is ", kRulesPath);
     return false;
   }
-  const RulesFault fault = parse_rules(file->text, bridge.names, memory, bridge.rules);
+  const RulesFault fault = parse_rules(file->text, {bridge.names, bridge.addressed}, memory,
+                                       bridge.rules);
   if (!fault.failed()) return true;
   const char* before_word = fault.word.empty() ? "" : ": ";
   print("firewall: ", kRulesPath, ":", fault.line, ": ", fault.what, before_word, fault.word);
@@ -105,7 +117,7 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
     RUNTIME_ASSERT(runtime::take_frames(port, on_frame, nullptr));
   }
   print("firewall: forwarding between ", bridge.names[bridge.ports[0]], " and ",
-        bridge.names[bridge.ports[1]], ": ", bridge.rules.rules.size(), " rules, room for ",
+        bridge.names[bridge.ports[1]], ": ", bridge.rules.forward.rules.size(), " rules, room for ",
         options.flows, " flows");
   return 0;
 }

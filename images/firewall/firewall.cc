@@ -36,6 +36,18 @@ Outcome Firewall::judge(std::span<const std::uint8_t> frame, std::size_t in_port
   return outcome;
 }
 
+bool Firewall::admits(std::span<const std::uint8_t> frame, std::size_t port,
+                      std::uint64_t now_ms) {
+  if (!rules_->input.is_written) return true;
+  if (read_packet(frame, packet_) != Malformed::no || packet_.checksum_fails) return false;
+  if (packet_.is_ip && !packet_.fragment.is_first) return fragments_.follow(packet_, port, now_ms);
+  const Passage passage{&packet_, port, port, FlowState::untracked, frame.size(), now_ms};
+  const Judgement judgement = images::firewall::judge(*rules_, rules_->input, passage);
+  if (judgement.verdict != Verdict::accept) return false;
+  if (packet_.fragment.is_part) fragments_.open(packet_, port, now_ms);
+  return true;
+}
+
 Outcome Firewall::decide(std::span<const std::uint8_t> frame, std::size_t in_port,
                          std::size_t out_port, std::uint64_t now_ms) {
   if (read_packet(frame, packet_) != Malformed::no) return {Reason::malformed, 0, false, {}};
@@ -58,7 +70,7 @@ Outcome Firewall::decide(std::span<const std::uint8_t> frame, std::size_t in_por
 }
 
 Outcome Firewall::ask_rules(const Passage& passage, const FlowTable::Found& found) {
-  const Judgement judgement = images::firewall::judge(*rules_, passage);
+  const Judgement judgement = images::firewall::judge(*rules_, rules_->forward, passage);
   Outcome out{Reason::rule_drops, judgement.line, judgement.has_log, judgement.log};
   if (judgement.verdict == Verdict::accept) {
     const bool has_room = flows_.commit(found, packet_, passage.now_ms);

@@ -60,6 +60,9 @@ class Firewall {
   Outcome judge(std::span<const std::uint8_t> frame, std::size_t in_port, std::size_t out_port,
                 std::uint64_t now_ms);
 
+  /// True if a frame for the firewall itself is welcome: chain input, or any if there is none.
+  bool admits(std::span<const std::uint8_t> frame, std::size_t port, std::uint64_t now_ms);
+
   /// The frame that was judged last, as far as it could be read.
   const Packet& packet() const { return packet_; }
 

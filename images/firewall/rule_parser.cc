@@ -12,15 +12,16 @@ constexpr std::uint32_t kUsualBurst = 5;  // nftables'
 
 class RuleParser {
  public:
-  RuleParser(std::string_view text, RuleStore& store, RuleSets& sets)
-      : scanner_(text), store_(store), sets_(sets) {}
+  RuleParser(std::string_view text, const RulePorts& ports, RuleStore& store, RuleSets& sets)
+      : scanner_(text), ports_(ports), store_(store), sets_(sets) {}
 
   RulesFault parse(RuleSet& out);
 
  private:
   RulesFault take_chain();
-  RulesFault take_policy();
-  RulesFault take_hook();
+  RulesFault take_rules(Chain& chain, const Token& name);
+  RulesFault take_policy(Chain& chain);
+  RulesFault take_hook(std::string_view chain);
   RulesFault take_rule(Token token);
   RulesFault take_statement(const Token& word);
   RulesFault take_match(const Token& word);
@@ -31,11 +32,13 @@ class RuleParser {
   RulesFault end_of_line();
 
   RuleScanner scanner_;
+  const RulePorts& ports_;
   RuleStore& store_;
   RuleSets& sets_;
-  Verdict policy_ = Verdict::drop;
+  Chain forward_;
+  Chain input_;
   Verdict verdict_ = Verdict::next;  // of the rule that is being read
-  bool has_chain_ = false;
+  bool in_input_ = false;            // the chain that is being read
 };
 
 bool is_mark(const Token& token, std::string_view text) {
@@ -64,8 +67,8 @@ RulesFault RuleParser::parse(RuleSet& out) {
     if (!fault.failed()) fault = end_of_line();
     if (fault.failed()) return fault;
   }
-  if (!has_chain_) return {"there is no chain forward", {}, scanner_.peek().line};
-  out = store_.finished(policy_);
+  if (!forward_.is_written) return {"there is no chain forward", {}, scanner_.peek().line};
+  out = store_.finished(forward_, input_);
   return {};
 }
 
@@ -77,11 +80,23 @@ RulesFault RuleParser::end_of_line() {
 
 RulesFault RuleParser::take_chain() {
   const Token name = scanner_.next();
-  if (!is_word(name, "forward")) return fault_at(name, "the only chain is forward");
-  if (has_chain_) return fault_at(name, "a second chain forward");
-  has_chain_ = true;
+  in_input_ = is_word(name, "input");
+  if (!in_input_ && !is_word(name, "forward")) {
+    return fault_at(name, "the chains are forward and input");
+  }
+  Chain& chain = in_input_ ? input_ : forward_;
+  if (chain.is_written) return fault_at(name, "a second chain of that name");
+  chain.is_written = true;
+  sets_.use_ports(in_input_ ? ports_.addressed : ports_.forwarded);
   const Token open = scanner_.next();
-  if (!is_mark(open, "{")) return fault_at(open, "chain forward { ... }: no { here");
+  if (!is_mark(open, "{")) return fault_at(open, "chain NAME { ... }: no { here");
+  const std::size_t first = store_.rules.size();
+  const RulesFault fault = take_rules(chain, name);
+  chain.rules = store_.rules.items().subspan(first);
+  return fault;
+}
+
+RulesFault RuleParser::take_rules(Chain& chain, const Token& name) {
   for (;;) {
     const Token token = scanner_.next();
     RulesFault fault;
@@ -89,9 +104,9 @@ RulesFault RuleParser::take_chain() {
     if (token.kind == TokenKind::line) continue;
     if (token.kind == TokenKind::end) return fault_at(name, "the chain has no }");
     if (is_word(token, "policy")) {
-      fault = take_policy();
+      fault = take_policy(chain);
     } else if (is_word(token, "type")) {
-      fault = take_hook();
+      fault = take_hook(name.text);
     } else {
       fault = take_rule(token);
     }
@@ -100,21 +115,22 @@ RulesFault RuleParser::take_chain() {
   }
 }
 
-RulesFault RuleParser::take_policy() {
+RulesFault RuleParser::take_policy(Chain& chain) {
   const Token word = scanner_.next();
   if (!is_word(word, "drop") && !is_word(word, "accept")) {
     return fault_at(word, "policy drop or policy accept");
   }
-  policy_ = word.text == "drop" ? Verdict::drop : Verdict::accept;
+  chain.policy = word.text == "drop" ? Verdict::drop : Verdict::accept;
   return {};
 }
 
 /// nftables' line "type filter hook forward priority 0": read, so that a chain can be shared.
-RulesFault RuleParser::take_hook() {
-  for (const std::string_view wanted : {"filter", "hook", "forward", "priority"}) {
+RulesFault RuleParser::take_hook(std::string_view chain) {
+  for (const std::string_view wanted : {std::string_view("filter"), std::string_view("hook"), chain,
+                                        std::string_view("priority")}) {
     const Token word = scanner_.next();
     if (!is_word(word, wanted)) {
-      return fault_at(word, "the only type is: type filter hook forward priority NUMBER");
+      return fault_at(word, "the only type is: type filter hook CHAIN priority NUMBER");
     }
   }
   std::uint64_t number = 0;
@@ -175,6 +191,9 @@ RulesFault RuleParser::take_match(const Token& word) {
     if (!find_field(word.text, name.text, match.field)) {
       return fault_at(name, "no such field of this header");
     }
+  }
+  if (in_input_ && (match.field == Field::out_port || match.field == Field::flow_state)) {
+    return fault_at(word, "chain input knows no oif and no ct state");
   }
   if (is_mark(scanner_.peek(), "!=")) {
     scanner_.next();
@@ -247,12 +266,12 @@ RulesFault RuleParser::add_step(const Token& word, const Step& step) {
 
 }  // namespace
 
-RulesFault parse_rules(std::string_view text, PortNames ports, runtime::Arena& memory,
+RulesFault parse_rules(std::string_view text, const RulePorts& ports, runtime::Arena& memory,
                        RuleSet& out) {
   RuleStore store;
   if (!store.create(memory)) return {"too little memory for rules: give the app more", {}, 0};
-  RuleSets sets(store, ports);
-  return RuleParser(text, store, sets).parse(out);
+  RuleSets sets(store);
+  return RuleParser(text, ports, store, sets).parse(out);
 }
 
 }  // namespace images::firewall

@@ -20,10 +20,10 @@ inline constexpr std::size_t kMaxCounters = 1024;
 inline constexpr std::size_t kMaxNames = 256;  // defines and sets, each
 
 /// Read all of it. `out` points into the arena (about 2 MiB of it) and into the text, which outlive
-/// it; on a fault it must not be used. ports: what `iif` and `oif` may name.
+/// it; on a fault it must not be used.
 /// errors  anything that is not understood, by line and word | more than the limits above |
 ///         no chain forward | too little memory
-[[nodiscard]] RulesFault parse_rules(std::string_view text, PortNames ports,
+[[nodiscard]] RulesFault parse_rules(std::string_view text, const RulePorts& ports,
                                      runtime::Arena& memory, RuleSet& out);
 
 }  // namespace images::firewall

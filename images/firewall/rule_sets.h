@@ -12,7 +12,10 @@ namespace images::firewall {
 
 class RuleSets {
  public:
-  RuleSets(RuleStore& store, PortNames ports) : store_(store), ports_(ports) {}
+  explicit RuleSets(RuleStore& store) : store_(store) {}
+
+  /// What `iif` and `oif` may name from here on.
+  void use_ports(PortNames ports) { ports_ = ports; }
 
   /// Behind the word `define` or `set`.
   RulesFault take_define(RuleScanner& scanner);

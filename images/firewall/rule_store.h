@@ -41,9 +41,9 @@ struct RuleStore {
            ranges.create(kMaxRanges, memory) && wide_ranges.create(kMaxWideRanges, memory) &&
            limits.create(kMaxLimits, memory) && counters.create(kMaxCounters, memory);
   }
-  RuleSet finished(Verdict policy) const {
-    return {rules.items(),  steps.items(),    ranges.items(), wide_ranges.items(),
-            limits.items(), counters.items(), policy};
+  RuleSet finished(const Chain& forward, const Chain& input) const {
+    return {forward,        input,          steps.items(),   ranges.items(),
+            wide_ranges.items(), limits.items(), counters.items()};
   }
 
   BoundedList<Rule> rules;

@@ -118,7 +118,7 @@ const char* parse_numbers(const Numbers& numbers, std::string_view word, Range& 
 
 const char* parse_port_name(std::string_view word, PortNames ports, Range& out) {
   const auto at = std::find(ports.begin(), ports.end(), word);
-  if (word.empty() || at == ports.end()) return "not an interface whose frames are forwarded";
+  if (word.empty() || at == ports.end()) return "not an interface whose frames this chain sees";
   out.first = out.last = static_cast<std::uint32_t>(at - ports.begin());
   return nullptr;
 }

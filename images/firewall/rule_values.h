@@ -11,6 +11,12 @@ namespace images::firewall {
 /// The ports that rules may name, by their number; an empty name is no such port.
 using PortNames = std::span<const std::string_view>;
 
+/// The interfaces by what happens to their frames.
+struct RulePorts {
+  PortNames forwarded;  // what chain forward may name
+  PortNames addressed;  // and what chain input
+};
+
 /// One value of a field that is not wide. nullptr: well; else what is wrong with the word.
 const char* parse_value(Field field, std::string_view word, PortNames ports, Range& out);
 

@@ -99,9 +99,9 @@ bool take_step(RuleSet& rules, const Step& step, const Passage& passage, Judgeme
 
 }  // namespace
 
-Judgement judge(RuleSet& rules, const Passage& passage) {
+Judgement judge(RuleSet& rules, const Chain& chain, const Passage& passage) {
   Judgement out;
-  for (const Rule& rule : rules.rules) {
+  for (const Rule& rule : chain.rules) {
     const auto steps = rules.steps.subspan(rule.first_step, rule.step_count);
     const bool all = std::all_of(steps.begin(), steps.end(), [&](const Step& step) {
       return take_step(rules, step, passage, out);
@@ -111,7 +111,7 @@ Judgement judge(RuleSet& rules, const Passage& passage) {
     out.line = rule.line;
     return out;
   }
-  out.verdict = rules.policy;
+  out.verdict = chain.policy;
   return out;
 }
 

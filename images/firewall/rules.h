@@ -95,14 +95,20 @@ struct Rule {
   Verdict verdict = Verdict::next;
 };
 
-struct RuleSet {
+struct Chain {
   std::span<const Rule> rules;
+  Verdict policy = Verdict::drop;
+  bool is_written = false;  // false: the file has no such chain
+};
+
+struct RuleSet {
+  Chain forward;  // what goes from one port to the other
+  Chain input;    // what is for the firewall itself
   std::span<const Step> steps;
   std::span<const Range> ranges;
   std::span<const WideRange> wide_ranges;
   std::span<Limit> limits;
   std::span<Counter> counters;
-  Verdict policy = Verdict::drop;
 };
 
 /// A packet on its way.
@@ -122,7 +128,8 @@ struct Judgement {
   std::string_view log;  // the prefix of the last log that was reached
 };
 
-/// The first rule that decides, else the policy. Counts and uses up limits on the way.
-Judgement judge(RuleSet& rules, const Passage& passage);
+/// The first rule of that chain that decides, else its policy. Counts and uses up limits on the
+/// way.
+Judgement judge(RuleSet& rules, const Chain& chain, const Passage& passage);
 
 }  // namespace images::firewall

@@ -39,6 +39,14 @@ bool take_frames(std::size_t port, FrameHandler handler, void* argument);
 /// room now and the frame is lost, as on any full link.
 bool send_frame(std::size_t port, std::span<const std::uint8_t> frame);
 
+/// Judges one frame before lwIP sees it. True: it may.
+using FrameFilter = bool (*)(void* argument, std::size_t port,
+                             std::span<const std::uint8_t> frame, std::uint64_t now_ms);
+
+/// Have the frames that come in by a port with an address judged first, from run() on. False: there
+/// is no such port.
+bool filter_frames(std::size_t port, FrameFilter filter, void* argument);
+
 /// The IPv4 address that an interface has now: the config's, or what DHCP told it.
 struct InterfaceState {
   bool has_address = false;

@@ -28,6 +28,9 @@ struct Interface {
   std::size_t port = 0;
   ip6_addr_t gateway6{};
   bool has_gateway6 = false;
+  bool is_up = false;
+  FrameFilter filter = nullptr;
+  void* filter_argument = nullptr;
 };
 
 std::array<Interface, platform::kMaxPorts> interfaces;
@@ -83,6 +86,7 @@ void start_interface(std::size_t port, const InterfaceConfig& config, std::strin
   Interface& interface = interfaces[port];
   netif& device = interface.device;
   interface.port = port;
+  interface.is_up = true;
   const std::uint32_t mask =
       config.prefix_bits == 0 ? 0 : ~std::uint32_t{0} << (32 - config.prefix_bits);
   ip4_addr_t netmask;
@@ -109,8 +113,12 @@ void start_interface(std::size_t port, const InterfaceConfig& config, std::strin
   if (config.dhcp) RUNTIME_ASSERT(dhcp_start(&device) == ERR_OK);
 }
 
-void give_frame(std::size_t port, std::span<const std::uint8_t> frame) {
-  netif& device = interfaces[port].device;
+void give_frame(std::size_t port, std::span<const std::uint8_t> frame, std::uint64_t now_ms) {
+  Interface& interface = interfaces[port];
+  const bool is_wanted = interface.filter == nullptr ||
+                         interface.filter(interface.filter_argument, port, frame, now_ms);
+  if (!is_wanted) return;
+  netif& device = interface.device;
   const auto size = static_cast<u16_t>(frame.size());
   pbuf* packet = pbuf_alloc(PBUF_RAW, size, PBUF_POOL);
   if (packet == nullptr) return;  // no buffer: dropped, as on any full link
@@ -121,6 +129,13 @@ void give_frame(std::size_t port, std::span<const std::uint8_t> frame) {
 }  // namespace images::runtime::net
 
 namespace images::runtime {
+
+bool filter_frames(std::size_t port, FrameFilter filter, void* argument) {
+  if (port >= net::interfaces.size() || !net::interfaces[port].is_up) return false;
+  net::interfaces[port].filter = filter;
+  net::interfaces[port].filter_argument = argument;
+  return true;
+}
 
 InterfaceState interface_state(std::size_t index) {
   InterfaceState state;

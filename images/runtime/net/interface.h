@@ -13,7 +13,7 @@ namespace images::runtime::net {
 /// (gratuitous ARP, neighbour discovery's duplicate detection); with DHCP the asking begins.
 void start_interface(std::size_t port, const InterfaceConfig& config, std::string_view hostname);
 
-/// One frame that the port received.
-void give_frame(std::size_t port, std::span<const std::uint8_t> frame);
+/// One frame that the port received; lwIP gets it if the appliance's filter lets it.
+void give_frame(std::size_t port, std::span<const std::uint8_t> frame, std::uint64_t now_ms);
 
 }  // namespace images::runtime::net

@@ -36,7 +36,7 @@ bool take_frame(std::size_t port, std::uint64_t now_ms) {
   if (is_frame_port(port)) {
     hand_over_frame(port, frame, now_ms);
   } else {
-    give_frame(port, frame);
+    give_frame(port, frame, now_ms);
   }
   return true;
 }

@@ -12,7 +12,8 @@ RulesFault parse(const std::string& text) {
   runtime::Arena arena(memory);
   RuleSet rules;
   const std::string_view names[] = {"wan", "lan", ""};
-  return parse_rules(text, names, arena, rules);
+  const std::string_view addressed[] = {"", "", "", "mgmt"};
+  return parse_rules(text, {names, addressed}, arena, rules);
 }
 
 std::string chain(const std::string& rules) { return "chain forward {\n" + rules + "\n}\n"; }
@@ -26,8 +27,15 @@ TEST(Rules, RefusesByLineAndWord) {
   } cases[] = {
       {"", "there is no chain forward", "", 1},
       {"table inet x {\n}", "a rules file holds define, set and chain", "table", 1},
-      {"chain input {\n}", "the only chain is forward", "input", 1},
-      {chain("accept") + chain("accept"), "a second chain forward", "forward", 4},
+      {"chain output {\n}", "the chains are forward and input", "output", 1},
+      {"chain input {\n}", "there is no chain forward", "", 2},
+      {"chain input {\noif mgmt accept\n}", "chain input knows no oif and no ct state", "oif", 2},
+      {"chain input {\nct state new accept\n}", "chain input knows no oif and no ct state", "ct",
+       2},
+      {"chain input {\niif wan accept\n}", "not an interface whose frames this chain sees", "wan",
+       2},
+      {chain("iif mgmt"), "not an interface whose frames this chain sees", "mgmt", 2},
+      {chain("accept") + chain("accept"), "a second chain of that name", "forward", 4},
       {"chain forward {\naccept\n", "the chain has no }", "forward", 1},
       {chain("accept drop"), "nothing follows a verdict", "drop", 2},
       {chain("\n\nallow"), "no statement begins so", "allow", 4},
@@ -35,7 +43,7 @@ TEST(Rules, RefusesByLineAndWord) {
       {chain("policy reject"), "policy drop or policy accept", "reject", 2},
       {chain("policy drop accept"), "this belongs on a line of its own", "accept", 2},
       {chain("type nat hook forward priority 0"),
-       "the only type is: type filter hook forward priority NUMBER", "nat", 2},
+       "the only type is: type filter hook CHAIN priority NUMBER", "nat", 2},
       {chain("tcp flags syn"), "no such field of this header", "flags", 2},
       {chain("tcp dport 65536"), "not a port of 0..65535, in digits", "65536", 2},
       {chain("tcp dport http"), "not a port of 0..65535, in digits", "http", 2},
@@ -53,8 +61,8 @@ TEST(Rules, RefusesByLineAndWord) {
       {chain("ip6 saddr 10.0.0.1"), "not an IPv6 address, prefix or range of two", "10.0.0.1", 2},
       {chain("ip6 saddr 2001:db8::1/64"), "an address with bits behind its prefix",
        "2001:db8::1/64", 2},
-      {chain("iif \"dmz\""), "not an interface whose frames are forwarded", "dmz", 2},
-      {chain("iif \"\""), "not an interface whose frames are forwarded", "", 2},
+      {chain("iif \"dmz\""), "not an interface whose frames this chain sees", "dmz", 2},
+      {chain("iif \"\""), "not an interface whose frames this chain sees", "", 2},
       {chain("icmp type pong"), "not an ICMP type: a name or 0..255", "pong", 2},
       {chain("ct state 0"),
        "not a state: new, established, related, invalid or untracked", "0", 2},
@@ -230,6 +238,24 @@ TEST(Rules, WithoutAPolicyAllElseIsDropped) {
   const Outcome outcome = world.from_lan(ether(kEtherArp, Frame(28)));
   EXPECT_EQ(outcome.reason, Reason::policy);
   EXPECT_EQ(outcome.line, 0u);
+}
+
+TEST(Rules, ChainInputJudgesWhatIsForTheFirewall) {
+  constexpr std::size_t kMgmt = 2;
+  World world(
+      "chain input {\n ether type arp accept\n iif mgmt tcp dport 9100 counter accept\n}\n"
+      "chain forward {\n accept\n}\n");
+  const auto to = [](std::uint16_t port) {
+    return ether(kEtherIp4, ip4({"10.0.0.1", "10.0.0.9", kTcp, 1, 0, {}}, tcp({9, port, kTcpSyn})));
+  };
+  EXPECT_TRUE(world.firewall.admits(to(9100), kMgmt, 1));
+  EXPECT_TRUE(world.firewall.admits(ether(kEtherArp, Frame(28)), kMgmt, 1));
+  EXPECT_FALSE(world.firewall.admits(to(9101), kMgmt, 1));
+  EXPECT_FALSE(world.firewall.admits(Frame(9), kMgmt, 1));
+  EXPECT_EQ(world.rules.counters[0].packets, 1u);
+  EXPECT_TRUE(world.lan(to(9101))) << "chain forward is another";
+  World open("chain forward {\n}\n");
+  EXPECT_TRUE(open.firewall.admits(to(9101), kMgmt, 1)) << "no chain, no judgement";
 }
 
 TEST(Rules, ALimitLetsItsBurstThroughAndThenItsRate) {

@@ -8,7 +8,8 @@ namespace images::firewall {
 World::World(std::string text, std::size_t flows, std::uint64_t adopt_until_ms)
     : rules_text(std::move(text)) {
   const std::string_view names[] = {"wan", "lan"};
-  const RulesFault fault = parse_rules(rules_text, names, arena, rules);
+  static constexpr std::string_view kAddressed[] = {"", "", "mgmt"};
+  const RulesFault fault = parse_rules(rules_text, {names, kAddressed}, arena, rules);
   if (fault.failed()) {
     std::fprintf(stderr, "line %u: %s\n", fault.line, fault.what);
     std::abort();
