@@ -76,6 +76,7 @@ CONF
   sleep 1
   local before after
   before=$(own $broker)
+  rm -f "$work/clients.out"  # of the size before
   python3 - "$broker_port" "$1" "$work/broker.pem" <<'PY' >"$work/clients.out" & local clients=$!
 import asyncio, ssl, sys
 port, count, ca = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -95,7 +96,7 @@ async def main():
     await asyncio.sleep(3600)
 asyncio.run(main())
 PY
-  until grep -q ready "$work/clients.out"; do kill -0 $clients 2>/dev/null || die "no clients of mosquitto: $(<"$work/broker.log")"; sleep 0.5; done
+  until grep -qs ready "$work/clients.out"; do kill -0 $clients 2>/dev/null || die "no clients of mosquitto: $(<"$work/broker.log")"; sleep 0.5; done
   sleep 2
   after=$(own $broker)
   kill $clients $broker; wait $clients $broker 2>/dev/null || true
