@@ -19,6 +19,7 @@ per_process=5000  # two descriptors for each device that downloads
 sims=()
 said() { for log in "$work"/sim-*.log; do tail -n 1 "$log"; done | jq -s "map(.$1) | add // 0"; }
 end_sims() { kill "${sims[@]}" 2>/dev/null || true; wait "${sims[@]}" 2>/dev/null || true; sims=(); }
+trap 'status=$?; trap - EXIT; end_sims; stop_controller; rm -rf "$work"; exit $status' EXIT
 start_sims() {  # start_sims DEVICES
   local first count
   for ((first = 0; first < $1; first += per_process)); do

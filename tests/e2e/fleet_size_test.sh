@@ -71,5 +71,5 @@ serve
 until_said online "$devices"
 sed -i 's/rrl=20/rrl=21/' manifest.yml
 push_to_all 2
-expect_said "failed downloads" "$(said failed_downloads)" 0
+expect_said "reverted" "$(said reverted)" 0
 echo "$passed passed"

@@ -22,6 +22,7 @@ using proto::Status;
 namespace {
 
 constexpr std::int64_t kPatienceMs = 60'000;
+constexpr int kDownloadTries = 8;  // a controller that is busy turns some away
 
 }  // namespace
 
@@ -156,14 +157,21 @@ bool Device::newest(const DesiredApp& wish) const {
 
 proto::awaitable<bool> Device::update(DesiredApp wish) {
   report(wish, fleet::v1::FETCHING);
-  if (behaviour_.downloads) {
+  bool fetched = !behaviour_.downloads;
+  for (int tries = 1; !fetched && tries <= kDownloadTries; ++tries) {
     const Endpoint controller{behaviour_.bootstrap.address(), behaviour_.bootstrap.host_name()};
     const auto bytes = co_await download(context_, controller, wish,
                                          Deadline::after(clock_, kPatienceMs));
-    if (!bytes) ++counts_.failed_downloads;
-    if (bytes) counts_.downloaded_bytes += *bytes;
-    if (!newest(wish) || !bytes) co_return false;
+    if (!newest(wish)) co_return false;
+    fetched = bytes.has_value();
+    if (fetched) {
+      counts_.downloaded_bytes += *bytes;
+    } else {
+      ++counts_.failed_downloads;
+      co_await proto::sleep_ms(clock_, agent::backoff_ms(tries, 0, ota::random_below));
+    }
   }
+  if (!newest(wish) || !fetched) co_return false;
   report(wish, fleet::v1::STAGED);
   report(wish, fleet::v1::TRIAL);
   co_await proto::sleep_ms(clock_, behaviour_.trial_ms);

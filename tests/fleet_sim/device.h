@@ -32,7 +32,7 @@ struct Counts {
   std::uint64_t reports = 0;        // acknowledged
   std::uint64_t healthy = 0;        // verdicts
   std::uint64_t reverted = 0;
-  std::uint64_t failed_downloads = 0;
+  std::uint64_t failed_downloads = 0;  // tries; each is made again a few times
   std::uint64_t downloaded_bytes = 0;
 };
 
