@@ -69,7 +69,8 @@ printf 'www.example.test A\nexample.test SOA\nnothing.example.test A\nexample.te
 start() {
   local name=$1 address=$2; shift 2
   rm -f "$work/first"
-  client tests/bench/first_answer.py "$address" "$work/first" "$@" >"$work/$name.out" 2>&1 &
+  ip netns exec "$space-client" tests/bench/first_answer.py "$address" "$work/first" "$@" \
+    >"$work/$name.out" 2>&1 &
   starter=$!
   for ((i = 0; i < 600; i++)); do [[ ! -s $work/first ]] || break; sleep 0.1; done
   read -r first pid <"$work/first" ||
