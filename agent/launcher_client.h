@@ -73,7 +73,7 @@ struct StartRequest {
   std::vector<Fd> files;                 // open for reading; see kFirstFileFd
   std::vector<Fd> volumes;               // open for reading and writing, behind them; <= 16 in all
   std::vector<InterfaceRequest> interfaces;
-  std::vector<std::string> serials;      // paths, "" = nothing attached; their descriptors follow taps
+  std::vector<std::string> serials;      // paths, "" = nothing attached; behind the taps
   std::optional<std::vector<EgressRule>> egress;  // none = any; empty = nothing
   std::uint32_t memory_max_mib = 0;      // guest and monitor together; > 0
   std::uint32_t cpu_percent = 0;         // of one core; 0 = no limit

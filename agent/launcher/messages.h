@@ -31,8 +31,8 @@ inline constexpr std::size_t kRecordsPerPage = 64;
 inline constexpr std::size_t kInterfaceNameBytes = 16;   // IFNAMSIZ
 inline constexpr std::uint32_t kMaxGraceMs = 10 * 60 * 1000;
 
-// Where passed descriptors appear in the monitor: files from here on, taps and then serial lines from
-// there on.
+// Where passed descriptors appear in the monitor: files from here on, taps and then serial lines
+// from there on.
 inline constexpr int kFileFdBase = 10;
 inline constexpr int kTapFdBase = 40;
 // What a tender gets beside them: /dev/kvm, and where it tells of the guest's end.

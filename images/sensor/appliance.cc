@@ -135,7 +135,9 @@ void obey(std::string_view text) {
       choose_tick();
       break;
     case Verb::read:
-      for (std::size_t i = 0; i < settings.sensor_count; ++i) keep(i, windows[i].close(now_ms), now_ms);
+      for (std::size_t i = 0; i < settings.sensor_count; ++i) {
+        keep(i, windows[i].close(now_ms), now_ms);
+      }
       break;
   }
   answer("ok");
@@ -198,7 +200,7 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
           "[{name: serial, host: /dev/ttyUSB0, as: console}]");
     return 1;
   }
-  if (settings.metrics != 0 && !serve_counters(settings.metrics, count)) {
+  if (settings.metrics != 0 && !serve_counters(settings.metrics, count, memory)) {
     print("sensor: port ", settings.metrics, " could not be opened");
     return 1;
   }

@@ -1,4 +1,4 @@
-// MQTT 3.1.1 packets of a client, as bytes: what it writes, and what it takes from any bytes. No I/O.
+// MQTT 3.1.1 packets of a client, as bytes: what it writes, and what it takes from any bytes.
 // lwIP has a client, which is not used: it writes past its buffer where a length does not end, and
 // takes a packet that comes in two segments for another, so that the wrong message is acknowledged.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace images::sensor {
 
-inline constexpr std::size_t kMaxPacketBytes = 1024;  // that are written, and kept of one that comes
+inline constexpr std::size_t kMaxPacketBytes = 1024;  // written, and kept of one that comes
 
 /// Types of the fixed header (MQTT 2.2.1).
 enum class PacketType : std::uint8_t {

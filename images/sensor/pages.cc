@@ -69,9 +69,9 @@ constexpr std::array<runtime::net::HttpPage, 2> kPages{
 
 }  // namespace
 
-bool serve_counters(std::uint16_t port, Counters (*count)()) {
+bool serve_counters(std::uint16_t port, Counters (*count)(), runtime::Arena& memory) {
   counters = count;
-  return runtime::net::serve_pages(port, kPages);
+  return runtime::net::serve_pages(port, kPages, memory);
 }
 
 }  // namespace images::sensor

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "images/runtime/arena.h"
 #include "images/sensor/broker.h"
 
 namespace images::sensor {
@@ -19,7 +20,7 @@ struct Counters {
 };
 
 /// Serve both pages. /healthz says ok also while the broker is away: what is read meanwhile waits.
-/// False: the port could not be opened.
-bool serve_counters(std::uint16_t port, Counters (*count)());
+/// False: the port could not be opened, or no memory is left.
+bool serve_counters(std::uint16_t port, Counters (*count)(), runtime::Arena& memory);
 
 }  // namespace images::sensor

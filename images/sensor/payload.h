@@ -17,8 +17,8 @@ struct PayloadFacts {
   std::uint64_t now_ms = 0;  // of the guest's clock; it knows no date, so an age is told
 };
 
-/// {"boot":"5f01c2d3","sequence":7,"age_ms":12,"count":10,"mean":21.5,"min":21.4,"max":21.6,"lost":0}
-/// and "simulated":true where no real sensor measured it.
+/// {"boot":"5f01c2d3","sequence":7,"age_ms":12,"count":10,"mean":21.5,"min":21.4,"max":21.6,
+/// "lost":0} and "simulated":true where no real sensor measured it.
 class Payload {
  public:
   Payload(const Message& message, const SensorSettings& sensor, const PayloadFacts& facts);

@@ -88,7 +88,9 @@ SettingsFault take_metrics(std::string_view word, Settings& out) {
 }
 
 SettingsFault take_source(Words& words, SensorSettings& sensor, std::string_view& after) {
-  if (words.next() != "from") return fault("sensor: `from serial` or `from simulated` is missing", {});
+  if (words.next() != "from") {
+    return fault("sensor: `from serial` or `from simulated` is missing", {});
+  }
   const std::string_view source = words.next();
   after = words.next();
   if (source == "serial") {
@@ -96,7 +98,8 @@ SettingsFault take_source(Words& words, SensorSettings& sensor, std::string_view
     if (after != "as") return {};
     sensor.key = words.next();
     after = words.next();
-    return is_name(sensor.key) ? SettingsFault{} : fault("sensor: not a name behind `as`", sensor.key);
+    if (is_name(sensor.key)) return {};
+    return fault("sensor: not a name behind `as`", sensor.key);
   }
   if (source != "simulated") return fault("sensor: no such source; serial or simulated", source);
   sensor.source = Source::simulated;
@@ -172,7 +175,9 @@ SettingsFault take_statement(std::string_view statement, Words& words, Settings&
     if (word.empty() || word.size() > kMaxTopicBytes) wrong = fault("user: 1 to 64 bytes", word);
   } else if (statement == "topic") {
     out.topic = word;
-    if (!is_topic(word)) wrong = fault("topic: 1 to 64 bytes, no + # or blank, no / at an end", word);
+    if (!is_topic(word)) {
+      wrong = fault("topic: 1 to 64 bytes, no + # or blank, no / at an end", word);
+    }
   } else {
     return fault("no such statement; broker, client, topic, user, keepalive, buffer, metrics or "
                  "sensor",

@@ -63,7 +63,8 @@ std::vector<Seen> packets_of(const Bytes& stream, std::size_t step, bool& sound)
   for (std::size_t at = 0; at < stream.size() && sound; at += step) {
     const std::size_t count = std::min(step, stream.size() - at);
     sound = reader.feed({stream.data() + at, count}, [&seen](const Packet& packet) {
-      seen.push_back({packet.type, Bytes(packet.body.begin(), packet.body.end()), packet.body_bytes});
+      const Bytes body(packet.body.begin(), packet.body.end());
+      seen.push_back({packet.type, body, packet.body_bytes});
     });
   }
   return seen;

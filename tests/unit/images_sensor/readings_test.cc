@@ -34,11 +34,13 @@ std::string shown(std::int64_t thousandths) {
 TEST(Decimals, AreReadAndShown) {
   Decimal value;
   for (const auto& [text, thousandths] : std::vector<std::pair<std::string, std::int64_t>>{
-           {"0", 0}, {"-0.5", -500}, {"+3", 3000}, {"21.5", 21'500}, {"1.2349", 1234}, {"7.05", 7050}}) {
+           {"0", 0}, {"-0.5", -500}, {"+3", 3000}, {"21.5", 21'500}, {"1.2349", 1234},
+           {"7.05", 7050}}) {
     ASSERT_TRUE(parse_decimal(text, value)) << text;
     EXPECT_EQ(value.thousandths, thousandths) << text;
   }
-  for (const char* text : {"", "-", ".5", "5.", "1e3", "1,5", "1.2.3", "nan", " 1", "10000000000000"}) {
+  for (const char* text : {"", "-", ".5", "5.", "1e3", "1,5", "1.2.3", "nan", " 1",
+                           "10000000000000"}) {
     EXPECT_FALSE(parse_decimal(text, value)) << text;
   }
   EXPECT_EQ(shown(21'500), "21.5");

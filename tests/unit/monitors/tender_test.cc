@@ -51,7 +51,8 @@ TEST(TenderMonitor, SerialLinesLieBehindTheTaps) {
   auto request = TenderMonitor(Target::spt).command(std::move(launch));
   ASSERT_TRUE(request) << request.error().what;
   const Words& all = request->arguments;
-  for (const char* word : {"--net:service=@40", "--net:rs485=@41", "--net-mac:rs485=02:00:00:00:00:09"}) {
+  for (const char* word :
+       {"--net:service=@40", "--net:rs485=@41", "--net-mac:rs485=02:00:00:00:00:09"}) {
     EXPECT_EQ(std::count(all.begin(), all.end(), word), 1) << word;
   }
   EXPECT_EQ(request->interfaces.size(), 1u);
