@@ -6,9 +6,11 @@
 
 #include "images/firewall/firewall.h"
 #include "images/firewall/log_lines.h"
+#include "images/firewall/metrics.h"
 #include "images/firewall/options.h"
 #include "images/firewall/rule_parser.h"
 #include "images/runtime/console.h"
+#include "images/runtime/net/http_page.h"
 #include "images/runtime/platform.h"
 #include "images/runtime/random.h"
 
@@ -100,6 +102,32 @@ bool start_firewall(const Options& options, runtime::Arena& memory) {
   return false;
 }
 
+runtime::net::HttpBody write_figures(std::span<char> out) {
+  std::array<PortCounts, 2> counts;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const std::size_t port = bridge.ports[i];
+    counts[i] = {bridge.names[port], bridge.received[port], bridge.lost[port]};
+  }
+  return {write_metrics(bridge.firewall, counts, out), 200};
+}
+
+runtime::net::HttpBody write_health(std::span<char> out) {
+  constexpr std::string_view kText = "ok\n";
+  std::copy(kText.begin(), kText.end(), out.begin());
+  return {kText.size(), 200};
+}
+
+constexpr std::array<runtime::net::HttpPage, 2> kPages{
+    {{"/metrics", runtime::net::kMetricsType, write_figures},
+     {"/healthz", "text/plain; charset=utf-8", write_health}}};
+
+bool serve_figures(std::uint32_t port, runtime::Arena& memory) {
+  if (port == 0) return true;
+  if (runtime::net::serve_pages(static_cast<std::uint16_t>(port), kPages, memory)) return true;
+  print("firewall: port ", port, " could not be opened");
+  return false;
+}
+
 }  // namespace
 
 int set_up(const runtime::Config& config, runtime::Arena& memory) {
@@ -113,6 +141,7 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
   if (!find_ports(config) || !read_rules(config, memory) || !start_firewall(options, memory)) {
     return kExitRefused;
   }
+  if (!serve_figures(options.metrics_port, memory)) return kExitRefused;
   for (const std::size_t port : bridge.ports) {
     RUNTIME_ASSERT(runtime::take_frames(port, on_frame, nullptr));
   }

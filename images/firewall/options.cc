@@ -26,8 +26,10 @@ const char* parse_options(std::span<const std::string_view> arguments, Options& 
       if (!take_number(value, 16, 1 << 20, out.flows)) return "not a number of 16..1048576 flows";
     } else if (name == "--adopt") {
       if (!take_number(value, 0, 600, out.adopt_seconds)) return "not a number of 0..600 seconds";
+    } else if (name == "--metrics") {
+      if (!take_number(value, 1, 65535, out.metrics_port)) return "not a port of 1..65535";
     } else {
-      return "no such argument; there are --flows=N and --adopt=SECONDS";
+      return "no such argument; there are --flows=N, --adopt=SECONDS and --metrics=PORT";
     }
   }
   return nullptr;

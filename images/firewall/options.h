@@ -10,6 +10,7 @@ namespace images::firewall {
 struct Options {
   std::uint32_t flows = 16384;      // --flows=N
   std::uint32_t adopt_seconds = 0;  // --adopt=N
+  std::uint32_t metrics_port = 0;   // --metrics=N; 0: no pages
 };
 
 /// nullptr: well; else what is wrong with `bad`, one of the arguments.

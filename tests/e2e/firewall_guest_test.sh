@@ -131,7 +131,7 @@ test_adoption() {
   inside ping -q -c 10 -i 0.05 -W 1 10.5.0.2 >/dev/null || fail "the second guest does not forward"
   ! grep -q unknown "$work/received" || fail "it lets a connection through that it never saw"
   stop
-  volume "$here/firewall/rules.fw" --flows=4096 --adopt=600
+  volume "$here/firewall/rules.fw" --flows=4096 --adopt=600 --metrics=9100
   boot
   until_ok grep -q unknown "$work/received"
   exec 5>&-
@@ -148,13 +148,19 @@ test_noise() {
 
 test_management() {
   ip netns exec "$net" ping -q -c 2 -i 0.05 -W 1 10.79.0.3 >/dev/null || fail "mgmt does not answer"
+  [[ $(ip netns exec "$net" curl -fs --max-time 5 http://10.79.0.3:9100/healthz) == ok ]] ||
+    fail "no /healthz on mgmt"
+  ip netns exec "$net" curl -fs --max-time 5 http://10.79.0.3:9100/metrics >"$work/metrics" ||
+    fail "no /metrics on mgmt"
+  promtool check metrics <"$work/metrics" >/dev/null || fail "not Prometheus' format"
+  grep -q '^firewall_' "$work/metrics" || fail "no figures"
   ip -n "$net" addr add 10.79.0.2/24 dev mgmt
   ! ip netns exec "$net" ping -q -c 1 -W 1 -I 10.79.0.2 10.79.0.3 >/dev/null ||
     fail "mgmt answers whom chain input does not name"
   ip -n "$net" addr del 10.79.0.2/24 dev mgmt
   ip -n "$net-out" route replace 10.79.0.0/24 dev eth0
   ! outside ping -q -c 1 -W 1 10.79.0.3 >/dev/null || fail "mgmt answers to the outside"
-  ok "answers on mgmt, there alone, and whom chain input names"
+  ok "answers on mgmt, with its figures, there alone, and whom chain input names"
 }
 
 test_platform() {
