@@ -28,6 +28,7 @@ struct BackupTest : ::testing::Test {
     world.enroll("edge-1");
     world.online("edge-1");
     EXPECT_TRUE(world.push(world.next_push("edge")).has_value());
+    EXPECT_TRUE(world.report("edge-1", v1::HEALTHY, 1).has_value());
   }
   Status back_up() { return controller::back_up(data, file, world.clock.wall_ms()); }
   // What is beside the file that the test asked for: nothing, ever.
