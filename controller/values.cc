@@ -39,11 +39,11 @@ v1::ConfigValue show(const std::string& name, const v1::Var& var, const Subject&
   } else if (label != nullptr) {
     out.set_source(v1::VALUE_LABEL);
     out.set_value(*label);
-  } else if (!var.default_().empty() || !var.required()) {
+  } else if (var.required() && var.default_().empty()) {
+    out.set_problem("has no value, and the release needs one");
+  } else if (!is_secret(var)) {
     out.set_source(v1::VALUE_DEFAULT);
     out.set_value(var.default_());
-  } else {
-    out.set_problem("has no value, and the release needs one");
   }
   const bool given = out.source() == v1::VALUE_SET || out.source() == v1::VALUE_LABEL;
   if (given && out.problem().empty() && !is_secret(var)) {
