@@ -59,7 +59,11 @@ TEST(StoreWaves, RowsOfASchemaBeforeWavesWereToldAtOnce) {
     sql << "ALTER TABLE desired DROP COLUMN stage_release";
     // And the steps after it.
     sql << "DROP TABLE audit";
-    for (const char* column : {"audit_sequence", "audit_hash", "audit_accepted",
+    for (const char* table : {"measured", "config_values", "config_before"}) {
+      sql << std::string("DROP TABLE ") + table;
+    }
+    sql << "ALTER TABLE desired DROP COLUMN values_json";
+    for (const char* column : {"audit_sequence", "audit_hash", "audit_accepted", "sealing_key",
                                "generation_told", "ahead_ms", "ahead_text"}) {
       sql << std::string("ALTER TABLE devices DROP COLUMN ") + column;
     }
