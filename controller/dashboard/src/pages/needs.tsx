@@ -65,7 +65,12 @@ function FaultItem({ need }: { need: Need }) {
   );
 }
 
-const kKindStates: Record<string, string> = { offline: "offline", memory: "look", ahead: "look", app: "bad,look" };
+const kKindStates: Record<string, string> = {
+  offline: "offline",
+  memory: "look",
+  ahead: "look",
+  app: "bad,look",
+};
 
 function DeviceItem({ need }: { need: Need }) {
   const sign: Sign = need.level === "bad" ? ["✘", "bad", ""] : ["▲", "look", ""];
