@@ -52,6 +52,7 @@ fleetctl device label edge-1 site=lyon >/dev/null
 lab_stop controller
 lab_controller_start  # it does not forget
 lab_wait 60 ahead 2 || die "a restart forgot who is ahead"
+lab_wait 60 online 2 || die "not both came back after the restart"
 [[ $(instance edge-1) == "$runs" ]] || die "the guest of edge-1 is another one"
 all_live 2 2 || die "something moved a device that is ahead"
 ok "orders, pushes, labels and a restart move nothing"
