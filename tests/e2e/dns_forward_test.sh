@@ -166,7 +166,6 @@ refuses() {  # refuses WHAT LINE
 }
 refuses '/dns.conf:1: not ADDRESS' 'forward host.example'
 refuses 'dns: a server to forward to is this one' 'forward 10.77.0.2'
-refuses 'dns: this image forwards by IPv4 only' 'forward 2001:db8::1'
 refuses '/dns.conf:1: no such option' 'forwards 10.77.0.1'
 ok "a bad /dns.conf ends it with status 1, by file and line"
 echo "$passed passed, 0 failed"

@@ -184,10 +184,10 @@ ZONE
   if [[ $platform != virtio ]]; then
     rm "$work/zones/big.test.zone"
     volume
-    memory=2 boot dns
+    memory=3 boot dns
     until_said 'dns: listening on 10.77.0.3:53'
-    answers www.example.test || fail "no answer in 2 MiB"
-    ok "serves in 2 MiB"
+    answers www.example.test || fail "no answer in 3 MiB"
+    ok "serves in 3 MiB"
     stop
   fi
   : >"$work/zones/big.test.zone"

@@ -34,6 +34,7 @@ for n in 1 2; do
 done
 valid enroll-token -- --group edge  # the bootstrap file itself
 dns_app
+printf "  vars: {note: {type: string, default: none}}\n" >>manifest.yml
 valid inspect -- dns.x86_64.virtio
 valid manifest check -- manifest.yml
 valid push -- dns --to edge --plan
@@ -55,6 +56,9 @@ python3 "$here/json/valid.py" "$work/schema" "$work/followed" || die "what follo
 valid push -- dns --to edge --detach
 ok "what a follower prints is described, line by line"
 valid apps --
+valid config list -- dns
+valid config set -- dns note=lyon --to edge --detach
+valid config unset -- dns note --to edge --detach
 valid releases -- dns
 valid devices --
 valid device show -- edge-1
