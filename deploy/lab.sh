@@ -52,7 +52,9 @@ lab_up() {
   export PATH="$LAB_DIR/bin:$PATH" FLEET_HOME=$LAB_DIR/operator
   ip netns add "$LAB_NET"
   ip -n "$LAB_NET" link set lo up
-  ip -n "$LAB_NET" link add lan type bridge
+  # An address of its own: else it takes the lowest of its ports, another one when a device joins, and
+  # who talked to it before asks the old one for half a minute.
+  ip -n "$LAB_NET" link add lan address 02:00:c0:00:02:01 type bridge
   ip -n "$LAB_NET" addr add 192.0.2.1/24 dev lan
   ip -n "$LAB_NET" link set lan up
 }

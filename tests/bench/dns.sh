@@ -31,7 +31,7 @@ trap cleanup EXIT
 ip netns add "$space-client"
 ip netns add "$space-peer"
 client() { ip netns exec "$space-client" "$@"; }
-client ip link add lan type bridge
+client ip link add lan address 02:00:c0:00:02:01 type bridge
 client ip addr add 10.77.0.1/24 dev lan
 client ip link set lan up
 client ip tuntap add guest0 mode tap
