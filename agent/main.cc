@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -63,6 +64,17 @@ void notify_manager(const std::string& text) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
   ::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&address), size);
+}
+
+// While the loop turns. A service manager that hears nothing for its WatchdogSec starts us again.
+proto::awaitable<void> feed_watchdog(proto::Clock& clock) {
+  const char* text = std::getenv("WATCHDOG_USEC");
+  const std::int64_t patience_ms = text == nullptr ? 0 : std::strtoll(text, nullptr, 10) / 1000;
+  if (patience_ms < 2) co_return;
+  while (true) {
+    notify_manager("WATCHDOG=1");
+    co_await proto::sleep_ms(clock, patience_ms / 2);
+  }
 }
 
 Result<std::unique_ptr<ota::RealDisk>> open_disk(const std::string& state_dir, bool make) {
@@ -170,6 +182,7 @@ int run(const Options& options) {
   proto::TaskGroup helpers(loop);
   proto::TaskGroup tasks(loop);
   helpers.spawn("signals", stop_on_signal(agent));
+  helpers.spawn("watchdog", feed_watchdog(clock));
   helpers.spawn("status", serve(loop, agent, *identity,
                                 options.state_dir + "/" + agent::kStatusSocket));
   if (!options.metrics_listen.empty()) {

@@ -18,6 +18,16 @@ constexpr std::int64_t kRenewMs = 60000;
 constexpr std::int64_t kHistorySaveMs = 1000;
 constexpr std::int64_t kLinksEndMs = 5000;
 
+// While the loop turns. A service manager that hears nothing for its WatchdogSec starts us again.
+awaitable<void> feed_watchdog(proto::Clock& clock) {
+  std::uint64_t patience_us = 0;
+  if (sd_watchdog_enabled(0, &patience_us) <= 0) co_return;
+  while (true) {
+    sd_notify(0, "WATCHDOG=1");
+    co_await proto::sleep_ms(clock, static_cast<std::int64_t>(patience_us / 2000));
+  }
+}
+
 awaitable<void> run_until_signal(proto::TaskGroup& tasks, Sessions& sessions,
                                  proto::Clock& clock) {
   const int signal = co_await proto::wait_for_stop_signal();
@@ -149,6 +159,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("history", history_loop(history, clock));
   tasks.spawn("rollouts", tick_loop(fleet, clock));
   tasks.spawn("renewal", renew_loop(metadata, metrics, clock));
+  tasks.spawn("watchdog", feed_watchdog(clock));
   signals.spawn("signals", run_until_signal(tasks, sessions, clock));
   proto::log_info("controller.started", {{"operators", operator_server->local_address()},
                                          {"devices", device_server->local_address()},

@@ -77,6 +77,21 @@ wait_for "dns 2 after the agent's restart" is_live 2
 [[ $(pgrep -n -x fleet-hvt) == "$old" ]] ||
   die "the agent's restart touched its guest: $old, then $(pgrep -n -x fleet-hvt)"
 ok "the agent's restart leaves the guest alone"
+# A loop that hangs: its watchdog, sooner than as shipped.
+install -d /run/systemd/system/fleet-agent.service.d
+printf '[Service]\nWatchdogSec=5\nTimeoutAbortSec=2\n' >/run/systemd/system/fleet-agent.service.d/soon.conf
+systemctl daemon-reload
+systemctl restart fleet-agent || die "the agent does not start with another watchdog"
+wait_for "dns 2 before the agent hangs" is_live 2
+hung=$(systemctl show -p MainPID --value fleet-agent)
+kill -STOP "$hung"
+replaced() { local now; now=$(systemctl show -p MainPID --value fleet-agent); [[ $now != 0 && $now != "$hung" ]]; }
+wait_for "another agent after one that hung" replaced
+wait_for "edge-1 online after that" online
+[[ $(pgrep -n -x fleet-hvt) == "$old" ]] || die "the watchdog touched the guest"
+rm -r /run/systemd/system/fleet-agent.service.d
+systemctl daemon-reload
+ok "an agent that hangs is started again by its watchdog, and the guest runs on"
 systemctl kill -s KILL fleet-launcher || die "the launcher cannot be killed"
 gone() { [[ ! -e /proc/$old ]]; }
 wait_for "the guest's end with its launcher" gone
