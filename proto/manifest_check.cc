@@ -224,7 +224,8 @@ Status check_storage(const AppManifest& manifest) {
   }
   TRY_VOID(check_size("volumes", all_bytes, 0, kMaxVolumeBytes));
   if (manifest.network_size() + manifest.devices_size() > static_cast<int>(kMaxInterfaces)) {
-    return broken("devices", "are " + std::to_string(kMaxInterfaces) + " at most, network included");
+    return broken("devices",
+                  "are " + std::to_string(kMaxInterfaces) + " at most, network included");
   }
   for (int i = 0; i < manifest.devices_size(); ++i) {
     const auto& device = manifest.devices(i);

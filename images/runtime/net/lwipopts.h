@@ -45,7 +45,8 @@
 #define MEM_ALIGNMENT 8
 #define MEM_SIZE (96 * 1024)
 #define MEMP_NUM_PBUF 64
-#define MEMP_NUM_UDP_PCB (9 + 128) /* one is DHCP's; 128: images/dns/forward_udp.h, one for each question */
+/* One is DHCP's; 128: images/dns/forward_udp.h, one for each question. */
+#define MEMP_NUM_UDP_PCB (9 + 128)
 #define MEMP_NUM_TCP_PCB 32
 #define MEMP_NUM_TCP_PCB_LISTEN 8
 #define MEMP_NUM_TCP_SEG 128

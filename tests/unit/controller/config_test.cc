@@ -239,7 +239,7 @@ TEST_F(ConfigTest, ASecretGoesOnAsItCameAndIsListedAsSet) {
   wrong.mutable_sealed()->RemoveLast();
   wrong.set_selector("edge-1");
   EXPECT_EQ(ask(wrong).error().code, Code::bad_argument);
-  const auto audit = world.store->audit_before(1000, 1);
+  const auto audit = world.store->audit({.limit = 1});
   ASSERT_TRUE(audit.has_value());
   for (const v1::AuditEntry& entry : *audit) {
     EXPECT_EQ(entry.detail().find(change.sealed(0).value()), std::string::npos);
