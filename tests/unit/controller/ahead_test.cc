@@ -193,7 +193,9 @@ TEST_F(AheadTest, AcceptedWhatItRunsIsWantedAndOldWordsAreNot) {
   EXPECT_EQ(told->apps(0).run(), v1::RUN);
   EXPECT_EQ(told->apps(0).rollout(), "");
   EXPECT_GT(told->generation(), newest) << "or it would not hear it";
-  const auto log = world.store->audit({.limit = 1});
+  Store::AuditQuestion newest_entry;
+  newest_entry.limit = 1;
+  const auto log = world.store->audit(newest_entry);
   EXPECT_EQ(log->front().action(), "device.accepted");
   EXPECT_EQ(log->front().detail(), "dns 2");
   EXPECT_EQ(accept("edge-1").accepted_size(), 0) << "said again, it changes nothing";

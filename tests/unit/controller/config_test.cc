@@ -239,7 +239,9 @@ TEST_F(ConfigTest, ASecretGoesOnAsItCameAndIsListedAsSet) {
   wrong.mutable_sealed()->RemoveLast();
   wrong.set_selector("edge-1");
   EXPECT_EQ(ask(wrong).error().code, Code::bad_argument);
-  const auto audit = world.store->audit({.limit = 1});
+  Store::AuditQuestion newest;
+  newest.limit = 1;
+  const auto audit = world.store->audit(newest);
   ASSERT_TRUE(audit.has_value());
   for (const v1::AuditEntry& entry : *audit) {
     EXPECT_EQ(entry.detail().find(change.sealed(0).value()), std::string::npos);
