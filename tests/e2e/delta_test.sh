@@ -73,7 +73,7 @@ live edge-1 3 || die "edge-1 does not run dns 3"
 
 # A download that takes its time, in an image that no delta tells.
 policy 'download_rate: 64K/s'
-head -c 150000 /dev/urandom >>"$image"
+head -c 300000 /dev/urandom >>"$image"
 size=$(stat -c %s "$image")
 fleetctl push dns --to edge --detach >/dev/null
 partial=$state/partial/$(digest "$image")

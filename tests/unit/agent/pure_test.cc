@@ -211,6 +211,8 @@ TEST(GuestConfig, FillsOnlyDeclaredVariablesWithinTheirTypes) {
   (*manifest.mutable_vars())["site"].set_max_length(8);
   (*manifest.mutable_vars())["up"].set_type(fleet::v1::VAR_IPV4);
   (*manifest.mutable_vars())["up"].set_default_("192.0.2.53");
+  manifest.mutable_images(0)->mutable_kernel()->set_sha256(std::string(64, 'a'));
+  manifest.mutable_images(0)->mutable_kernel()->set_size_bytes(1);
   manifest.add_args("--up=((up))");
   manifest.set_hostname("dns-((site))");
   const auto defaults = agent::variable_values(manifest, {}, nullptr);
