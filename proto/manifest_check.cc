@@ -223,7 +223,8 @@ Status check_storage(const AppManifest& manifest) {
     all_bytes += volume.size_bytes();
   }
   TRY_VOID(check_size("volumes", all_bytes, 0, kMaxVolumeBytes));
-  if (manifest.network_size() + manifest.devices_size() > static_cast<int>(kMaxInterfaces)) {
+  const int lines = manifest.devices_size();
+  if (lines != 0 && manifest.network_size() + lines > static_cast<int>(kMaxInterfaces)) {
     return broken("devices",
                   "are " + std::to_string(kMaxInterfaces) + " at most, network included");
   }

@@ -155,6 +155,15 @@ TEST(ManifestRulesTest, EachBrokenRuleNamesItsField) {
          volume(m).set_size_bytes(std::uint64_t{1} << 40);
          volume(m).set_name("w");
        }},
+      {"devices",
+       [](auto& m) {
+         for (int i = 0; i < 8; ++i) {
+           auto& device = *m.add_devices();
+           device.set_name("d" + std::to_string(i));
+           device.set_host("/dev/ttyS" + std::to_string(i));
+           device.set_as("console");
+         }
+       }},
       {"devices[0].host",
        [](auto& m) {
          auto& device = *m.add_devices();
