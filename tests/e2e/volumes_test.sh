@@ -196,7 +196,7 @@ expect 0 '' fleetctl revert boots --to edge
 lab_wait 60 counted 3 || die "after the way back by order the count is $(count): it was 2 before that release"
 ok "on_revert: restore: a failed trial and a revert by order give the volume back"
 # The agent killed while it copies or gives back: what the release on trial counted never stays, however
-# often the one of before starts meanwhile.
+# often the one of before starts meanwhile. A start that is stopped at once may not have counted.
 back=$(fleetctl ps --json | jq '.instances[0].release')
 starts() { grep -c "guest.started app=boots release=$back " "$LAB_DIR/edge-1/agent.log"; }
 started=$(starts)
@@ -208,7 +208,7 @@ let_live
 lab_stop agent-1
 lab_agent_start 1
 lab_wait 90 ended || die "the push has no end"
-alone() { counted $((3 + $(starts) - started)); }
+alone() { local n; n=$(count); ((n > 3 && n <= 3 + $(starts) - started)); }
 lab_wait 60 alone || die "after a kill the count is $(count), with $(($(starts) - started)) starts since it was 3"
 ok "a kill on the way back ends with the volume as it was"
 expect 1 'made on each device by the push' fleetctl volumes create cache --size 8M
