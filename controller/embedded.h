@@ -21,5 +21,6 @@ extern const std::size_t kSchemaFiles_count;
 extern const EmbeddedFile kDashboardFiles[];
 extern const std::size_t kDashboardFiles_count;
 extern const EmbeddedFile kApiFiles[];  // openapi.yaml alone
+extern const std::size_t kApiFiles_count;
 
 }  // namespace controller
