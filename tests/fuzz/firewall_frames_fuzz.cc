@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint64_t now_ms = 1;
   std::uint64_t opened = 0;
   while (size >= 3) {
-    const std::size_t length = std::min<std::size_t>(data[0] << 8 | data[1], size - 3);
+    const auto told = static_cast<std::size_t>(data[0] << 8 | data[1]);
+    const std::size_t length = std::min(told, size - 3);
     const bool from_lan = (data[2] & 1) != 0;
     now_ms += std::uint64_t{1} << (data[2] >> 3);
     const std::vector<std::uint8_t> frame(data + 3, data + 3 + length);
