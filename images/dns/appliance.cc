@@ -59,23 +59,6 @@ std::string_view zone_of(std::string_view path) {
   return path.find('/') == std::string_view::npos ? path : std::string_view{};
 }
 
-void tell_fault(std::string_view path, const ZoneFault& fault) {
-  runtime::Line line;
-  line.add("dns: ");
-  line.add(path);
-  if (fault.line > 0) {
-    line.add(':');
-    line.add(fault.line);
-  }
-  line.add(": ");
-  line.add(fault.what);
-  if (!fault.word.empty()) {
-    line.add(": ");
-    line.add(fault.word);
-  }
-  runtime::print_line(line);
-}
-
 bool add_zone(const runtime::ConfigFile& file, std::string_view path, std::string_view origin,
               runtime::Arena& memory, std::size_t& count) {
   if (count == zones.size()) {
@@ -84,7 +67,7 @@ bool add_zone(const runtime::ConfigFile& file, std::string_view path, std::strin
   }
   const ZoneFault fault = parse_zone(file.text, origin, memory, zones[count]);
   if (fault.failed()) {
-    tell_fault(path, fault);
+    runtime::print_fault("dns", path, fault.line, fault.what, fault.word);
     return false;
   }
   const Zone& zone = zones[count];
@@ -133,16 +116,9 @@ runtime::net::HttpBody write_metrics(std::span<char> out) {
   return {counters.write(service.zones.size(), runtime::platform::monotonic_ms(), out), 200};
 }
 
-/// Whoever gets it talks to a guest that serves: there is no half of it.
-runtime::net::HttpBody write_health(std::span<char> out) {
-  constexpr std::string_view kText = "ok\n";
-  std::copy(kText.begin(), kText.end(), out.begin());
-  return {kText.size(), 200};
-}
-
 constexpr std::array<runtime::net::HttpPage, 2> kPages{
     {{"/metrics", runtime::net::kMetricsType, write_metrics},
-     {"/healthz", "text/plain; charset=utf-8", write_health}}};
+     runtime::net::kHealthPage}};
 
 }  // namespace
 

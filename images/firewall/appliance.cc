@@ -75,12 +75,8 @@ bool find_ports(const runtime::Config& config) {
 }
 
 bool read_rules(const runtime::Config& config, runtime::Arena& memory) {
-  std::array<char, abi::kMaxGuestPathBytes + 1> buffer;
-  const auto files = config.files();
-  const auto file = std::find_if(files.begin(), files.end(), [&](const runtime::ConfigFile& one) {
-    return one.path(buffer) == kRulesPath;
-  });
-  if (file == files.end()) {
+  const runtime::ConfigFile* file = config.find_file(kRulesPath);
+  if (file == nullptr) {
     print("firewall: none of the app's files is ", kRulesPath);
     return false;
   }
@@ -111,15 +107,9 @@ runtime::net::HttpBody write_figures(std::span<char> out) {
   return {write_metrics(bridge.firewall, counts, out), 200};
 }
 
-runtime::net::HttpBody write_health(std::span<char> out) {
-  constexpr std::string_view kText = "ok\n";
-  std::copy(kText.begin(), kText.end(), out.begin());
-  return {kText.size(), 200};
-}
-
 constexpr std::array<runtime::net::HttpPage, 2> kPages{
     {{"/metrics", runtime::net::kMetricsType, write_figures},
-     {"/healthz", "text/plain; charset=utf-8", write_health}}};
+     runtime::net::kHealthPage}};
 
 bool serve_figures(std::uint32_t port, runtime::Arena& memory) {
   if (port == 0) return true;

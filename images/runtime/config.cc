@@ -246,6 +246,14 @@ std::size_t Config::find_interface(std::string_view name) const {
   return interface_count_;
 }
 
+const ConfigFile* Config::find_file(std::string_view path) const {
+  std::array<char, abi::kMaxGuestPathBytes + 1> room;
+  for (const ConfigFile& file : files()) {
+    if (file.path(room) == path) return &file;
+  }
+  return nullptr;
+}
+
 std::string_view Config::variable(std::string_view name) const {
   for (std::string_view entry : env()) {
     std::string_view key;

@@ -62,6 +62,8 @@ class Config {
   std::span<const std::string_view> args() const { return {args_.data(), arg_count_}; }
   std::span<const std::string_view> env() const { return {env_.data(), env_count_}; }
   std::span<const ConfigFile> files() const { return {files_.data(), file_count_}; }
+  /// The file of that path; nullptr: there is none.
+  const ConfigFile* find_file(std::string_view path) const;
   /// index: 0..abi::kMaxVolumeInterfaces - 1.
   const InterfaceConfig& interface(std::size_t index) const { return interfaces_[index]; }
 

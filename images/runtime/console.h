@@ -1,6 +1,7 @@
 // Lines on the console, and the one way to die. Plain text, no format strings.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "images/runtime/line.h"
@@ -17,6 +18,11 @@ void print(const Parts&... parts) {
   (line.add(parts), ...);
   print_line(line);
 }
+
+/// "dns: /zones/a.zone:12: not an IPv4 address: 192.0.2.256": what is wrong with a file of the
+/// config. line 0: the file as a whole; an empty word: none is named.
+void print_fault(std::string_view app, std::string_view path, std::size_t line,
+                 std::string_view what, std::string_view word);
 
 /// A broken promise of our own: say it and end the guest as aborted.
 [[noreturn]] void panic(std::string_view why);

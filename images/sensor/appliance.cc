@@ -33,15 +33,6 @@ std::uint32_t tick_ms = 1000;
 std::uint64_t loss_told = 0;
 std::uint64_t loss_told_ms = 0;
 
-/// The text of the file of that path; nullopt: there is none.
-std::optional<std::string_view> file_of(const runtime::Config& config, std::string_view path) {
-  std::array<char, abi::kMaxGuestPathBytes + 1> room;
-  for (const runtime::ConfigFile& file : config.files()) {
-    if (file.path(room) == path) return file.text;
-  }
-  return std::nullopt;
-}
-
 void keep(std::size_t sensor, const std::optional<Summary>& summary, std::uint64_t now_ms) {
   if (summary) buffer->push(static_cast<std::uint32_t>(sensor), *summary, now_ms);
 }
@@ -145,27 +136,14 @@ void obey(std::string_view text) {
 }
 
 bool read_settings(const runtime::Config& config) {
-  const auto text = file_of(config, kSettingsPath);
-  if (!text) {
+  const runtime::ConfigFile* file = config.find_file(kSettingsPath);
+  if (file == nullptr) {
     print("sensor: none of the app's files is ", kSettingsPath);
     return false;
   }
-  const SettingsFault fault = parse_settings(*text, config.hostname(), settings);
+  const SettingsFault fault = parse_settings(file->text, config.hostname(), settings);
   if (!fault.failed()) return true;
-  runtime::Line line;
-  line.add("sensor: ");
-  line.add(kSettingsPath);
-  if (fault.line > 0) {
-    line.add(':');
-    line.add(fault.line);
-  }
-  line.add(": ");
-  line.add(fault.what);
-  if (!fault.word.empty()) {
-    line.add(": ");
-    line.add(fault.word);
-  }
-  runtime::print_line(line);
+  runtime::print_fault("sensor", kSettingsPath, fault.line, fault.what, fault.word);
   return false;
 }
 
@@ -207,7 +185,8 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
   choose_tick();
   print("sensor: ", settings.sensor_count, " sensors, ", simulated, " of them simulated; room for ",
         settings.buffer, " messages");
-  std::string_view password = file_of(config, kPasswordPath).value_or(std::string_view());
+  const runtime::ConfigFile* secret = config.find_file(kPasswordPath);
+  std::string_view password = secret == nullptr ? std::string_view() : secret->text;
   password = password.substr(0, password.find_first_of("\r\n"));
   connect_broker({&settings, &*buffer, password, obey});
   runtime::call_after(tick_ms, tick, nullptr);

@@ -66,15 +66,9 @@ HttpBody write_metrics(std::span<char> out) {
   return {page.size(), 200};
 }
 
-HttpBody write_health(std::span<char> out) {
-  constexpr std::string_view kText = "ok\n";
-  std::copy(kText.begin(), kText.end(), out.begin());
-  return {kText.size(), 200};
-}
-
 constexpr std::array<runtime::net::HttpPage, 2> kPages{
     {{"/metrics", runtime::net::kMetricsType, write_metrics},
-     {"/healthz", "text/plain; charset=utf-8", write_health}}};
+     runtime::net::kHealthPage}};
 
 }  // namespace
 

@@ -157,6 +157,12 @@ err_t on_connection(void*, tcp_pcb* pcb, err_t error) {
 
 }  // namespace
 
+HttpBody write_ok(std::span<char> out) {
+  constexpr std::string_view kText = "ok\n";
+  std::copy(kText.begin(), kText.end(), out.begin());
+  return {kText.size(), 200};
+}
+
 bool serve_pages(std::uint16_t port, std::span<const HttpPage> pages, Arena& memory) {
   auto* places = memory.make_array<Reader>(kMaxReaders);
   if (places == nullptr) return false;

@@ -28,6 +28,10 @@ struct HttpPage {
 /// Prometheus' text format.
 inline constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Whoever gets it talks to a guest that serves: there is no half of it.
+HttpBody write_ok(std::span<char> out);
+inline constexpr HttpPage kHealthPage{"/healthz", "text/plain; charset=utf-8", write_ok};
+
 /// Listen; once. `pages` outlives everything; 42 KiB of memory are taken. False: there is none, or
 /// the port could not be opened.
 bool serve_pages(std::uint16_t port, std::span<const HttpPage> pages, Arena& memory);
