@@ -47,7 +47,8 @@ std::size_t add_rules(MetricsText& lines, std::span<const Counter> counters) {
   std::size_t missing = 0;
   for (const Counter& counter : counters) {
     const bool fits =
-        lines.value("firewall_rule_packets_total", "line", line_text(counter).text(), counter.packets);
+        lines.value("firewall_rule_packets_total", "line", line_text(counter).text(),
+                    counter.packets);
     missing += fits ? 0 : 1;
   }
   lines.head("firewall_rule_bytes_total", kCounter, "Bytes of the rule in that line.");

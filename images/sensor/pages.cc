@@ -22,13 +22,15 @@ HttpBody write_metrics(std::span<char> out) {
   page.figure("sensor_readings_total", kCounter, "Readings that were taken.", now.readings);
   page.figure("sensor_readings_rejected_total", kCounter, "Readings out of bounds, and spikes.",
            now.rejected);
-  page.figure("sensor_line_malformed_total", kCounter, "Words of the serial line that are no reading.",
+  page.figure("sensor_line_malformed_total", kCounter,
+              "Words of the serial line that are no reading.",
            now.malformed);
   page.figure("sensor_messages_published_total", kCounter, "Messages that the broker has.",
            now.broker.published);
   page.figure("sensor_messages_lost_total", kCounter, "Messages that a full buffer dropped.",
            now.lost);
-  page.figure("sensor_messages_buffered", kGauge, "Messages that wait for the broker.", now.buffered);
+  page.figure("sensor_messages_buffered", kGauge, "Messages that wait for the broker.",
+              now.buffered);
   page.figure("sensor_broker_connects_total", kCounter, "Connections that the broker accepted.",
            now.broker.connects);
   page.figure("sensor_broker_connected", kGauge, "1 while the broker is connected.",
