@@ -191,7 +191,7 @@ void add_setup_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   token->add_option("--label", enroll.labels, "Label, KEY=VALUE; may be repeated")
       ->allow_extra_args(false);
   token->add_option("--uses", enroll.uses, "How many devices may use it (1)")
-      ->check(CLI::Range(1, 1000));
+      ->check(CLI::Range(1, 100000));
   add_duration(token, "--ttl", enroll.ttl_ms, "How long it is good");
   token->add_option("-o,--output", enroll.output, "File to write, mode 600; else stdout");
   example(token, "fleetctl enroll-token --group edge --label site=lyon -o lyon.boot");
