@@ -55,7 +55,7 @@ if wanted sim; then part sim suite release -L sim --parallel "$jobs"; fi
 # With the tables of what was cut and how it ended.
 if [[ -z $only ]]; then part faults suite release -L faults -LE e2e -V; fi
 # These have real time in them, and hosts stand still for a second now and then: once more then.
-if wanted e2e; then part e2e suite release -L e2e --repeat until-pass:2; fi
+if wanted e2e; then part e2e suite release -L e2e --parallel "$jobs" --repeat until-pass:2; fi
 if [[ $only == faults ]]; then part faults suite release -L faults -V; fi
 if wanted unit; then
   part unit-build build dev

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Completion in a real bash: commands and flags as they are, devices, groups, labels, apps, releases and
 # rollouts as the controller knows them; silence, and soon, when nobody answers or nobody logged in.
-port=18545 device_port=18546
+port=18552 device_port=18553
 . "$(dirname "$0")/controller_alone.sh"
 url=https://localhost:$port
 umask 077

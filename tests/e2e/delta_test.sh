@@ -80,7 +80,7 @@ partial=$state/partial/$(digest "$image")
 half_there() { (($(stat -c %s "$partial" 2>/dev/null || echo 0) > size / 4)); }
 lab_wait 30 half_there || die "no download is under way"
 lab_stop agent-1 KILL
-no_fetch() { ! pgrep -u "$LAB_AGENT_UID" fleet-fetch; }
+no_fetch() { ! ip netns pids "$LAB-edge-1" | xargs -r ps -o comm= -p | grep -qx fleet-fetch; }
 lab_wait 10 no_fetch || die "fleet-fetch outlives the agent"
 had=$(stat -c %s "$partial")
 ((had > size / 4 && had < size)) || die "$had of $size bytes were there"

@@ -2,7 +2,7 @@
 # fleetctl logs of a group: lines of real guests on two devices, each with its device in a column, in
 # colours of their own on a terminal and without elsewhere; a follower sees what comes on both, and
 # Ctrl-C ends it.
-LAB=logs LAB_PORT=18497
+LAB=logs LAB_PORT=18498
 . "$(dirname "$0")/lib.sh"
 fleet 2
 fleetctl device label edge-2 site=lyon >/dev/null

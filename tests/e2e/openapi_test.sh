@@ -2,7 +2,7 @@
 # controller/openapi.yaml: linted, made of the same messages as proto/, naming the same routes as the
 # running server, which answers each documented GET with the documented status, type and schema. One
 # real controller with a device that enrolled, a push, a token and a rollout; no guest runs.
-port=18540 device_port=18541
+port=18540 device_port=18551
 . "$(dirname "$0")/controller_alone.sh"
 url=https://localhost:$port
 here=$(cd "$(dirname "$0")" && pwd)
