@@ -40,6 +40,15 @@ export class Window {
     await this.page.goto(this.world.address + path);
   }
 
+  /** By these keys, one after the other; pressed again where a busy machine took too long between. */
+  async goesBy(keys, path) {
+    for (let tries = 1; new URL(this.page.url()).pathname !== path; ++tries) {
+      assert.ok(tries <= 5, `${keys} does not go to ${path}`);
+      for (const key of keys) await this.page.keyboard.press(key);
+      await this.page.waitForURL(`**${path}`, { timeout: 3000 }).catch(() => {});
+    }
+  }
+
   async logIn(token = this.world.token) {
     await this.page.fill("#token", token);
     await this.page.click("text=Log in");
@@ -50,6 +59,14 @@ export class Window {
     const place = this.page.locator(within);
     const found = text instanceof RegExp ? place.filter({ hasText: text }) : place.getByText(text);
     await found.first().waitFor({ state: "visible", timeout: kWait });
+  }
+
+  /** Waits until so many are there. */
+  async counts(selector, number) {
+    const there = this.page.locator(selector);
+    const end = Date.now() + kWait;
+    while ((await there.count()) !== number && Date.now() < end) await this.page.waitForTimeout(50);
+    assert.equal(await there.count(), number, selector);
   }
 
   async seesNot(text) {

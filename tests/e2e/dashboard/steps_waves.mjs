@@ -57,7 +57,7 @@ async function aGoodOne(world, window) {
   await wave(3).locator(".dots a.good").nth(29).waitFor();
   await window.sees("succeeded", ".page-head");
   await window.sees(/is live on 40 of 40 devices/, ".verdict");
-  assert.equal(await page.locator(".waves .dots a.good").count(), 40);
+  await window.counts(".waves .dots a.good", 40);
   world.ok("a rollout is paused, resumed and followed through its waves to the end");
 }
 
