@@ -1,11 +1,15 @@
 #include "images/dns/counters.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <string_view>
+
+#include "images/runtime/metrics_text.h"
 
 namespace images::dns {
 namespace {
+
+using runtime::kCounter;
+using runtime::kGauge;
 
 struct Label {
   std::uint16_t number;
@@ -16,7 +20,6 @@ constexpr std::array<Label, Counters::kTypes> kTypeLabels{{
     {16, "TXT"},  {28, "AAAA"}, {33, "SRV"},  {35, "NAPTR"}, {43, "DS"},    {48, "DNSKEY"},
     {64, "SVCB"}, {65, "HTTPS"}, {255, "ANY"}, {257, "CAA"},  {0, "other"},
 }};
-// BADVERS has its upper bits elsewhere and counts as NOERROR: nobody has seen another EDNS version.
 constexpr std::array<Label, Counters::kRcodes> kRcodeLabels{{
     {0, "NOERROR"},
     {1, "FORMERR"},
@@ -24,6 +27,7 @@ constexpr std::array<Label, Counters::kRcodes> kRcodeLabels{{
     {3, "NXDOMAIN"},
     {4, "NOTIMP"},
     {5, "REFUSED"},
+    {16, "BADVERS"},
     {0, "other"},
 }};
 
@@ -34,50 +38,6 @@ std::size_t index_of(const std::array<Label, N>& labels, std::uint16_t number) {
                                   [&](const Label& label) { return label.number == number; });
   return static_cast<std::size_t>(found - labels.begin());
 }
-
-/// Text that stops at its end.
-class Text {
- public:
-  explicit Text(std::span<char> out) : out_(out) {}
-  std::size_t size() const { return size_; }
-
-  void add(std::string_view text) {
-    for (const char c : text) {
-      if (size_ < out_.size()) out_[size_++] = c;
-    }
-  }
-  void add_all(std::initializer_list<std::string_view> parts) {
-    for (const std::string_view part : parts) add(part);
-  }
-  void add(std::uint64_t number) {
-    std::array<char, 20> digits;
-    std::size_t begin = digits.size();
-    do {
-      digits[--begin] = static_cast<char>('0' + number % 10);
-      number /= 10;
-    } while (number > 0);
-    add(std::string_view(digits.data() + begin, digits.size() - begin));
-  }
-  void head(std::string_view name, std::string_view kind, std::string_view help) {
-    add_all({"# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"});
-  }
-  void value(std::string_view name, std::uint64_t number) {
-    add(name);
-    add(" ");
-    add(number);
-    add("\n");
-  }
-  void value(std::string_view name, std::string_view label, std::string_view text,
-             std::uint64_t number) {
-    add_all({name, "{", label, "=\"", text, "\"} "});
-    add(number);
-    add("\n");
-  }
-
- private:
-  std::span<char> out_;
-  std::size_t size_ = 0;
-};
 
 /// One line of a family whose label tells the event.
 struct Row {
@@ -117,25 +77,23 @@ void Counters::add_answer(std::uint16_t type, Rcode rcode) {
 }
 
 std::size_t Counters::write(std::size_t zones, std::uint64_t uptime_ms, std::span<char> out) const {
-  Text text(out);
+  runtime::MetricsText text(out);
   for (const Family& family : kFamilies) {
-    text.head(family.name, "counter", family.help);
+    text.head(family.name, kCounter, family.help);
     for (const Row& row : family.rows) {
       text.value(family.name, family.label, row.text, (*this)[row.event]);
     }
   }
-  text.head("dns_answers_by_type_total", "counter", "Answers by the type that was asked for.");
+  text.head("dns_answers_by_type_total", kCounter, "Answers by the type that was asked for.");
   for (std::size_t i = 0; i < types_.size(); ++i) {
     text.value("dns_answers_by_type_total", "type", kTypeLabels[i].text, types_[i]);
   }
-  text.head("dns_answers_total", "counter", "Answers by their code.");
+  text.head("dns_answers_total", kCounter, "Answers by their code.");
   for (std::size_t i = 0; i < rcodes_.size(); ++i) {
     text.value("dns_answers_total", "rcode", kRcodeLabels[i].text, rcodes_[i]);
   }
-  text.head("dns_zones", "gauge", "Zones that are served.");
-  text.value("dns_zones", zones);
-  text.head("dns_uptime_seconds", "gauge", "Since the guest's start.");
-  text.value("dns_uptime_seconds", uptime_ms / 1000);
+  text.figure("dns_zones", kGauge, "Zones that are served.", zones);
+  text.figure("dns_uptime_seconds", kGauge, "Since the guest's start.", uptime_ms / 1000);
   return text.size();
 }
 

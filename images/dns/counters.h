@@ -35,12 +35,11 @@ class Counters {
   void add_answer(std::uint16_t type, Rcode rcode);
   std::uint64_t operator[](Event event) const { return events_[static_cast<std::size_t>(event)]; }
 
-  /// The text (https://prometheus.io/docs/instrumenting/exposition_formats); returns its bytes, cut
-  /// where the buffer ends. 8 KiB are enough.
+  /// Prometheus' text; returns its bytes, whole lines. 8 KiB are enough for all.
   std::size_t write(std::size_t zones, std::uint64_t uptime_ms, std::span<char> out) const;
 
   static constexpr std::size_t kTypes = 17;   // the last one: all others
-  static constexpr std::size_t kRcodes = 7;   // the last one: all others
+  static constexpr std::size_t kRcodes = 8;   // the last one: all others
 
  private:
   std::array<std::uint64_t, static_cast<std::size_t>(Event::count)> events_{};

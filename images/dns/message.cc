@@ -150,11 +150,31 @@ Verdict parse_query(std::span<const std::uint8_t> packet, Query& query, Rcode& r
 
 AnswerHead read_answer_head(std::span<const std::uint8_t> packet) {
   AnswerHead head;
-  if (packet.size() < kHeaderBytes) return head;
-  head.rcode = static_cast<Rcode>(packet[3] & 0xf);
   Reader reader(packet);
-  const bool has_question = packet[4] == 0 && packet[5] == 1;
-  if (has_question && reader.skip(kHeaderBytes) && reader.skip_name()) reader.take_u16(head.type);
+  std::uint16_t flags = 0;
+  std::array<std::uint16_t, 4> counts{};
+  if (!reader.skip(2) || !reader.take_u16(flags)) return head;
+  for (std::uint16_t& count : counts) {
+    if (!reader.take_u16(count)) return head;
+  }
+  head.rcode = static_cast<Rcode>(flags & 0xf);
+  if (counts[0] > 1) return head;
+  if (counts[0] == 1) {
+    std::uint16_t klass = 0;
+    if (!reader.skip_name() || !reader.take_u16(head.type) || !reader.take_u16(klass)) return head;
+  }
+  const std::size_t records = std::size_t{counts[1]} + counts[2] + counts[3];
+  for (std::size_t i = 0; i < records; ++i) {
+    std::uint16_t type = 0;
+    std::uint8_t upper_rcode = 0;  // the first byte of an OPT's TTL (RFC 6891 section 6.1.3)
+    std::uint16_t length = 0;
+    if (!reader.skip_name() || !reader.take_u16(type) || !reader.skip(2) ||
+        !reader.take_u8(upper_rcode) || !reader.skip(3) || !reader.take_u16(length) ||
+        !reader.skip(length)) {
+      return head;
+    }
+    if (type == kOpt) head.rcode = static_cast<Rcode>(unsigned{upper_rcode} << 4 | (flags & 0xf));
+  }
   return head;
 }
 

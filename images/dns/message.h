@@ -56,13 +56,13 @@ enum class Verdict {
 /// Read a packet. On `refuse`, rcode says what to answer; query holds what could be read.
 Verdict parse_query(std::span<const std::uint8_t> packet, Query& query, Rcode& rcode);
 
-/// What an answer says at its beginning.
+/// What an answer says of itself.
 struct AnswerHead {
   std::uint16_t type = 0;           // of its question; 0 = it has none that can be read
-  Rcode rcode = Rcode::no_error;    // without the upper bits of OPT
+  Rcode rcode = Rcode::no_error;    // with the upper bits of OPT, if it has one that can be read
 };
 
-/// Read the beginning of an answer, ours or another server's.
+/// Read an answer, ours or another server's.
 AnswerHead read_answer_head(std::span<const std::uint8_t> packet);
 
 /// Writes a message into a buffer. Every put either fits as a whole or writes nothing.

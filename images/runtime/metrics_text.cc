@@ -18,7 +18,8 @@ Line line_of(std::uint64_t number) {
 bool MetricsText::add(std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
   for (const std::string_view part : parts) size += part.size();
-  if (size > out_.size() - size_) return false;
+  cut_ = cut_ || size > out_.size() - size_;
+  if (cut_) return false;
   for (const std::string_view part : parts) {
     std::copy(part.begin(), part.end(), out_.begin() + static_cast<std::ptrdiff_t>(size_));
     size_ += part.size();

@@ -1,4 +1,5 @@
-// Prometheus' text format into a bounded buffer: heads and samples, each whole or not there. Pure.
+// Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats) into a bounded
+// buffer: heads and samples up to the first that does not fit. Pure.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +18,10 @@ class MetricsText {
  public:
   explicit MetricsText(std::span<char> out) : out_(out) {}
 
-  /// What a metric is; once, before its samples.
+  /// What a metric is; once, before its samples. Both lines of it, or nothing.
   void head(std::string_view name, std::string_view kind, std::string_view help);
-  /// A sample. False: there is no room, and nothing of it is there.
+  /// A sample. False: there is no room, and nothing of it is there; nor will anything behind it be,
+  /// or a sample could stand below the head of another metric.
   bool value(std::string_view name, std::uint64_t number);
   /// With one label, NAME{LABEL="TEXT"}; the text needs no escapes.
   bool value(std::string_view name, std::string_view label, std::string_view text,
@@ -28,7 +30,7 @@ class MetricsText {
   void figure(std::string_view name, std::string_view kind, std::string_view help,
               std::uint64_t number);
 
-  /// Bytes written: whole lines.
+  /// Bytes written: whole lines, always.
   std::size_t size() const { return size_; }
 
  private:
@@ -36,6 +38,7 @@ class MetricsText {
 
   std::span<char> out_;
   std::size_t size_ = 0;
+  bool cut_ = false;  // something did not fit
 };
 
 }  // namespace images::runtime

@@ -138,6 +138,7 @@ Told read(std::span<const std::uint8_t> bytes) {
     }
   }
   EXPECT_EQ(reader.at(), bytes.size());
+  EXPECT_EQ(static_cast<unsigned>(read_answer_head(bytes).rcode), told.rcode);  // as it is counted
   return told;
 }
 
