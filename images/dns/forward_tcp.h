@@ -10,7 +10,7 @@
 
 namespace images::dns {
 
-inline constexpr std::size_t kMaxRelays = 8;  // at once
+inline constexpr std::size_t kMaxRelays = 8;  // at once, of all askers
 
 class Relay;
 

@@ -19,9 +19,11 @@ constexpr std::size_t kMaxConnections = 16;
 constexpr std::uint8_t kPollHalfSeconds = 4;   // lwIP's unit for tcp_poll
 constexpr std::uint64_t kIdleMs = 10'000;      // RFC 7766 section 6.2.3 leaves it to the server
 constexpr std::size_t kLengthBytes = 2;
+constexpr std::size_t kMaxRelaysEach = kMaxRelays / 2;  // or one asker could take them all
 
-/// One TCP connection: questions come in behind their lengths, answers go out in the same order, as
-/// many together as there is room for.
+/// One TCP connection: questions come in behind their lengths, answers go out as they are ready, as
+/// many together as there is room for: our own at once, others' when they came (RFC 7766 section
+/// 6.2.1.1).
 struct Connection {
   tcp_pcb* pcb = nullptr;  // nullptr: free
   std::uint64_t active_ms = 0;
@@ -30,9 +32,9 @@ struct Connection {
   pbuf* waiting = nullptr;  // came, but `in` has no room for all of it yet
   u16_t waiting_taken = 0;
   std::array<std::uint8_t, kLengthBytes + kMaxAnswerBytes> answers{};
-  TcpOut out;               // `answers`, or the relay's
-  Relay* relay = nullptr;   // has the last question, or its answer is on its way out
-  bool relays = false;      // `out` is the relay's
+  TcpOut out;                // `answers`, or the sender's
+  std::array<Relay*, kMaxRelaysEach> relays{};  // nullptr: free
+  Relay* sender = nullptr;   // one of them, whose answer is too long for `answers`
   bool ended = false;       // the other side sends no more
 };
 
@@ -43,8 +45,21 @@ void forget(Connection& connection) {
   connection.pcb = nullptr;
   if (connection.waiting != nullptr) pbuf_free(connection.waiting);
   connection.waiting = nullptr;
-  if (connection.relay != nullptr) release(*connection.relay);
-  connection.relay = nullptr;
+  for (Relay*& relay : connection.relays) {
+    if (relay != nullptr) release(*relay);
+    relay = nullptr;
+  }
+  connection.sender = nullptr;
+}
+
+Relay** find_relay(Connection& connection, const Relay* relay) {
+  const auto found = std::find(connection.relays.begin(), connection.relays.end(), relay);
+  return found == connection.relays.end() ? nullptr : &*found;
+}
+
+bool has_relays(const Connection& connection) {
+  return std::any_of(connection.relays.begin(), connection.relays.end(),
+                     [](const Relay* relay) { return relay != nullptr; });
 }
 
 /// End the connection. Returns what its callback must return.
@@ -72,32 +87,47 @@ void pull_in(Connection& connection) {
   connection.waiting = nullptr;
 }
 
-/// Once all that went out has arrived, its place is free, and a relay's answer may follow.
-void turn_over(Connection& connection) {
-  if (!connection.out.through()) return;
-  if (connection.relays) {
-    release(*connection.relay);
-    connection.relay = nullptr;
-    connection.relays = false;
-  }
-  connection.out = {connection.answers.data(), 0, 0, 0};
-  if (connection.relay != nullptr && is_done(*connection.relay)) {
-    const auto answer = answer_of(*connection.relay);
-    connection.out = {answer.data(), answer.size(), 0, 0};
-    connection.relays = true;
-    count_answer(*service, answer.subspan(kLengthBytes));
-  }
-}
-
 /// Put an answer behind those that are on their way. False: no room until they have arrived.
 bool append(Connection& connection, std::span<const std::uint8_t> answer) {
   TcpOut& out = connection.out;
+  if (connection.sender != nullptr) return false;
   if (kLengthBytes + answer.size() > connection.answers.size() - out.size) return false;
   std::uint8_t* to = connection.answers.data() + out.size;
   to[0] = static_cast<std::uint8_t>(answer.size() >> 8);
   to[1] = static_cast<std::uint8_t>(answer.size());
   std::copy(answer.begin(), answer.end(), to + kLengthBytes);
   out.size += kLengthBytes + answer.size();
+  count_answer(*service, answer);
+  return true;
+}
+
+/// Once all that went out has arrived, its place is free.
+void turn_over(Connection& connection) {
+  if (!connection.out.through()) return;
+  if (connection.sender != nullptr) {
+    *find_relay(connection, connection.sender) = nullptr;
+    release(*connection.sender);
+    connection.sender = nullptr;
+  }
+  connection.out = {connection.answers.data(), 0, 0, 0};
+}
+
+/// Put out the answers that other servers gave. False: one has no room until what is on its way has
+/// arrived; nothing may be put out before it, or it could wait for ever.
+bool put_relayed(Connection& connection) {
+  for (Relay*& relay : connection.relays) {
+    if (relay == nullptr || relay == connection.sender || !is_done(*relay)) continue;
+    const auto answer = answer_of(*relay);
+    if (append(connection, answer.subspan(kLengthBytes))) {
+      release(*relay);
+      relay = nullptr;
+      continue;
+    }
+    if (connection.sender != nullptr || connection.out.size > 0) return false;
+    connection.out = {answer.data(), answer.size(), 0, 0};
+    connection.sender = relay;
+    count_answer(*service, answer.subspan(kLengthBytes));
+  }
   return true;
 }
 
@@ -105,29 +135,37 @@ void on_relay_done(void* argument);
 
 enum class Step { taken, later, bad };
 
+/// What lies in scratch().
+Step put(Connection& connection, std::size_t answer_size) {
+  if (answer_size == 0) return Step::bad;
+  return append(connection, scratch().first(answer_size)) ? Step::taken : Step::later;
+}
+
+Step answer_to(Connection& connection, const Asked& asked) {
+  return put(connection, answer_here(*service, asked, Transport::tcp, scratch()));
+}
+
+/// later: other servers have as many of this connection's as they may.
+Step forward(Connection& connection, std::span<const std::uint8_t> packet, const Query& query) {
+  Relay** place = find_relay(connection, nullptr);
+  if (place == nullptr) return Step::later;
+  *place = forward_tcp(packet, query, on_relay_done, &connection);
+  if (*place != nullptr) return Step::taken;
+  return put(connection, answer_failure(packet, query.id, scratch()));
+}
+
 /// The next whole question, if there is one and room for its answer. bad: this connection speaks no
 /// DNS, end it.
 Step take_question(Connection& connection) {
-  if (connection.relay != nullptr || connection.in_size < kLengthBytes) return Step::later;
+  if (connection.sender != nullptr || connection.in_size < kLengthBytes) return Step::later;
   const std::size_t size = std::size_t{connection.in[0]} << 8 | connection.in[1];
   if (size > kMaxQueryBytes || size == 0) return Step::bad;
   if (connection.in_size < kLengthBytes + size) return Step::later;
   const std::span<const std::uint8_t> packet(connection.in.data() + kLengthBytes, size);
   const Asked asked = read_asked(*service, packet, address_of(connection.pcb->remote_ip));
-  std::size_t answer_size = 0;
-  if (asked.forward) {
-    connection.relay = forward_tcp(packet, asked.query, on_relay_done, &connection);
-    if (connection.relay == nullptr) {
-      answer_size = answer_failure(packet, asked.query.id, scratch());
-    }
-  } else {
-    answer_size = answer_here(*service, asked, Transport::tcp, scratch());
-  }
-  if (connection.relay == nullptr) {
-    if (answer_size == 0) return Step::bad;
-    if (!append(connection, scratch().first(answer_size))) return Step::later;
-    count_answer(*service, scratch().first(answer_size));
-  }
+  const Step step = asked.forward ? forward(connection, packet, asked.query)
+                                  : answer_to(connection, asked);
+  if (step != Step::taken) return step;
   service->counters->add(Event::by_tcp);
   const auto begin = connection.in.begin();
   std::copy(begin + static_cast<std::ptrdiff_t>(kLengthBytes + size),
@@ -147,7 +185,7 @@ void turn_deaf(Connection& connection) {
 /// What every event ends with.
 err_t go_on(Connection& connection) {
   turn_over(connection);
-  Step step = Step::taken;
+  Step step = put_relayed(connection) ? Step::taken : Step::later;
   while (step == Step::taken) {
     pull_in(connection);
     step = take_question(connection);
@@ -155,7 +193,7 @@ err_t go_on(Connection& connection) {
   if (step == Step::bad) turn_deaf(connection);
   connection.out.push(connection.pcb);
   const bool done = connection.ended && connection.waiting == nullptr &&
-                    connection.relay == nullptr && connection.out.through();
+                    !has_relays(connection) && connection.out.through();
   if (done) return end(connection);
   return ERR_OK;
 }
@@ -210,7 +248,7 @@ Connection* make_room() {
   Connection* oldest = nullptr;
   for (Connection& connection : connections) {
     if (connection.pcb == nullptr) return &connection;
-    const bool idle = connection.out.through() && connection.relay == nullptr;
+    const bool idle = connection.out.through() && !has_relays(connection);
     if (!idle || (oldest != nullptr && oldest->active_ms <= connection.active_ms)) continue;
     oldest = &connection;
   }
@@ -230,7 +268,6 @@ err_t on_connection(void*, tcp_pcb* pcb, err_t error) {
   free->active_ms = runtime::platform::monotonic_ms();
   free->in_size = 0;
   free->out = {free->answers.data(), 0, 0, 0};
-  free->relays = false;
   free->ended = false;
   tcp_arg(pcb, free);
   tcp_recv(pcb, on_bytes);

@@ -95,6 +95,18 @@ inside dig +tcp +keepopen +short @10.77.0.2 www.example.test plain.up.test www.e
   big.up.test plain.up.test >"$work/mixed"
 (($(wc -l <"$work/mixed") == 1504)) || fail "own and forwarded questions on one connection"
 ok "forwards by TCP what came by TCP, of any size, among its own answers"
+pipelined() { inside "$here/dns/pipelined.py" 10.77.0.2 "$@" >"$work/pipelined" || fail "pipelined: $*"; }
+pipelined slow.up.test plain.up.test big.up.test www.example.test plain-2.up.test
+order=$(awk '{ print $2, $3, $4 }' "$work/pipelined")
+[[ $order == 'www.example.test. NOERROR 1'* && $order == *'slow.up.test. NOERROR 1' ]] &&
+  grep -q ' big.up.test. NOERROR 1500$' "$work/pipelined" || fail "a slow answer holds up others: $order"
+ok "pipelined questions are answered as the answers come"
+pipelined slow-{1..9}.up.test www.example.test
+! grep -qv NOERROR "$work/pipelined" || fail "more than may be on their way: $(cat "$work/pipelined")"
+# The ninth is asked, and what stands behind it answered, when the first four and then a fifth are through.
+awk '$2 == "www.example.test." && $1 >= 1900 { late = 1 } END { exit !late }' "$work/pipelined" ||
+  fail "more than four at once: $(cat "$work/pipelined")"
+ok "forwards four of one connection at once, and reads on when one is answered"
 : >"$work/seen"
 for ((i = 0; i < 200; i++)); do echo "plain-$i.up.test A"; done >"$work/questions"
 inside dnsperf -s 10.77.0.2 -d "$work/questions" -n 1 -c 4 -q 100 >"$work/perf" 2>&1

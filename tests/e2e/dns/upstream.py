@@ -8,12 +8,14 @@ each question: its number, by which protocol, from which port, with which id and
   mute1   number 1 is silent             lost    all are silent
   fails1  number 1 says SERVFAIL         fails   all say SERVFAIL
   big     TC by UDP, 1500 addresses by TCP       cut  TCP ends in the middle of the answer
+  slow    answers after a second by TCP
 """
 import socket
 import socketserver
 import struct
 import sys
 import threading
+import time
 
 import dns.flags
 import dns.message
@@ -83,6 +85,8 @@ class ByTcp(socketserver.BaseRequestHandler):
         word = word_of(query)
         if word == "lost" or word == "mute1" and number == "1":
             return
+        if word == "slow":
+            time.sleep(1)
         answer = answer_to(query, 1500 if word == "big" else 1).to_wire(max_size=65535)
         if word == "cut":
             answer = answer[:-4]
