@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# What goes through the firewall's guest (spt) beside a Linux bridge with the same rules in nftables,
-# in one run and by the same programs: Gbit/s of TCP (iperf3), packets per second of small UDP, the time
-# from start to the first forwarded packet; size and memory of the guest. Needs root, iperf3, nft, jq.
-# tests/bench/firewall.sh [ROUNDS]
+# What goes through the firewall's guest on each platform beside a Linux bridge with the same rules in
+# nftables, in one run and by the same programs: Gbit/s of TCP (iperf3), packets per second of small
+# UDP; the time from the start to the first forwarded packet, beside that of `nft -f`; bytes and memory
+# of the guest, of which nftables has none to compare.
+# Needs root, and the packages iperf3, nftables and jq. tests/bench/firewall.sh [ROUNDS [spt|virtio|hvt]...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export FLEET_BUILD=${FLEET_BUILD:-$PWD/build/release}
-rounds=${1:-3}
 net=benchfw-$$
-platform=spt
 . tests/e2e/firewall/net.sh
+. tests/bench/appliance.sh
+bench_arguments "$@"
+need "iperf3 nftables jq" iperf3 nft jq
 make_networks
 in_net() { ip netns exec "$net" "$@"; }
 
@@ -26,7 +28,7 @@ for side in lan:in:1 wan:out:2; do
   ip -n "$net-x$space" link set eth0 up
 done
 ip -n "$net" link set x-bridge up
-in_net nft -f - <<'RULES'
+cat >"$work/rules.nft" <<'RULES'
 table bridge below {
   chain before { type filter hook prerouting priority -300;
     iifname "x-lan" meta mark set 1; iifname "x-wan" meta mark set 2; }
@@ -40,6 +42,13 @@ table inet above { chain forward { type filter hook forward priority 0; policy d
   }
 }
 RULES
+load_rules() {  # milliseconds that it takes
+  local began
+  in_net nft flush ruleset
+  began=$(date +%s%N)
+  in_net nft -f "$work/rules.nft"
+  echo $((($(date +%s%N) - began) / 1000000))
+}
 in_net sysctl -qw net.bridge.bridge-nf-call-iptables=1
 
 # Segments as they would come from a wire: no batches of 64 KiB that one side alone would profit from.
@@ -48,11 +57,23 @@ for space in in out xin xout; do
 done
 
 volume images/firewall/rules.fw
-started_ns=$(date +%s%N)
-boot
-until inside ping -q -c 1 -W 0.02 10.5.0.2 >/dev/null 2>&1; do kill -0 "$monitor"; done
-boot_ms=$((($(date +%s%N) - started_ns) / 1000000))
-said 'firewall: forwarding' || fail "it does not forward"
+# Both ends know each other: no wait for a second question by ARP, as after one that nobody answered.
+mac_of() { ip -n "$net-$1" -j link show eth0 | jq -r '.[0].address'; }
+ip -n "$net-in" neigh replace 10.5.0.2 lladdr "$(mac_of out)" dev eth0
+ip -n "$net-out" neigh replace 10.5.0.1 lladdr "$(mac_of in)" dev eth0
+first_packet() {  # boots; $first is how many milliseconds until a ping came back
+  local began pinger
+  ip netns exec "$net-in" ping -n -D -i 0.002 -w 30 10.5.0.2 >"$work/pings" & pinger=$!
+  sleep 0.2
+  began=$(date +%s.%N)
+  boot
+  until_ok grep -q 'bytes from' "$work/pings"
+  kill "$pinger"
+  wait "$pinger" || true
+  first=$(awk -F '[][]' -v began="$began" '/bytes from/ { printf "%.1f\n", ($2 - began) * 1000; exit }' \
+    "$work/pings")
+  said 'firewall: forwarding' || fail "it does not forward"
+}
 
 # run PREFIX ARGUMENT...: iperf3 from the inner to the outer namespace of ours (no prefix) or the
 # peer's (x); its report in $work/report.
@@ -69,21 +90,27 @@ rate() { jq '.end.sum_received.bits_per_second / 1e9 * 1000 | round / 1000' "$wo
 packets() {
   jq '(.end.sum | (.packets - .lost_packets) / .seconds) | round' "$work/report"
 }
-median() { sort -g | sed -n "$(((rounds + 1) / 2))p"; }
-for ((round = 0; round < rounds; round++)); do
-  for prefix in "" x; do
-    run "$prefix"
-    rate >>"$work/tcp-${prefix:-ours}"
-    run "$prefix" -u -b 0 -l 64
-    packets >>"$work/udp-${prefix:-ours}"
+measure() {  # measure ours|peer PREFIX
+  run "$2"
+  note tcp "$1" "$(rate)"
+  run "$2" -u -b 0 -l 64
+  note udp "$1" "$(packets)"
+}
+for platform in "${platforms[@]}"; do
+  forget_figures
+  note size ours "$(stat -c %s "$(image_of firewall "$platform")")"
+  for ((round = 0; round < rounds; round++)); do
+    note first peer "$(load_rules)"
+    first_packet
+    note first ours "$first"
+    measure ours ""
+    measure peer x
+    note memory ours "$(resident "$monitor")"
+    stop
   done
+  row "$platform" "start to first forwarded packet" ms first "nft -f"
+  row "$platform" "bytes of the program" B size
+  row "$platform" "memory after it, monitor and all" KiB memory
+  row "$platform" "TCP" Gbit/s tcp nftables
+  row "$platform" "packets of 64 bytes by UDP" 1/s udp nftables
 done
-memory_kib=$(awk '/^VmRSS/ { print $2 }' "/proc/$monitor/status")
-image_kib=$(($(stat -c %s "$FLEET_BUILD/images/firewall/firewall.$(uname -m).spt") / 1024))
-jq -nc --argjson tcp "$(median <"$work/tcp-ours")" --argjson tcp_nft "$(median <"$work/tcp-x")" \
-  --argjson udp "$(median <"$work/udp-ours")" --argjson udp_nft "$(median <"$work/udp-x")" \
-  --argjson boot "$boot_ms" --argjson memory "$memory_kib" --argjson image "$image_kib" \
-  '{bench: "firewall", tcp_gbit_s: $tcp, nft_tcp_gbit_s: $tcp_nft,
-    tcp_ratio: ($tcp / $tcp_nft * 1000 | round / 1000), udp_packets_s: $udp,
-    nft_udp_packets_s: $udp_nft, udp_ratio: ($udp / $udp_nft * 1000 | round / 1000),
-    first_packet_ms: $boot, resident_kib: $memory, image_kib: $image}'
