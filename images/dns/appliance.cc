@@ -96,10 +96,12 @@ bool load_zones(const runtime::Config& config, runtime::Arena& memory, std::size
 }
 
 /// Forwarding to oneself would go round until all is full.
-bool start_forwarding(const Address& own, runtime::Arena& memory) {
+bool start_forwarding(const runtime::InterfaceConfig& interface, runtime::Arena& memory) {
   static Upstreams upstreams({options.upstreams.data(), options.upstream_count});
+  const Endpoint own{Address::of_ipv4(interface.address), options.port};
+  const Endpoint own6{{interface.address6}, options.port};
   for (std::size_t i = 0; i < upstreams.count(); ++i) {
-    if (upstreams[i] != Endpoint{own, options.port}) continue;
+    if (upstreams[i] != own && upstreams[i] != own6) continue;
     print("dns: a server to forward to is this one");
     return false;
   }
@@ -110,6 +112,17 @@ bool start_forwarding(const Address& own, runtime::Arena& memory) {
   }
   print("dns: forwards the rest to ", upstreams.count(), " servers");
   return true;
+}
+
+/// 0.0.0.0: the one that DHCP will give.
+void tell_addresses(const runtime::InterfaceConfig& interface) {
+  if (interface.has_address6) {
+    print("dns: listening on [", runtime::Ipv6{interface.address6}, "]:", options.port);
+  }
+  if (!interface.has_address && !interface.dhcp) return;
+  const auto& address = interface.address;
+  print("dns: listening on ", runtime::Ipv4{{address[0], address[1], address[2], address[3]}},
+        ":", options.port);
 }
 
 runtime::net::HttpBody write_metrics(std::span<char> out) {
@@ -140,8 +153,7 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
       return 1;
     }
   }
-  const Address own = Address::of_ipv4(interface.address);
-  if (options.forwards() && !start_forwarding(own, memory)) return 1;
+  if (options.forwards() && !start_forwarding(interface, memory)) return 1;
   if (!serve_udp(service, options.port) || !serve_tcp(service, options.port)) {
     print("dns: port ", options.port, " could not be opened");
     return 1;
@@ -151,9 +163,7 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
     print("dns: no memory or no port ", options.metrics_port, " for metrics");
     return 1;
   }
-  const auto& address = interface.address;
-  print("dns: listening on ", runtime::Ipv4{{address[0], address[1], address[2], address[3]}},
-        ":", options.port);
+  tell_addresses(interface);
   return 0;
 }
 

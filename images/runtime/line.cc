@@ -1,5 +1,8 @@
 #include "images/runtime/line.h"
 
+#include <algorithm>
+#include <array>
+
 namespace images::runtime {
 
 void Line::add(std::string_view text) {
@@ -10,21 +13,47 @@ void Line::add(std::string_view text) {
   }
 }
 
-void Line::add(Hex number) {
+void Line::add_hex(std::uint64_t number) {
   constexpr char kDigits[] = "0123456789abcdef";
-  add("0x");
   bool started = false;
   for (int shift = 60; shift >= 0; shift -= 4) {
-    const auto digit = static_cast<std::size_t>((number.value >> shift) & 0xf);
+    const auto digit = static_cast<std::size_t>((number >> shift) & 0xf);
     started = started || digit != 0 || shift == 0;
     if (started) add(kDigits[digit]);
   }
+}
+
+void Line::add(Hex number) {
+  add("0x");
+  add_hex(number.value);
 }
 
 void Line::add(Ipv4 address) {
   for (std::size_t i = 0; i < 4; ++i) {
     if (i > 0) add('.');
     add_unsigned(address.bytes[i]);
+  }
+}
+
+void Line::add(Ipv6 address) {
+  constexpr std::size_t kGroups = 8;
+  std::array<unsigned, kGroups> groups{};
+  std::array<std::size_t, kGroups + 1> zeros{};  // in a row from there on
+  for (std::size_t i = kGroups; i-- > 0;) {
+    groups[i] = address.bytes[2 * i] * 256U + address.bytes[2 * i + 1];
+    zeros[i] = groups[i] == 0 ? zeros[i + 1] + 1 : 0;
+  }
+  // "::" for the longest row of at least two, the first of alike.
+  const auto longest = std::max_element(zeros.begin(), zeros.end());
+  const auto gap = static_cast<std::size_t>(longest - zeros.begin());
+  for (std::size_t i = 0; i < kGroups; ++i) {
+    if (*longest >= 2 && i == gap) {
+      add("::");
+      i += *longest - 1;
+      continue;
+    }
+    if (i > 0 && (*longest < 2 || i != gap + *longest)) add(':');
+    add_hex(groups[i]);
   }
 }
 

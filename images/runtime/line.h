@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace images::runtime {
@@ -18,6 +19,11 @@ struct Ipv4 {
   std::uint8_t bytes[4];
 };
 
+/// An IPv6 address in network byte order, shown as RFC 5952 wants it.
+struct Ipv6 {
+  std::span<const std::uint8_t, 16> bytes;
+};
+
 /// One line under construction; what does not fit is cut. Control characters become '?', so that
 /// bytes from outside cannot draw on a terminal.
 class Line {
@@ -27,6 +33,7 @@ class Line {
   void add(char c) { add(std::string_view(&c, 1)); }
   void add(Hex number);
   void add(Ipv4 address);
+  void add(Ipv6 address);
   template <std::integral T>
     requires(!std::same_as<T, char>)
   void add(T number) {
@@ -39,6 +46,7 @@ class Line {
   std::string_view text() const { return {buffer_, size_}; }
 
  private:
+  void add_hex(std::uint64_t number);
   void add_unsigned(std::uint64_t number);
   void add_signed(std::int64_t number);
 

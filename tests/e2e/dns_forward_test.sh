@@ -169,7 +169,7 @@ wait "$guest" 2>/dev/null || true
 
 refuses() {  # refuses WHAT LINE
   printf '%s\n' "$2" >"$work/files/dns.conf"
-  config_volume "$work/volume.tar" 10.77.0.2 52:54:00:12:34:56 "$work/files"
+  config_volume "$work/volume.tar" 10.77.0.2,2001:db8:77::2 52:54:00:12:34:56 "$work/files"
   status=0
   inside timeout 20 "$build/bin/fleet-$platform" --mem=16 --net:service=guest0 \
     --net-mac:service=52:54:00:12:34:56 --block:config="$work/volume.tar" \
@@ -178,6 +178,7 @@ refuses() {  # refuses WHAT LINE
 }
 refuses '/dns.conf:1: not ADDRESS' 'forward host.example'
 refuses 'dns: a server to forward to is this one' 'forward 10.77.0.2'
+refuses 'dns: a server to forward to is this one' 'forward 2001:db8:77::2'
 refuses '/dns.conf:1: no such option' 'forwards 10.77.0.1'
 ok "a bad /dns.conf ends it with status 1, by file and line"
 echo "$passed passed, 0 failed"

@@ -3,7 +3,7 @@
 section. Whatever differs must be one of ALLOWED, each with its reason; one that nothing needs any
 more fails too.
 
-  compare.py OURS[:PORT] PEER[:PORT] ZONE_FILE...
+  compare.py OURS PEER ZONE_FILE...     a server: ADDRESS, A.B.C.D:PORT or [IPv6]:PORT
 """
 import collections
 import random
@@ -21,6 +21,7 @@ import corpus
 
 SEED = 2026112901
 NOISE = 1500
+LONGEST = 1280 - 40 - 8  # the least that carries IPv6 (RFC 8200), without its head and UDP's
 AT_ONCE = 32  # a tap and a socket hold as many
 SENTINEL = corpus.header(ident=0xeeee) + corpus.ASK
 
@@ -29,9 +30,13 @@ class Server:
     """One server, by UDP and TCP."""
 
     def __init__(self, text):
-        host, _, port = text.partition(":")
-        self.address = (host, int(port or 53))
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        host, port = text, "53"
+        if text.startswith("[") or text.count(":") == 1:
+            host, _, port = text.rpartition(":")
+        host = host.strip("[]")
+        self.address = (host, int(port))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.udp = socket.socket(family, socket.SOCK_DGRAM)
         self.udp.connect(self.address)
         self.udp.settimeout(10)
 
@@ -220,6 +225,7 @@ class Comparison:
     def __init__(self, data):
         self.data = data
         self.compared = 0
+        self.longest = 0  # of our datagrams
         self.used = collections.Counter()
         self.failures = []
 
@@ -261,6 +267,10 @@ class Comparison:
             if self.used[reason] == 0:
                 self.failures.append(f"nothing needs this any more: {reason}")
                 print(self.failures[-1])
+        print(f"{self.longest} bytes in our longest datagram")
+        if self.longest != LONGEST:
+            self.failures.append(f"not {LONGEST}: truncated too early, or too late")
+            print(self.failures[-1])
         same = self.compared - sum(self.used.values()) - len(self.failures)
         print(f"{self.compared} compared: {same} the same, {sum(self.used.values())} differ as "
               f"allowed, {len(self.failures)} failures")
@@ -280,6 +290,7 @@ def ask_by_udp(pairs, servers, comparison):
         packets = [packet for _, packet in some]
         for pair, *answers in zip(some, *[server.ask(packets) for server in servers]):
             comparison.add(*pair, *answers)
+            comparison.longest = max(comparison.longest, len(answers[0]))
 
 
 def with_id(pairs):
@@ -303,7 +314,7 @@ def main():
     servers = [Server(text) for text in sys.argv[1:3]]
     dice = random.Random(SEED)
     comparison = Comparison(zone_records(sys.argv[3:]))
-    proper = list(corpus.questions(sys.argv[3:], dice))
+    proper = list(corpus.questions(sys.argv[3:], dice)) + list(corpus.brims(sys.argv[3:], dice))
     ask_by_udp(proper, servers, comparison)
     ask_by_tcp(proper[::3], servers, comparison)
     odd = list(corpus.malformed()) + list(corpus.noise(dice, NOISE))

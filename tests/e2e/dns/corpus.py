@@ -22,10 +22,16 @@ def load(path):
     return dns.zone.from_file(path, origin=origin, relativize=True)
 
 
+def is_brim(owner):
+    return bool(owner.labels) and owner.labels[0].startswith(b"brim")
+
+
 def names_of(zone):
     """Every owner, what lies between it and the apex, and one name beside and below each."""
     names = set()
     for owner in zone.nodes:
+        if is_brim(owner):
+            continue
         name = owner.derelativize(zone.origin)
         while name.is_subdomain(zone.origin):
             names.add(name)
@@ -69,6 +75,16 @@ def questions(zone_files, dice):
             turn += 1
             yield f"{name} {kind} {shape}", question(name, kind, shape, dice)
         turn += 1  # or a type would always meet the same shapes
+
+
+def brims(zone_files, dice):
+    """(what, packet) of sets that just fit a datagram or just do not, by what the asker takes."""
+    for path in zone_files:
+        zone = load(path)
+        for owner in filter(is_brim, zone.nodes):
+            for size in (None, 512, 1231, 1232, 1233, 4096, 65535):
+                packet = question(owner.derelativize(zone.origin), "TXT", (size, 0, 0, 0), dice)
+                yield f"{owner} TXT, {size} bytes", packet
 
 
 def header(flags=0x0100, counts=(1, 0, 0, 0), ident=0x5151):
