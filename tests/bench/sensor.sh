@@ -76,7 +76,7 @@ steady() {  # steady ours|peer PID: rate, and processor time for each message
   processor=$(processor_ns "$2")
   sleep "$steady_seconds"
   count=$(($(got) - mark))
-  note steady "$1" "$((count / steady_seconds))"
+  note steady "$1" "$(new . | head -n "$count" | rate)"
   note processor "$1" "$((($(processor_ns "$2") - processor) / count / 1000))"
 }
 
