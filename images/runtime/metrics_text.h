@@ -1,5 +1,5 @@
-// Prometheus' text format into a bounded buffer: heads and samples up to the first that does not fit.
-// Pure. https://prometheus.io/docs/instrumenting/exposition_formats
+// Prometheus' text format into a bounded buffer: heads and samples up to the first that does not
+// fit. Pure. https://prometheus.io/docs/instrumenting/exposition_formats
 #pragma once
 
 #include <cstddef>
