@@ -35,13 +35,14 @@ using FrameHandler = void (*)(void* argument, std::size_t port, std::span<std::u
 /// the host's queue or are lost there. False: there is no such port.
 bool take_frames(std::size_t port, FrameHandler handler, void* argument);
 
-/// Send a frame from a port without an address. False: there is no such port, or the host has no
-/// room now and the frame is lost, as on any full link.
+/// Send a frame from a port, with an address or without. False: there is no such port, or the host
+/// has no room now and the frame is lost, as on any full link.
 bool send_frame(std::size_t port, std::span<const std::uint8_t> frame);
 
-/// Judges one frame before lwIP sees it. True: it may.
-using FrameFilter = bool (*)(void* argument, std::size_t port,
-                             std::span<const std::uint8_t> frame, std::uint64_t now_ms);
+/// Judges one frame before lwIP sees it. True: it may. Of one that it may not, the filter can make
+/// what it wants.
+using FrameFilter = bool (*)(void* argument, std::size_t port, std::span<std::uint8_t> frame,
+                             std::uint64_t now_ms);
 
 /// Have the frames that come in by a port with an address judged first, from run() on. False: there
 /// is no such port.
@@ -50,7 +51,9 @@ bool filter_frames(std::size_t port, FrameFilter filter, void* argument);
 /// The IPv4 address that an interface has now: the config's, or what DHCP told it.
 struct InterfaceState {
   bool has_address = false;
-  std::array<std::uint8_t, 4> address{};  // network order
+  std::array<std::uint8_t, 4> address{};  // network order, as the next
+  std::uint8_t prefix_bits = 0;
+  std::array<std::uint8_t, 4> gateway{};  // 0.0.0.0 = none
 };
 InterfaceState interface_state(std::size_t port);
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "images/runtime/appliance.h"
+#include "images/runtime/net/interface.h"
 #include "images/runtime/platform.h"
 
 namespace images::runtime {
@@ -39,8 +40,8 @@ bool take_frames(std::size_t port, FrameHandler handler, void* argument) {
 }
 
 bool send_frame(std::size_t port, std::span<const std::uint8_t> frame) {
-  if (port >= ports.size() || !ports[port].present) return false;
-  return platform::net_send(port, frame);
+  const bool is_open = port < ports.size() && (ports[port].present || net::is_interface(port));
+  return is_open && platform::net_send(port, frame);
 }
 
 }  // namespace images::runtime

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "images/runtime/appliance.h"
@@ -113,7 +114,9 @@ void start_interface(std::size_t port, const InterfaceConfig& config, std::strin
   if (config.dhcp) RUNTIME_ASSERT(dhcp_start(&device) == ERR_OK);
 }
 
-void give_frame(std::size_t port, std::span<const std::uint8_t> frame, std::uint64_t now_ms) {
+bool is_interface(std::size_t port) { return port < interfaces.size() && interfaces[port].is_up; }
+
+void give_frame(std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
   Interface& interface = interfaces[port];
   const bool is_wanted = interface.filter == nullptr ||
                          interface.filter(interface.filter_argument, port, frame, now_ms);
@@ -131,7 +134,7 @@ void give_frame(std::size_t port, std::span<const std::uint8_t> frame, std::uint
 namespace images::runtime {
 
 bool filter_frames(std::size_t port, FrameFilter filter, void* argument) {
-  if (port >= net::interfaces.size() || !net::interfaces[port].is_up) return false;
+  if (!net::is_interface(port)) return false;
   net::interfaces[port].filter = filter;
   net::interfaces[port].filter_argument = argument;
   return true;
@@ -144,6 +147,10 @@ InterfaceState interface_state(std::size_t index) {
   const std::uint32_t address = ip4_addr_get_u32(netif_ip4_addr(&device));
   state.has_address = address != 0;
   std::memcpy(state.address.data(), &address, state.address.size());
+  const std::uint32_t mask = lwip_ntohl(ip4_addr_get_u32(netif_ip4_netmask(&device)));
+  state.prefix_bits = static_cast<std::uint8_t>(std::countl_one(mask));
+  const std::uint32_t gateway = ip4_addr_get_u32(netif_ip4_gw(&device));
+  std::memcpy(state.gateway.data(), &gateway, state.gateway.size());
   return state;
 }
 

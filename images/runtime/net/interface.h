@@ -14,6 +14,9 @@ namespace images::runtime::net {
 void start_interface(std::size_t port, const InterfaceConfig& config, std::string_view hostname);
 
 /// One frame that the port received; lwIP gets it if the appliance's filter lets it.
-void give_frame(std::size_t port, std::span<const std::uint8_t> frame, std::uint64_t now_ms);
+void give_frame(std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms);
+
+/// True if the port has an interface.
+bool is_interface(std::size_t port);
 
 }  // namespace images::runtime::net
