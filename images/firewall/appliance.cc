@@ -1,13 +1,14 @@
 #include "images/firewall/appliance.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
-#include "images/firewall/firewall.h"
+#include "images/firewall/bridge.h"
+#include "images/firewall/interfaces.h"
 #include "images/firewall/log_lines.h"
 #include "images/firewall/metrics.h"
 #include "images/firewall/options.h"
+#include "images/firewall/router.h"
 #include "images/firewall/rule_parser.h"
 #include "images/runtime/console.h"
 #include "images/runtime/net/http_page.h"
@@ -21,57 +22,67 @@ using runtime::print;
 
 constexpr std::string_view kRulesPath = "/rules";
 constexpr int kExitRefused = 1;
+constexpr std::size_t kStations = 4096;
+constexpr std::uint32_t kTickMs = 1000;
 
-/// The two sides of the bridge, and what goes through it.
-struct Bridge {
-  std::array<std::string_view, runtime::platform::kMaxPorts> names{};      // forwarded
-  std::array<std::string_view, runtime::platform::kMaxPorts> addressed{};  // the others
-  std::array<std::size_t, 2> ports{};
-  std::array<std::uint64_t, runtime::platform::kMaxPorts> received{};
-  std::array<std::uint64_t, runtime::platform::kMaxPorts> lost{};  // the host had no room
+/// All there is: one of bridge and router is in use.
+struct State {
+  Interfaces interfaces;
+  std::array<std::uint64_t, kMaxRouterPorts> received{};
+  std::array<std::uint64_t, kMaxRouterPorts> lost{};  // the host had no room
   RuleSet rules;
   Firewall firewall;
+  Bridge bridge;
+  Router router;
   LogLines log;
 };
 
-Bridge bridge;
+constinit State state;
 
-void on_frame(void*, std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
-  const std::size_t out = port == bridge.ports[0] ? bridge.ports[1] : bridge.ports[0];
-  ++bridge.received[port];
-  const Outcome outcome = bridge.firewall.judge(frame, port, out, now_ms);
-  if (is_forwarded(outcome.reason) && !runtime::send_frame(out, frame)) ++bridge.lost[out];
+void send(std::size_t port, Bytes frame) {
+  if (!runtime::send_frame(port, frame)) ++state.lost[port];
+}
+
+void log(const Outcome& outcome, std::size_t in_port, std::size_t out_port, std::uint64_t now_ms) {
   if (!outcome.has_log) return;
-  bridge.log.write(outcome, bridge.firewall.packet(), bridge.names[port], bridge.names[out],
-                   now_ms);
+  const auto& names = state.interfaces.names;
+  state.log.write(outcome, state.firewall.packet(), names[in_port], names[out_port], now_ms);
 }
 
-bool on_own_frame(void*, std::size_t port, std::span<const std::uint8_t> frame,
-                  std::uint64_t now_ms) {
-  return bridge.firewall.admits(frame, port, now_ms);
+/// In the name of the receiver, back by the port that the frame came from.
+void refuse(const Outcome& outcome, std::size_t port, Bytes frame, std::uint64_t now_ms) {
+  if (outcome.reason != Reason::rule_rejects) return;
+  ReplyBuffer reply;
+  const std::size_t size =
+      state.firewall.refuse(outcome.rejection, frame, nullptr, now_ms, reply);
+  if (size > 0) send(port, Bytes(reply).first(size));
 }
 
-bool find_ports(const runtime::Config& config) {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < config.interfaces(); ++i) {
-    const runtime::InterfaceConfig& interface = config.interface(i);
-    if (!interface.present) continue;
-    if (!interface.is_frame_port()) {
-      bridge.addressed[i] = interface.name;
-      runtime::filter_frames(i, on_own_frame, nullptr);
-      continue;
-    }
-    if (interface.name.empty()) {
-      print("firewall: net", i, " has no name in the config: rules could not speak of it");
-      return false;
-    }
-    bridge.names[i] = interface.name;
-    if (count < bridge.ports.size()) bridge.ports[count] = i;
-    ++count;
-  }
-  if (count == bridge.ports.size()) return true;
-  print("firewall: it forwards between two interfaces with `address: none`; there are ", count);
-  return false;
+void on_bridged_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
+                      std::uint64_t now_ms) {
+  const auto& ports = state.interfaces.ports;
+  const std::size_t out = port == ports[0] ? ports[1] : ports[0];
+  ++state.received[port];
+  const Outcome outcome = state.bridge.judge(frame, port, out, now_ms);
+  if (is_forwarded(outcome.reason)) send(out, frame);
+  refuse(outcome, port, frame, now_ms);
+  log(outcome, port, out, now_ms);
+}
+
+bool on_routed_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
+                     std::uint64_t now_ms) {
+  ++state.received[port];
+  const Router::Passed passed = state.router.take(port, frame, now_ms);
+  log(passed.outcome, port, passed.out_port, now_ms);
+  return passed.outcome.reason == Reason::own;
+}
+
+/// Of an interface that is not forwarded to.
+bool on_own_frame(void*, std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
+  const Outcome outcome = state.firewall.admit(frame, port, now_ms);
+  refuse(outcome, port, frame, now_ms);
+  log(outcome, port, port, now_ms);
+  return outcome.reason == Reason::own;
 }
 
 bool read_rules(const runtime::Config& config, runtime::Arena& memory) {
@@ -80,8 +91,8 @@ bool read_rules(const runtime::Config& config, runtime::Arena& memory) {
     print("firewall: none of the app's files is ", kRulesPath);
     return false;
   }
-  const RulesFault fault = parse_rules(file->text, {bridge.names, bridge.addressed}, memory,
-                                       bridge.rules);
+  const RulesFault fault =
+      parse_rules(file->text, state.interfaces.rule_ports(), memory, state.rules);
   if (!fault.failed()) return true;
   const char* before_word = fault.word.empty() ? "" : ": ";
   print("firewall: ", kRulesPath, ":", fault.line, ": ", fault.what, before_word, fault.word);
@@ -92,19 +103,59 @@ bool start_firewall(const Options& options, runtime::Arena& memory) {
   FirewallOptions sizes;
   sizes.flows = options.flows;
   sizes.adopt_until_ms = std::uint64_t{options.adopt_seconds} * 1000;
+  sizes.replies = options.replies;
   const HashKey key{runtime::random_u64(), runtime::random_u64()};
-  if (bridge.firewall.create(sizes, bridge.rules, key, memory)) return true;
+  const auto routes = std::span(options.routes).first(options.route_count);
+  const Router::Sender sender{
+      nullptr, [](void*, std::size_t port, Bytes frame) { send(port, frame); }};
+  const bool is_made =
+      state.firewall.create(sizes, state.rules, key, memory) &&
+      (state.interfaces.is_routed ? state.router.create(state.firewall, state.interfaces.routed,
+                                                        routes, sender, key, memory)
+                                  : state.bridge.create(state.firewall, kStations, key, memory));
+  if (is_made) return true;
   print("firewall: too little memory for ", options.flows, " flows: give the app more");
   return false;
 }
 
-runtime::net::HttpBody write_figures(std::span<char> out) {
-  std::array<PortCounts, 2> counts;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const std::size_t port = bridge.ports[i];
-    counts[i] = {bridge.names[port], bridge.received[port], bridge.lost[port]};
+/// Says what of the routes cannot be. With DHCP it is not known yet.
+bool check_routes(const Options& options) {
+  const Interfaces& interfaces = state.interfaces;
+  if (!interfaces.is_routed) {
+    if (options.route_count == 0) return true;
+    print("firewall: --route: a bridge has no routes: give the interfaces addresses");
+    return false;
   }
-  return {write_metrics(bridge.firewall, counts, out), 200};
+  for (const RouterPort& port : interfaces.routed) {
+    if (port.asks_dhcp) return true;
+  }
+  const std::size_t lost = state.router.first_lost_route();
+  if (lost == options.route_count) return true;
+  print("firewall: --route: the gateway of route ", lost + 1, " is on no interface's network");
+  return false;
+}
+
+void tick(void*) {
+  for (std::size_t i = 0; i < kMaxRouterPorts; ++i) {
+    RouterPort& port = state.interfaces.routed[i];
+    if (!port.asks_dhcp) continue;
+    update_address(i, port);
+    state.router.change_port(i, port);
+  }
+  state.router.tick(runtime::platform::monotonic_ms());
+  runtime::call_after(kTickMs, tick, nullptr);
+}
+
+runtime::net::HttpBody write_figures(std::span<char> out) {
+  std::array<PortCounts, kMaxRouterPorts> counts;
+  const Interfaces& interfaces = state.interfaces;
+  for (std::size_t i = 0; i < interfaces.count; ++i) {
+    const std::size_t port = interfaces.ports[i];
+    counts[i] = {interfaces.names[port], state.received[port], state.lost[port]};
+  }
+  const Delivery* delivery = interfaces.is_routed ? &state.router.delivery() : nullptr;
+  const auto ports = std::span(counts).first(interfaces.count);
+  return {write_metrics(state.firewall, ports, delivery, out), 200};
 }
 
 constexpr std::array<runtime::net::HttpPage, 2> kPages{
@@ -118,6 +169,24 @@ bool serve_figures(std::uint32_t port, runtime::Arena& memory) {
   return false;
 }
 
+void take_interfaces() {
+  for (std::size_t i = 0; i < kMaxRouterPorts; ++i) {
+    switch (state.interfaces.uses[i]) {
+      case InterfaceUse::none: break;
+      case InterfaceUse::bridged:
+        RUNTIME_ASSERT(runtime::take_frames(i, on_bridged_frame, nullptr));
+        break;
+      case InterfaceUse::routed:
+        RUNTIME_ASSERT(runtime::filter_frames(i, on_routed_frame, nullptr));
+        break;
+      case InterfaceUse::own:
+        RUNTIME_ASSERT(runtime::filter_frames(i, on_own_frame, nullptr));
+        break;
+    }
+  }
+  if (state.interfaces.is_routed) tick(nullptr);
+}
+
 }  // namespace
 
 int set_up(const runtime::Config& config, runtime::Arena& memory) {
@@ -128,16 +197,19 @@ int set_up(const runtime::Config& config, runtime::Arena& memory) {
     print("firewall: ", bad, ": ", what);
     return kExitRefused;
   }
-  if (!find_ports(config) || !read_rules(config, memory) || !start_firewall(options, memory)) {
-    return kExitRefused;
-  }
+  Interfaces& interfaces = state.interfaces;
+  if (!find_interfaces(config, interfaces) || !read_rules(config, memory)) return kExitRefused;
+  if (!start_firewall(options, memory) || !check_routes(options)) return kExitRefused;
   if (!serve_figures(options.metrics_port, memory)) return kExitRefused;
-  for (const std::size_t port : bridge.ports) {
-    RUNTIME_ASSERT(runtime::take_frames(port, on_frame, nullptr));
+  take_interfaces();
+  runtime::Line line;
+  line.add("firewall: forwarding between ");
+  for (std::size_t i = 0; i < interfaces.count; ++i) {
+    if (i > 0) line.add(" and ");
+    line.add(interfaces.names[interfaces.ports[i]]);
   }
-  print("firewall: forwarding between ", bridge.names[bridge.ports[0]], " and ",
-        bridge.names[bridge.ports[1]], ": ", bridge.rules.forward.rules.size(), " rules, room for ",
-        options.flows, " flows");
+  print(line.text(), interfaces.is_routed ? " as a router: " : " as a bridge: ",
+        state.rules.forward.rules.size(), " rules, room for ", options.flows, " flows");
   return 0;
 }
 

@@ -1,5 +1,6 @@
-// The firewall appliance without its main: /rules of the config volume between the two interfaces
-// that have no address. Must never forward a frame before all rules are read.
+// The firewall appliance without its main: /rules of the config volume between interfaces, as a
+// bridge if two have no address, as a router if two or more have one. Must never forward a frame
+// before all rules are read.
 #pragma once
 
 #include "images/runtime/appliance.h"

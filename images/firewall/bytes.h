@@ -1,4 +1,4 @@
-// Bounded reading of network-order numbers, and the Internet checksum.
+// Reading and writing of network-order numbers, and the Internet checksum.
 #pragma once
 
 #include <bit>
@@ -19,6 +19,15 @@ inline std::uint32_t read32(Bytes bytes, std::size_t at) {
   return static_cast<std::uint32_t>(read16(bytes, at)) << 16 | read16(bytes, at + 2);
 }
 
+inline void write16(std::span<std::uint8_t> bytes, std::size_t at, std::uint16_t number) {
+  bytes[at] = static_cast<std::uint8_t>(number >> 8);
+  bytes[at + 1] = static_cast<std::uint8_t>(number);
+}
+inline void write32(std::span<std::uint8_t> bytes, std::size_t at, std::uint32_t number) {
+  write16(bytes, at, static_cast<std::uint16_t>(number >> 16));
+  write16(bytes, at + 2, static_cast<std::uint16_t>(number));
+}
+
 /// RFC 1071, over eight bytes at once: a one's complement sum does not care about the order.
 class Checksum {
  public:
@@ -35,10 +44,11 @@ class Checksum {
     add(bytes);
   }
   /// True if the sum, the checksum field included, is what it should be.
-  bool holds() const {
-    std::uint64_t sum = (sum_ >> 32) + (sum_ & 0xffffffff);
-    while (sum >> 16 != 0) sum = (sum >> 16) + (sum & 0xffff);
-    return sum == 0xffff;
+  bool holds() const { return folded() == 0xffff; }
+  /// What the checksum field must hold, which was zero when it was added.
+  std::uint16_t field() const {
+    const auto rest = static_cast<std::uint16_t>(~folded());
+    return static_cast<std::uint16_t>(rest << 8 | rest >> 8);
   }
 
  private:
@@ -47,6 +57,11 @@ class Checksum {
     std::memcpy(&word, from, size);
     return word;
   }
+  std::uint64_t folded() const {
+    std::uint64_t sum = (sum_ >> 32) + (sum_ & 0xffffffff);
+    while (sum >> 16 != 0) sum = (sum >> 16) + (sum & 0xffff);
+    return sum;
+  }
   void add_word(std::uint64_t word) {
     sum_ += word;
     if (sum_ < word) ++sum_;  // the carry comes round
@@ -54,6 +69,17 @@ class Checksum {
 
   std::uint64_t sum_ = 0;
 };
+
+/// RFC 1624 equation 3: the checksum after one of the words that it covers has changed.
+inline std::uint16_t changed_checksum(std::uint16_t checksum, std::uint16_t before,
+                                      std::uint16_t after) {
+  std::uint32_t sum = static_cast<std::uint16_t>(~checksum);
+  sum += static_cast<std::uint16_t>(~before);
+  sum += after;
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  return static_cast<std::uint16_t>(~sum);
+}
 
 static_assert(std::endian::native == std::endian::little);
 

@@ -1,18 +1,41 @@
 #include "images/firewall/firewall.h"
 
 namespace images::firewall {
+namespace {
+
+Outcome outcome_of(const Judgement& judgement, Reason accepted) {
+  Outcome out{Reason::policy, judgement.line, judgement.has_log, judgement.log, {}};
+  if (judgement.verdict == Verdict::accept) {
+    out.reason = accepted;
+  } else if (judgement.rule != nullptr) {
+    const bool is_drop = judgement.verdict == Verdict::drop;
+    out.reason = is_drop ? Reason::rule_drops : Reason::rule_rejects;
+    out.rejection = judgement.rule->rejection;
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string_view name_of(Reason reason) {
   switch (reason) {
     case Reason::rule_accepts: return "rule_accepts";
     case Reason::follows: return "follows";
     case Reason::rule_drops: return "rule_drops";
+    case Reason::rule_rejects: return "rule_rejects";
     case Reason::policy: return "policy";
     case Reason::malformed: return "malformed";
     case Reason::fragment: return "fragment";
     case Reason::full: return "full";
     case Reason::at_home: return "at_home";
     case Reason::reserved: return "reserved";
+    case Reason::own: return "own";
+    case Reason::elsewhere: return "elsewhere";
+    case Reason::bogus: return "bogus";
+    case Reason::expired: return "expired";
+    case Reason::too_big: return "too_big";
+    case Reason::unreachable: return "unreachable";
+    case Reason::untranslated: return "untranslated";
   }
   return "";
 }
@@ -21,64 +44,63 @@ bool Firewall::create(const FirewallOptions& options, RuleSet& rules, const Hash
                       runtime::Arena& memory) {
   rules_ = &rules;
   flows_.adopt_until(options.adopt_until_ms);
+  replies_ = {options.replies, 1000, options.replies, false, options.replies * 1000ULL, 0};
   return flows_.create(options.flows, key, memory) &&
-         fragments_.create(options.datagrams, key, memory) &&
-         stations_.create(options.stations, key, memory);
+         fragments_.create(options.datagrams, key, memory);
 }
 
-Outcome Firewall::judge(std::span<const std::uint8_t> frame, std::size_t in_port,
-                        std::size_t out_port, std::uint64_t now_ms) {
+Malformed Firewall::take(std::span<const std::uint8_t> frame, std::uint64_t now_ms) {
   flows_.expire(now_ms);
-  const Outcome outcome = decide(frame, in_port, out_port, now_ms);
-  // What the rules drop teaches nothing: or anybody could say that he lives where another does.
-  if (is_forwarded(outcome.reason)) stations_.learn(packet_.source_mac, in_port, now_ms);
-  ++counts_[static_cast<std::size_t>(outcome.reason)];
-  return outcome;
+  const Malformed fault = read_packet(frame, packet_);
+  // A group sends nothing.
+  return fault == Malformed::no && (packet_.source_mac[0] & 1) != 0 ? Malformed::frame : fault;
 }
 
-bool Firewall::admits(std::span<const std::uint8_t> frame, std::size_t port,
-                      std::uint64_t now_ms) {
-  if (!rules_->input.is_written) return true;
-  if (read_packet(frame, packet_) != Malformed::no || packet_.checksum_fails) return false;
-  if (packet_.is_ip && !packet_.fragment.is_first) return fragments_.follow(packet_, port, now_ms);
-  const Passage passage{&packet_, port, port, FlowState::untracked, frame.size(), now_ms};
-  const Judgement judgement = images::firewall::judge(*rules_, rules_->input, passage);
-  if (judgement.verdict != Verdict::accept) return false;
-  if (packet_.fragment.is_part) fragments_.open(packet_, port, now_ms);
-  return true;
+Outcome Firewall::ask(const Passage& passage) {
+  return outcome_of(judge(*rules_, rules_->forward, passage), Reason::rule_accepts);
 }
 
-Outcome Firewall::decide(std::span<const std::uint8_t> frame, std::size_t in_port,
-                         std::size_t out_port, std::uint64_t now_ms) {
-  if (read_packet(frame, packet_) != Malformed::no) return {Reason::malformed, 0, false, {}};
-  if (is_group(packet_.source_mac)) return {Reason::malformed, 0, false, {}};
-  if (is_reserved(packet_.target_mac)) return {Reason::reserved, 0, false, {}};
-  if (stations_.port_of(packet_.target_mac, now_ms) == in_port) {
-    return {Reason::at_home, 0, false, {}};
+Outcome Firewall::ask_input(std::size_t frame_bytes, std::size_t port, bool welcome_without,
+                            std::uint64_t now_ms) {
+  Outcome out;
+  if (packet_.checksum_fails) return out;
+  if (!rules_->input.is_written) {
+    out.reason = welcome_without ? Reason::own : Reason::policy;
+    return out;
   }
-  if (packet_.is_ip && !packet_.fragment.is_first) {
-    const bool goes_on = fragments_.follow(packet_, in_port, now_ms);
-    return {goes_on ? Reason::follows : Reason::fragment, 0, false, {}};
-  }
-  const FlowTable::Found found = flows_.look(packet_, now_ms);
-  const Passage passage{&packet_, in_port, out_port, found.state, frame.size(), now_ms};
-  const Outcome outcome = ask_rules(passage, found);
-  if (outcome.reason == Reason::rule_accepts && packet_.fragment.is_part) {
-    fragments_.open(packet_, in_port, now_ms);
-  }
-  return outcome;
+  const Passage passage{&packet_, port, port, FlowState::untracked, frame_bytes, now_ms};
+  return outcome_of(judge(*rules_, rules_->input, passage), Reason::own);
 }
 
-Outcome Firewall::ask_rules(const Passage& passage, const FlowTable::Found& found) {
-  const Judgement judgement = images::firewall::judge(*rules_, rules_->forward, passage);
-  Outcome out{Reason::rule_drops, judgement.line, judgement.has_log, judgement.log};
-  if (judgement.verdict == Verdict::accept) {
-    const bool has_room = flows_.commit(found, packet_, passage.now_ms);
-    out.reason = has_room ? Reason::rule_accepts : Reason::full;
-  } else if (judgement.line == 0) {
-    out.reason = Reason::policy;
+Outcome Firewall::admit(std::span<const std::uint8_t> frame, std::size_t port,
+                        std::uint64_t now_ms) {
+  Outcome out;
+  const bool is_readable = read_packet(frame, packet_) == Malformed::no;
+  if (!rules_->input.is_written) {
+    out.reason = Reason::own;
+  } else if (is_readable && packet_.is_ip && !packet_.fragment.is_first) {
+    const bool goes_on = fragments_.follow(packet_, port, now_ms) != nullptr;
+    out.reason = goes_on ? Reason::own : Reason::fragment;
+  } else if (is_readable) {
+    out = ask_input(frame.size(), port, true, now_ms);
+    if (out.reason == Reason::own && packet_.fragment.is_part) {
+      fragments_.open(packet_, port, {}, now_ms);
+    }
   }
   return out;
+}
+
+bool Firewall::may_reply(std::uint64_t now_ms) { return take_one(replies_, now_ms); }
+
+std::size_t Firewall::refuse(const Rejection& rejection, Bytes frame, const Address* from,
+                             std::uint64_t now_ms, ReplyBuffer& out) {
+  if (!may_complain_of(packet_) || !may_reply(now_ms)) return 0;
+  if (rejection.is_reset) return make_tcp_reset(packet_, frame, out);
+  const bool is_ip6 = packet_.tuple.is_ip6;
+  const IcmpError error{is_ip6 ? std::uint8_t{1} : std::uint8_t{3},
+                        is_ip6 ? rejection.code6 : rejection.code, 0};
+  return make_icmp_error(packet_, frame, error, from == nullptr ? packet_.tuple.target : *from,
+                         out);
 }
 
 }  // namespace images::firewall

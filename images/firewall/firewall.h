@@ -1,5 +1,5 @@
-// The bridge with rules: a frame in, a verdict out. Pure: no clock, no network, no console; memory
-// only from the arena and only at the start.
+// What bridge and router share: rules, flows, pieces of datagrams, and the count of what became of
+// frames. Pure: no clock, no network, no console; memory only from the arena, only at the start.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 #include "images/firewall/flow_table.h"
 #include "images/firewall/fragment_table.h"
 #include "images/firewall/packet.h"
+#include "images/firewall/replies.h"
 #include "images/firewall/rules.h"
-#include "images/firewall/stations.h"
 #include "images/runtime/arena.h"
 
 namespace images::firewall {
@@ -21,14 +21,24 @@ enum class Reason : std::uint8_t {
   rule_accepts,
   follows,  // a later piece of a datagram whose first was accepted
   rule_drops,
+  rule_rejects,
   policy,     // no rule decided
   malformed,  // Malformed says how
   fragment,   // a piece without its first, or over what came
   full,       // a new flow, and no room in the table
-  at_home,    // its receiver lives on the side that it came from
-  reserved,   // between neighbouring bridges
+  // Of a bridge:
+  at_home,   // its receiver lives on the side that it came from
+  reserved,  // between neighbouring bridges
+  // Of a router:
+  own,           // for the firewall itself, and welcome
+  elsewhere,     // to another station, or no IP
+  bogus,         // addresses that nobody forwards, or that do not live where it came from
+  expired,       // its last hop
+  too_big,       // for the way that it must go, and must not be cut
+  unreachable,   // no way there
+  untranslated,  // no address or port left for it
 };
-inline constexpr std::size_t kReasons = 9;
+inline constexpr std::size_t kReasons = 17;
 
 /// The word for it, as counters are called.
 std::string_view name_of(Reason reason);
@@ -41,13 +51,14 @@ struct Outcome {
   std::uint32_t line = 0;  // of the rule that decided; 0: none did
   bool has_log = false;
   std::string_view log;  // the rule's prefix; the frame is packet()'s
+  Rejection rejection;   // of rule_rejects
 };
 
 struct FirewallOptions {
-  std::size_t flows = 16384;      // about 170 bytes each
-  std::size_t datagrams = 1024;   // in pieces, at once
-  std::size_t stations = 4096;
+  std::size_t flows = 16384;         // about 170 bytes each
+  std::size_t datagrams = 1024;      // in pieces, at once
   std::uint64_t adopt_until_ms = 0;  // FlowTable::adopt_until
+  std::uint32_t replies = 100;       // ICMP errors and resets a second (1..1000000)
 };
 
 class Firewall {
@@ -56,15 +67,33 @@ class Firewall {
   bool create(const FirewallOptions& options, RuleSet& rules, const HashKey& key,
               runtime::Arena& memory);
 
-  /// A frame that came in on one port and would leave by the other.
-  Outcome judge(std::span<const std::uint8_t> frame, std::size_t in_port, std::size_t out_port,
-                std::uint64_t now_ms);
+  /// Read a frame that came in; forget the flows that are over.
+  Malformed take(std::span<const std::uint8_t> frame, std::uint64_t now_ms);
+  /// What chain forward says of a packet. It commits nothing.
+  Outcome ask(const Passage& passage);
+  /// What chain input says of the packet for the firewall itself that was taken: Reason::own if
+  /// it is welcome. Without that chain all are, or none.
+  Outcome ask_input(std::size_t frame_bytes, std::size_t port, bool welcome_without,
+                    std::uint64_t now_ms);
+  /// A frame of an interface that is never forwarded to, as ask_input.
+  Outcome admit(std::span<const std::uint8_t> frame, std::size_t port, std::uint64_t now_ms);
 
-  /// True if a frame for the firewall itself is welcome: chain input, or any if there is none.
-  bool admits(std::span<const std::uint8_t> frame, std::size_t port, std::uint64_t now_ms);
+  /// True if one more reply to a packet that is dropped may be sent now.
+  bool may_reply(std::uint64_t now_ms);
+  /// What the sender of a rejected frame is told, in the name of its receiver or, for errors of a
+  /// router, from an address of its own. Returns its bytes in `out`, for the port that the frame
+  /// came in by; 0: nothing.
+  std::size_t refuse(const Rejection& rejection, Bytes frame, const Address* from,
+                     std::uint64_t now_ms, ReplyBuffer& out);
 
-  /// The frame that was judged last, as far as it could be read.
-  const Packet& packet() const { return packet_; }
+  /// Counts what became of a frame.
+  void count(Reason reason) { ++counts_[static_cast<std::size_t>(reason)]; }
+
+  /// The frame that was taken last, as far as it could be read.
+  Packet& packet() { return packet_; }
+  FlowTable& flows() { return flows_; }
+  FragmentTable& fragments() { return fragments_; }
+  RuleSet& rules() { return *rules_; }
 
   /// Frames by what became of them.
   const std::array<std::uint64_t, kReasons>& counts() const { return counts_; }
@@ -72,15 +101,11 @@ class Firewall {
   const RuleSet& rules() const { return *rules_; }
 
  private:
-  Outcome decide(std::span<const std::uint8_t> frame, std::size_t in_port, std::size_t out_port,
-                 std::uint64_t now_ms);
-  Outcome ask_rules(const Passage& passage, const FlowTable::Found& found);
-
   RuleSet* rules_ = nullptr;
   FlowTable flows_;
   FragmentTable fragments_;
-  Stations stations_;
   Packet packet_;
+  Limit replies_;
   std::array<std::uint64_t, kReasons> counts_{};
 };
 

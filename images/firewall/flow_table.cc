@@ -107,9 +107,10 @@ FlowTable::Found FlowTable::find(const Tuple& tuple, std::uint64_t now_ms) const
 FlowTable::Found FlowTable::look_for_error(const Packet& packet, std::uint64_t now_ms) const {
   // It goes to whoever sent what it quotes, from anybody on the way.
   if (!packet.has_about || packet.about.source != packet.tuple.target) return {};
-  const Found about = find(packet.about, now_ms);
-  if (about.flow == 0) return {};
-  return {FlowState::related, about.flow, 1 - about.side};
+  // It comes the way that answers to the quoted packet come.
+  const Found answer = find(packet.about.reversed(), now_ms);
+  if (answer.flow == 0) return {};
+  return {FlowState::related, answer.flow, answer.side};
 }
 
 FlowTable::Found FlowTable::look_for_tcp(const Packet& packet, Found found,
@@ -137,9 +138,10 @@ FlowTable::Found FlowTable::look(const Packet& packet, std::uint64_t now_ms) con
   return found;
 }
 
-bool FlowTable::commit(const Found& found, const Packet& packet, std::uint64_t now_ms) {
+bool FlowTable::commit(const Found& found, const Packet& packet, const Tuple& back,
+                       std::uint64_t now_ms) {
   if (found.state != FlowState::fresh && found.state != FlowState::established) return true;
-  if (found.flow == 0) return open(packet, now_ms);
+  if (found.flow == 0) return open(packet, back, now_ms);
   Flow& flow = flows_[found.flow];
   flow.is_answered = flow.is_answered || found.side == 1;
   if (packet.tuple.protocol == kTcp) {
@@ -150,9 +152,28 @@ bool FlowTable::commit(const Found& found, const Packet& packet, std::uint64_t n
   return true;
 }
 
-bool FlowTable::open(const Packet& packet, std::uint64_t now_ms) {
-  const std::uint32_t old = slot_of(packet.tuple);  // over: its place in time is the new one's
-  if (old != 0) forget(old / 2);
+bool FlowTable::is_taken(const Tuple& back, const Tuple& forth, std::uint64_t now_ms) const {
+  const Found other = find(back, now_ms);
+  return other.flow != 0 && other.flow != slot_of(forth) / 2;
+}
+
+void FlowTable::forget_answers_to(const Address& address) {
+  for (List& list : lists_) {
+    for (std::uint32_t number = list.oldest; number != 0;) {
+      const Flow& flow = flows_[number];
+      const std::uint32_t next = flow.newer;
+      const bool is_translated = flow.tuples[1] != flow.tuples[0].reversed();
+      if (is_translated && flow.tuples[1].target == address) forget(number);
+      number = next;
+    }
+  }
+}
+
+bool FlowTable::open(const Packet& packet, const Tuple& back, std::uint64_t now_ms) {
+  for (const Tuple& tuple : {packet.tuple, back}) {
+    const std::uint32_t old = slot_of(tuple);  // over: its place in time is the new one's
+    if (old != 0) forget(old / 2);
+  }
   if (free_ == 0 && !make_room()) {
     ++counts_.refused;
     return false;
@@ -161,7 +182,7 @@ bool FlowTable::open(const Packet& packet, std::uint64_t now_ms) {
   Flow& flow = flows_[number];
   free_ = flow.newer;
   flow = Flow{};
-  flow.tuples = {packet.tuple, packet.tuple.reversed()};
+  flow.tuples = {packet.tuple, back};
   if (packet.tuple.protocol == kTcp) {
     const bool opens = (packet.tcp.flags & kTcpSyn) != 0;
     flow.tcp = opens ? open_tcp(packet.tcp) : adopt_tcp();

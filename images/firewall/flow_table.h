@@ -73,8 +73,19 @@ class FlowTable {
 
   /// What a packet is, IP or not. Changes nothing: a packet that a rule drops leaves no trace.
   Found look(const Packet& packet, std::uint64_t now_ms) const;
-  /// The packet goes through. False: a new flow, and no room for it; then it must not.
-  bool commit(const Found& found, const Packet& packet, std::uint64_t now_ms);
+  /// The packet goes through, its tuple as it was received. A flow that it opens is answered by
+  /// packets of `back`. False: there is no room for that flow; then it must not.
+  bool commit(const Found& found, const Packet& packet, const Tuple& back, std::uint64_t now_ms);
+
+  /// How packets of side 0 and 1 of a flow that was found are on the wire.
+  const std::array<Tuple, 2>& tuples(const Found& found) const {
+    return flows_[found.flow].tuples;
+  }
+  /// True if answers by `back` could not be told from those of another flow than the one that
+  /// `forth` opens.
+  bool is_taken(const Tuple& back, const Tuple& forth, std::uint64_t now_ms) const;
+  /// Forget the flows whose answers go to that address: it is no longer ours.
+  void forget_answers_to(const Address& address);
 
   /// Forget what has been silent for too long; at most 64 at once, so that it may stand in the way
   /// of packets.
@@ -95,7 +106,7 @@ class FlowTable {
   Found find(const Tuple& tuple, std::uint64_t now_ms) const;
   Found look_for_error(const Packet& packet, std::uint64_t now_ms) const;
   Found look_for_tcp(const Packet& packet, Found found, std::uint64_t now_ms) const;
-  bool open(const Packet& packet, std::uint64_t now_ms);
+  bool open(const Packet& packet, const Tuple& back, std::uint64_t now_ms);
   bool make_room();
   void forget(std::uint32_t number);
   void link(std::uint32_t number, std::size_t side);

@@ -28,21 +28,23 @@ FragmentTable::Entry& FragmentTable::place_of(const Tuple& tuple, std::uint32_t 
   return entries_[static_cast<std::size_t>(hash_of(tuple, key) % entries_.size())];
 }
 
-void FragmentTable::open(const Packet& packet, std::size_t port, std::uint64_t now_ms) {
+void FragmentTable::open(const Packet& packet, std::size_t port, const Way& way,
+                         std::uint64_t now_ms) {
   const Tuple tuple = without_ports(packet.tuple);
   const std::uint32_t id = packet.fragment.id;
-  place_of(tuple, id) = {tuple, id, packet.fragment.end, port, now_ms, true};
+  place_of(tuple, id) = {tuple, id, packet.fragment.end, port, way, now_ms, true};
 }
 
-bool FragmentTable::follow(const Packet& packet, std::size_t port, std::uint64_t now_ms) {
+const FragmentTable::Way* FragmentTable::follow(const Packet& packet, std::size_t port,
+                                                std::uint64_t now_ms) {
   const Tuple tuple = without_ports(packet.tuple);
   Entry& entry = place_of(tuple, packet.fragment.id);
   const bool is_ours = entry.is_open && entry.tuple == tuple && entry.id == packet.fragment.id &&
                        entry.port == port && now_ms - entry.begun_ms <= kTimeoutMs;
-  if (!is_ours || packet.fragment.begin < entry.end) return false;
+  if (!is_ours || packet.fragment.begin < entry.end) return nullptr;
   entry.end = packet.fragment.end;
   if (packet.fragment.is_last) entry.is_open = false;
-  return true;
+  return &entry.way;
 }
 
 }  // namespace images::firewall

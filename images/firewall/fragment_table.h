@@ -17,12 +17,19 @@ class FragmentTable {
   /// Memory for that many datagrams on their way (1..65536). False: the arena has too little.
   bool create(std::size_t datagrams, const HashKey& key, runtime::Arena& memory);
 
-  /// The first piece of a datagram goes through, received on that port.
-  void open(const Packet& packet, std::size_t port, std::uint64_t now_ms);
+  /// Where the pieces of a datagram go, and as whose.
+  struct Way {
+    bool is_own = false;  // to the firewall itself
+    Address source{};
+    Address target{};
+  };
 
-  /// True if a later piece may follow: its first went through here, in the last 30 s, and it begins
-  /// at or behind the end of what came.
-  bool follow(const Packet& packet, std::size_t port, std::uint64_t now_ms);
+  /// The first piece of a datagram goes through, received on that port.
+  void open(const Packet& packet, std::size_t port, const Way& way, std::uint64_t now_ms);
+
+  /// Its way if a later piece may follow: its first went through here, in the last 30 s, and it
+  /// begins at or behind the end of what came. Else nullptr.
+  const Way* follow(const Packet& packet, std::size_t port, std::uint64_t now_ms);
 
  private:
   struct Entry {
@@ -30,6 +37,7 @@ class FragmentTable {
     std::uint32_t id = 0;
     std::uint32_t end = 0;  // bytes of the datagram up to the furthest piece
     std::size_t port = 0;
+    Way way;
     std::uint64_t begun_ms = 0;
     bool is_open = false;
   };

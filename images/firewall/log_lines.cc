@@ -99,7 +99,10 @@ void LogLines::write(const Outcome& outcome, const Packet& packet, std::string_v
   line.add(out);
   line.add(' ');
   add_packet(line, packet);
-  line.add(is_forwarded(outcome.reason) ? ": accepted" : ": dropped");
+  const bool is_accepted = is_forwarded(outcome.reason) || outcome.reason == Reason::own;
+  line.add(is_accepted                               ? ": accepted"
+           : outcome.reason == Reason::rule_rejects ? ": rejected"
+                                                     : ": dropped");
   runtime::print_line(line);
 }
 

@@ -63,7 +63,7 @@ std::size_t add_rules(MetricsText& lines, std::span<const Counter> counters) {
 }  // namespace
 
 std::size_t write_metrics(const Firewall& firewall, std::span<const PortCounts> ports,
-                          std::span<char> out) {
+                          const Delivery* delivery, std::span<char> out) {
   if (out.size() <= kLastLineBytes) return 0;
   MetricsText lines(out.first(out.size() - kLastLineBytes));
   lines.head("firewall_frames_total", kCounter, "What became of frames.");
@@ -73,6 +73,10 @@ std::size_t write_metrics(const Firewall& firewall, std::span<const PortCounts> 
   }
   add_ports(lines, ports);
   add_flows(lines, firewall.flows());
+  if (delivery != nullptr) {
+    lines.figure("firewall_unresolved_frames_total", kCounter,
+                 "Accepted frames whose next hop was silent.", delivery->unresolved());
+  }
   const std::size_t missing = add_rules(lines, firewall.rules().counters);
   if (missing == 0) return lines.size();
   MetricsText last(out.subspan(lines.size()));

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "images/firewall/delivery.h"
 #include "images/firewall/firewall.h"
 
 namespace images::firewall {
@@ -18,8 +19,9 @@ struct PortCounts {
 };
 
 /// The text format, whole lines: counters of rules for which there is no room are left out, and
-/// told as firewall_counters_left_out. Returns how many bytes; `out` should have 4 KiB.
+/// told as firewall_counters_left_out. Returns how many bytes; `out` should have 4 KiB. `delivery`:
+/// of a router, else nullptr.
 std::size_t write_metrics(const Firewall& firewall, std::span<const PortCounts> ports,
-                          std::span<char> out);
+                          const Delivery* delivery, std::span<char> out);
 
 }  // namespace images::firewall

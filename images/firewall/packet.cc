@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
-#include "images/firewall/bytes.h"
-
 namespace images::firewall {
 namespace {
 
-constexpr std::size_t kEtherBytes = 14;
 constexpr std::uint16_t kFirstEtherType = 1536;  // below: the length of an 802.3 frame
 constexpr std::size_t kIp4Bytes = 20;
 constexpr std::size_t kIp6Bytes = 40;
 constexpr std::size_t kTcpBytes = 20;
 constexpr std::size_t kUdpBytes = 8;
-constexpr std::size_t kIcmpBytes = 8;
 constexpr std::uint32_t kMaxDatagramBytes = 65535;
 constexpr int kMaxExtensionHeaders = 6;
 constexpr std::uint8_t kMaxWindowShift = 14;  // RFC 7323 section 2.3
@@ -29,6 +25,8 @@ struct Payload {
   Tuple tuple;
   Fragment fragment;
   Bytes bytes;
+  std::uint8_t hops = 0;
+  bool may_be_cut = false;
 };
 
 void copy_address(Bytes packet, std::size_t at, std::size_t size, Address& out) {
@@ -57,9 +55,11 @@ Malformed read_ip4(Bytes packet, bool whole, Payload& out) {
   }
   copy_address(packet, 12, 4, out.tuple.source);
   copy_address(packet, 16, 4, out.tuple.target);
+  out.hops = packet[8];
   out.tuple.protocol = packet[9];
   out.bytes = packet.subspan(header);
   const std::uint16_t place = read16(packet, 6);
+  out.may_be_cut = (place & 0x4000) == 0;
   if (!whole) {
     out.fragment.is_first = (place & 0x1fff) == 0;
     return Malformed::no;
@@ -105,6 +105,7 @@ Malformed read_ip6(Bytes packet, bool whole, Payload& out) {
   copy_address(packet, 8, 16, out.tuple.source);
   copy_address(packet, 24, 16, out.tuple.target);
   out.tuple.is_ip6 = true;
+  out.hops = packet[7];
   out.bytes = packet.subspan(kIp6Bytes);
   if (whole) {
     if (size > out.bytes.size()) return Malformed::ip_header;
@@ -114,14 +115,6 @@ Malformed read_ip6(Bytes packet, bool whole, Payload& out) {
   const Malformed fault = skip_extensions(next, whole, out);
   out.tuple.protocol = next;
   return fault;
-}
-
-void add_pseudo_header(const Tuple& tuple, std::size_t size, Checksum& sum) {
-  const std::size_t address = tuple.is_ip6 ? 16 : 4;
-  sum.add(Bytes(tuple.source).first(address));
-  sum.add(Bytes(tuple.target).first(address));
-  sum.add16(tuple.protocol);
-  sum.add16(static_cast<std::uint16_t>(size));
 }
 
 /// What it says of how it scales its window. Options that lie end the reading, not the packet.
@@ -184,13 +177,14 @@ void set_icmp_ports(Bytes bytes, Tuple& out) {
 }
 
 /// The packet that an ICMP error quotes: RFC 792 promises 8 bytes of what is behind its IP header.
-bool read_about(Bytes quoted, bool is_ip6, Tuple& out) {
+bool read_about(Bytes quoted, bool is_ip6, Tuple& out, std::size_t& transport_at) {
   Payload payload;
   const Malformed fault =
       is_ip6 ? read_ip6(quoted, false, payload) : read_ip4(quoted, false, payload);
   const bool is_readable = payload.fragment.is_first && payload.bytes.size() >= 8;
   if (fault != Malformed::no || !is_readable) return false;
   out = payload.tuple;
+  transport_at = quoted.size() - payload.bytes.size();
   if (out.protocol == kTcp || out.protocol == kUdp) {
     out.source_port = read16(payload.bytes, 0);
     out.target_port = read16(payload.bytes, 2);
@@ -207,7 +201,9 @@ Malformed read_icmp(Bytes bytes, Packet& out) {
   out.icmp_code = bytes[1];
   out.is_icmp_error = is_error(out.tuple.protocol, out.icmp_type);
   if (out.is_icmp_error) {
-    out.has_about = read_about(bytes.subspan(kIcmpBytes), out.tuple.is_ip6, out.about);
+    std::size_t at = 0;
+    out.has_about = read_about(bytes.subspan(kIcmpBytes), out.tuple.is_ip6, out.about, at);
+    out.about_transport_at = static_cast<std::uint32_t>(out.transport_at + kIcmpBytes + at);
   } else {
     set_icmp_ports(bytes, out.tuple);
   }
@@ -244,6 +240,14 @@ Malformed read_transport(Bytes bytes, Packet& out) {
 
 }  // namespace
 
+void add_pseudo_header(const Tuple& tuple, std::size_t size, Checksum& sum) {
+  const std::size_t address = tuple.is_ip6 ? 16 : 4;
+  sum.add(Bytes(tuple.source).first(address));
+  sum.add(Bytes(tuple.target).first(address));
+  sum.add16(tuple.protocol);
+  sum.add16(static_cast<std::uint16_t>(size));
+}
+
 Malformed read_packet(std::span<const std::uint8_t> frame, Packet& out) {
   out = Packet{};
   if (frame.size() < kEtherBytes) return Malformed::frame;
@@ -267,6 +271,10 @@ Malformed read_packet(std::span<const std::uint8_t> frame, Packet& out) {
   out.is_ip = true;
   out.tuple = payload.tuple;
   out.fragment = payload.fragment;
+  out.hops = payload.hops;
+  out.may_be_cut = payload.may_be_cut;
+  out.transport_at = static_cast<std::uint32_t>(payload.bytes.data() - frame.data());
+  out.end = static_cast<std::uint32_t>(out.transport_at + payload.bytes.size());
   return payload.fragment.is_first ? read_transport(payload.bytes, out) : Malformed::no;
 }
 

@@ -7,10 +7,15 @@
 #include <cstdint>
 #include <span>
 
+#include "images/firewall/bytes.h"
+
 namespace images::firewall {
 
 /// An IPv4 address stands in the first four bytes, the others are zero.
 using Address = std::array<std::uint8_t, 16>;
+
+inline constexpr std::size_t kEtherBytes = 14;
+inline constexpr std::size_t kIcmpBytes = 8;  // behind them an ICMP error quotes
 
 inline constexpr std::uint16_t kEtherIp4 = 0x0800;
 inline constexpr std::uint16_t kEtherArp = 0x0806;
@@ -86,6 +91,10 @@ struct Packet {
   bool is_ip = false;  // IPv4 or IPv6: what follows counts
   Tuple tuple;         // ports only for TCP, UDP and ICMP echo, and in a datagram's first piece
   Fragment fragment;
+  std::uint8_t hops = 0;        // that are left: TTL, hop limit
+  bool may_be_cut = false;      // into pieces by whoever forwards it: IPv4 without DF
+  std::uint32_t transport_at = 0;  // bytes from the frame's begin to what is behind IP's headers
+  std::uint32_t end = 0;           // and to the end of the IP packet; behind it is padding
   bool has_transport = false;  // the header behind IP was read
   bool checksum_fails = false;  // of TCP, UDP or ICMP; not known for pieces
   TcpHeader tcp;
@@ -94,10 +103,14 @@ struct Packet {
   bool is_icmp_error = false;  // then `about` is the packet that it complains of, if that was read
   bool has_about = false;
   Tuple about;
+  std::uint32_t about_transport_at = 0;  // as transport_at, of what is quoted
 };
 
 /// Read a frame. What is no IPv4 or IPv6 has only its Ethernet fields.
 Malformed read_packet(std::span<const std::uint8_t> frame, Packet& out);
+
+/// Adds the addresses, protocol and length that checksums behind IP cover, but ICMP's of IPv4.
+void add_pseudo_header(const Tuple& tuple, std::size_t size, Checksum& sum);
 
 /// True for the ICMP queries that expect an answer: echo, timestamp and their like.
 bool is_icmp_query(std::uint8_t protocol, std::uint8_t type);

@@ -1,6 +1,9 @@
 #include "images/firewall/rule_parser.h"
 
+#include <algorithm>
+
 #include "images/firewall/rule_sets.h"
+#include "images/firewall/rule_verdicts.h"
 #include "images/runtime/address.h"
 
 namespace images::firewall {
@@ -9,6 +12,8 @@ namespace {
 constexpr std::uint32_t kMostPackets = 1'000'000;  // with a day's milliseconds below 2^63
 constexpr std::uint32_t kMostBurst = 100'000;
 constexpr std::uint32_t kUsualBurst = 5;  // nftables'
+constexpr const char* kTranslateOnly =
+    "prerouting has accept and dnat, postrouting accept, snat and masquerade: drop in forward";
 
 class RuleParser {
  public:
@@ -22,6 +27,8 @@ class RuleParser {
   RulesFault take_rules(Chain& chain, const Token& name);
   RulesFault take_policy(Chain& chain);
   RulesFault take_hook(std::string_view chain);
+  RulesFault check_verdict(const Token& word) const;
+  RulesFault take_verdict(const Token& word);
   RulesFault take_rule(Token token);
   RulesFault take_statement(const Token& word);
   RulesFault take_match(const Token& word);
@@ -30,15 +37,18 @@ class RuleParser {
   RulesFault take_counter(const Token& word);
   RulesFault add_step(const Token& word, const Step& step);
   RulesFault end_of_line();
+  /// The chain that is being read decides on addresses, not on whether a packet goes through.
+  bool translates() const {
+    return chain_ == &chains_.prerouting || chain_ == &chains_.postrouting;
+  }
 
   RuleScanner scanner_;
   const RulePorts& ports_;
   RuleStore& store_;
   RuleSets& sets_;
-  Chain forward_;
-  Chain input_;
-  Verdict verdict_ = Verdict::next;  // of the rule that is being read
-  bool in_input_ = false;            // the chain that is being read
+  RuleSet chains_;
+  Chain* chain_ = nullptr;  // that is being read
+  Rule rule_;               // the same
 };
 
 bool is_mark(const Token& token, std::string_view text) {
@@ -67,8 +77,10 @@ RulesFault RuleParser::parse(RuleSet& out) {
     if (!fault.failed()) fault = end_of_line();
     if (fault.failed()) return fault;
   }
-  if (!forward_.is_written) return {"there is no chain forward", {}, scanner_.peek().line};
-  out = store_.finished(forward_, input_);
+  if (!chains_.forward.is_written) {
+    return {"there is no chain forward", {}, scanner_.peek().line};
+  }
+  out = store_.finished(chains_);
   return {};
 }
 
@@ -80,19 +92,26 @@ RulesFault RuleParser::end_of_line() {
 
 RulesFault RuleParser::take_chain() {
   const Token name = scanner_.next();
-  in_input_ = is_word(name, "input");
-  if (!in_input_ && !is_word(name, "forward")) {
-    return fault_at(name, "the chains are forward and input");
+  chain_ = is_word(name, "forward")       ? &chains_.forward
+           : is_word(name, "input")       ? &chains_.input
+           : is_word(name, "prerouting")  ? &chains_.prerouting
+           : is_word(name, "postrouting") ? &chains_.postrouting
+                                          : nullptr;
+  if (chain_ == nullptr) {
+    return fault_at(name, "the chains are forward, input, prerouting and postrouting");
   }
-  Chain& chain = in_input_ ? input_ : forward_;
-  if (chain.is_written) return fault_at(name, "a second chain of that name");
-  chain.is_written = true;
-  sets_.use_ports(in_input_ ? ports_.addressed : ports_.forwarded);
+  if (chain_->is_written) return fault_at(name, "a second chain of that name");
+  if (translates() && !ports_.is_routed) {
+    return fault_at(name, "a bridge translates no addresses: that needs interfaces with some");
+  }
+  chain_->is_written = true;
+  if (translates()) chain_->policy = Verdict::accept;
+  sets_.use_ports(chain_ == &chains_.input ? ports_.addressed : ports_.forwarded);
   const Token open = scanner_.next();
   if (!is_mark(open, "{")) return fault_at(open, "chain NAME { ... }: no { here");
   const std::size_t first = store_.rules.size();
-  const RulesFault fault = take_rules(chain, name);
-  chain.rules = store_.rules.items().subspan(first);
+  const RulesFault fault = take_rules(*chain_, name);
+  chain_->rules = store_.rules.items().subspan(first);
   return fault;
 }
 
@@ -120,31 +139,40 @@ RulesFault RuleParser::take_policy(Chain& chain) {
   if (!is_word(word, "drop") && !is_word(word, "accept")) {
     return fault_at(word, "policy drop or policy accept");
   }
+  if (translates() && is_word(word, "drop")) return fault_at(word, kTranslateOnly);
   chain.policy = word.text == "drop" ? Verdict::drop : Verdict::accept;
   return {};
 }
 
 /// nftables' line "type filter hook forward priority 0": read, so that a chain can be shared.
 RulesFault RuleParser::take_hook(std::string_view chain) {
-  for (const std::string_view wanted : {std::string_view("filter"), std::string_view("hook"), chain,
+  const std::string_view type = translates() ? "nat" : "filter";
+  for (const std::string_view wanted : {type, std::string_view("hook"), chain,
                                         std::string_view("priority")}) {
     const Token word = scanner_.next();
     if (!is_word(word, wanted)) {
-      return fault_at(word, "the only type is: type filter hook CHAIN priority NUMBER");
+      return fault_at(word, translates()
+                                ? "the only type here is: type nat hook CHAIN priority NUMBER"
+                                : "the only type here is: type filter hook CHAIN priority NUMBER");
     }
   }
+  constexpr std::string_view kNames[] = {"filter", "dstnat", "srcnat"};
   std::uint64_t number = 0;
   const Token priority = scanner_.next();
-  const bool is_number =
-      priority.text == "filter" || runtime::parse_number(priority.text, 1000, number);
-  return is_number ? RulesFault{} : fault_at(priority, "not a priority of 0..1000");
+  std::string_view digits = priority.text;
+  if (digits.starts_with('-')) digits.remove_prefix(1);
+  const bool is_known = std::find(std::begin(kNames), std::end(kNames), priority.text) !=
+                        std::end(kNames);
+  const bool is_priority = is_known || runtime::parse_number(digits, 1000, number);
+  return is_priority ? RulesFault{} : fault_at(priority, "not a priority of -1000..1000");
 }
 
 RulesFault RuleParser::take_rule(Token token) {
-  Rule rule{token.line, static_cast<std::uint32_t>(store_.steps.size()), 0, Verdict::next};
-  verdict_ = Verdict::next;
+  rule_ = {};
+  rule_.line = token.line;
+  rule_.first_step = static_cast<std::uint32_t>(store_.steps.size());
   for (;;) {
-    if (verdict_ != Verdict::next && !is_word(token, "comment")) {
+    if (rule_.verdict != Verdict::next && !is_word(token, "comment")) {
       return fault_at(token, "nothing follows a verdict");
     }
     const RulesFault fault = take_statement(token);
@@ -155,17 +183,13 @@ RulesFault RuleParser::take_rule(Token token) {
     }
     token = scanner_.next();
   }
-  rule.step_count = static_cast<std::uint32_t>(store_.steps.size()) - rule.first_step;
-  rule.verdict = verdict_;
-  return store_.rules.add(rule) ? RulesFault{} : fault_at(token, "more rules than fit");
+  rule_.step_count = static_cast<std::uint32_t>(store_.steps.size()) - rule_.first_step;
+  return store_.rules.add(rule_) ? RulesFault{} : fault_at(token, "more rules than fit");
 }
 
 RulesFault RuleParser::take_statement(const Token& word) {
   if (word.kind != TokenKind::word) return fault_at(word, "no statement begins so");
-  if (word.text == "accept" || word.text == "drop") {
-    verdict_ = word.text == "accept" ? Verdict::accept : Verdict::drop;
-    return {};
-  }
+  if (verdict_of(word.text) != Verdict::next) return take_verdict(word);
   if (word.text == "limit") return take_limit(word);
   if (word.text == "log") return take_log(word);
   if (word.text == "counter") return take_counter(word);
@@ -173,8 +197,22 @@ RulesFault RuleParser::take_statement(const Token& word) {
     const Token text = scanner_.next();
     return text.kind == TokenKind::text ? RulesFault{} : fault_at(text, "comment \"TEXT\"");
   }
-  if (word.text == "reject") return fault_at(word, "there is no reject yet: drop");
   return take_match(word);
+}
+
+RulesFault RuleParser::take_verdict(const Token& word) {
+  const Verdict verdict = verdict_of(word.text);
+  rule_.verdict = verdict;
+  if (verdict == Verdict::accept) return {};
+  const bool is_nat = verdict == Verdict::dnat || verdict == Verdict::snat;
+  if (is_nat && !translates()) {
+    return fault_at(word, "dnat belongs in chain prerouting, snat and masquerade in postrouting");
+  }
+  const bool is_source = verdict == Verdict::snat;
+  const bool is_here = is_nat && is_source == (chain_ == &chains_.postrouting);
+  if (translates() && !is_here) return fault_at(word, kTranslateOnly);
+  if (is_nat) return take_nat(scanner_, word, store_, rule_);
+  return verdict == Verdict::reject ? take_reject(scanner_, word, store_, rule_) : RulesFault{};
 }
 
 RulesFault RuleParser::take_match(const Token& word) {
@@ -192,8 +230,12 @@ RulesFault RuleParser::take_match(const Token& word) {
       return fault_at(name, "no such field of this header");
     }
   }
-  if (in_input_ && (match.field == Field::out_port || match.field == Field::flow_state)) {
+  const bool is_input = chain_ == &chains_.input;
+  if (is_input && (match.field == Field::out_port || match.field == Field::flow_state)) {
     return fault_at(word, "chain input knows no oif and no ct state");
+  }
+  if (chain_ == &chains_.prerouting && match.field == Field::out_port) {
+    return fault_at(word, "chain prerouting knows no oif: the way is not known yet");
   }
   if (is_mark(scanner_.peek(), "!=")) {
     scanner_.next();

@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxRanges = 65536;
 inline constexpr std::size_t kMaxWideRanges = 16384;
 inline constexpr std::size_t kMaxLimits = 256;
 inline constexpr std::size_t kMaxCounters = 1024;
+inline constexpr std::size_t kMaxTargets = 256;  // of dnat, snat and masquerade
 inline constexpr std::size_t kMaxNames = 256;  // defines and sets, each
 
 /// Read all of it. `out` points into the arena (about 2 MiB of it) and into the text, which outlive

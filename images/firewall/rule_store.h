@@ -39,11 +39,18 @@ struct RuleStore {
   bool create(runtime::Arena& memory) {
     return rules.create(kMaxRules, memory) && steps.create(kMaxSteps, memory) &&
            ranges.create(kMaxRanges, memory) && wide_ranges.create(kMaxWideRanges, memory) &&
-           limits.create(kMaxLimits, memory) && counters.create(kMaxCounters, memory);
+           limits.create(kMaxLimits, memory) && counters.create(kMaxCounters, memory) &&
+           targets.create(kMaxTargets, memory);
   }
-  RuleSet finished(const Chain& forward, const Chain& input) const {
-    return {forward,        input,          steps.items(),   ranges.items(),
-            wide_ranges.items(), limits.items(), counters.items()};
+  RuleSet finished(const RuleSet& chains) const {
+    RuleSet out = chains;
+    out.steps = steps.items();
+    out.ranges = ranges.items();
+    out.wide_ranges = wide_ranges.items();
+    out.limits = limits.items();
+    out.counters = counters.items();
+    out.targets = targets.items();
+    return out;
   }
 
   BoundedList<Rule> rules;
@@ -52,6 +59,7 @@ struct RuleStore {
   BoundedList<WideRange> wide_ranges;
   BoundedList<Limit> limits;
   BoundedList<Counter> counters;
+  BoundedList<NatTarget> targets;
 };
 
 }  // namespace images::firewall

@@ -39,6 +39,23 @@ constexpr Name kIcmp6Types[] = {
     {"mld2-listener-report", 143}};
 static_assert(static_cast<int>(FlowState::untracked) == 4);
 
+struct RejectName {
+  std::string_view family;
+  std::string_view word;
+  std::uint8_t code;   // of ICMP
+  std::uint8_t code6;  // of ICMPv6
+};
+constexpr RejectName kRejects[] = {
+    {"icmp", "net-unreachable", 0, 0},   {"icmp", "host-unreachable", 1, 0},
+    {"icmp", "prot-unreachable", 2, 0},  {"icmp", "port-unreachable", 3, 0},
+    {"icmp", "net-prohibited", 9, 0},    {"icmp", "host-prohibited", 10, 0},
+    {"icmp", "admin-prohibited", 13, 0}, {"icmpv6", "no-route", 0, 0},
+    {"icmpv6", "admin-prohibited", 0, 1}, {"icmpv6", "addr-unreachable", 0, 3},
+    {"icmpv6", "port-unreachable", 0, 4}, {"icmpv6", "policy-fail", 0, 5},
+    {"icmpv6", "reject-route", 0, 6},    {"icmpx", "no-route", 0, 0},
+    {"icmpx", "host-unreachable", 1, 3}, {"icmpx", "port-unreachable", 3, 4},
+    {"icmpx", "admin-prohibited", 13, 1}};
+
 struct FieldName {
   std::string_view header;
   std::string_view name;
@@ -182,6 +199,36 @@ const char* parse_value(Field field, std::string_view word, PortNames ports, Ran
 
 const char* parse_wide_value(std::string_view word, WideRange& out) {
   return parse_addresses(word, out.first, out.last);
+}
+
+bool find_reject_code(std::string_view family, std::string_view word, Rejection& out) {
+  const auto at = std::find_if(std::begin(kRejects), std::end(kRejects),
+                               [&](const RejectName& one) {
+                                 return one.family == family && one.word == word;
+                               });
+  if (at == std::end(kRejects)) return false;
+  out.code = at->code;
+  out.code6 = at->code6;
+  return true;
+}
+
+const char* parse_nat_target(std::string_view word, bool allows_bare_ports, NatTarget& out) {
+  std::string_view address = word;
+  out.has_ports = cut(word, ':', address);
+  out.has_address = !address.empty();
+  std::array<std::uint8_t, 4> bytes{};
+  if (out.has_address ? !runtime::parse_ipv4(address, bytes) : !allows_bare_ports) {
+    return "not an IPv4 address or A.B.C.D:PORT";
+  }
+  std::copy(bytes.begin(), bytes.end(), out.address.begin());
+  if (!out.has_ports) return nullptr;
+  Range range;
+  const char* fault = parse_numbers(numbers_of(Field::tcp_target), word, range);
+  if (fault != nullptr) return fault;
+  if (range.first == 0) return "not a port of 1..65535, in digits";
+  out.first_port = static_cast<std::uint16_t>(range.first);
+  out.last_port = static_cast<std::uint16_t>(range.last);
+  return nullptr;
 }
 
 bool find_field(std::string_view header, std::string_view name, Field& out) {

@@ -65,24 +65,14 @@ bool matches(const RuleSet& rules, const Match& match, const Passage& passage) {
   return is_in != match.is_negated;
 }
 
-/// True if the limit's statement matches; uses up one packet of it if it is within.
-bool passes(Limit& limit, std::uint64_t now_ms) {
-  const std::uint64_t full = std::uint64_t{limit.burst} * limit.unit_ms;
-  const std::uint64_t elapsed_ms = now_ms - limit.filled_ms;
-  // After a unit for each packet of the burst it is full, whatever the rate: no overflow.
-  limit.level = elapsed_ms >= full ? full
-                                   : std::min(full, limit.level + elapsed_ms * limit.packets);
-  limit.filled_ms = now_ms;
-  const bool within = limit.level >= limit.unit_ms;
-  if (within) limit.level -= limit.unit_ms;
-  return within != limit.is_over;
-}
-
 /// False: a statement of the rule does not match.
 bool take_step(RuleSet& rules, const Step& step, const Passage& passage, Judgement& out) {
   switch (step.kind) {
     case StepKind::match: return matches(rules, step.match, passage);
-    case StepKind::limit: return passes(rules.limits[step.index], passage.now_ms);
+    case StepKind::limit: {
+      Limit& limit = rules.limits[step.index];
+      return take_one(limit, passage.now_ms) != limit.is_over;
+    }
     case StepKind::counter: {
       Counter& counter = rules.counters[step.index];
       ++counter.packets;
@@ -99,6 +89,18 @@ bool take_step(RuleSet& rules, const Step& step, const Passage& passage, Judgeme
 
 }  // namespace
 
+bool take_one(Limit& limit, std::uint64_t now_ms) {
+  const std::uint64_t full = std::uint64_t{limit.burst} * limit.unit_ms;
+  const std::uint64_t elapsed_ms = now_ms - limit.filled_ms;
+  // After a unit for each packet of the burst it is full, whatever the rate: no overflow.
+  limit.level = elapsed_ms >= full ? full
+                                   : std::min(full, limit.level + elapsed_ms * limit.packets);
+  limit.filled_ms = now_ms;
+  const bool within = limit.level >= limit.unit_ms;
+  if (within) limit.level -= limit.unit_ms;
+  return within;
+}
+
 Judgement judge(RuleSet& rules, const Chain& chain, const Passage& passage) {
   Judgement out;
   for (const Rule& rule : chain.rules) {
@@ -108,6 +110,7 @@ Judgement judge(RuleSet& rules, const Chain& chain, const Passage& passage) {
     });
     if (!all || rule.verdict == Verdict::next) continue;
     out.verdict = rule.verdict;
+    out.rule = &rule;
     out.line = rule.line;
     return out;
   }

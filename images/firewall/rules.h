@@ -86,13 +86,31 @@ struct Step {
   std::string_view prefix;  // of log
 };
 
-enum class Verdict : std::uint8_t { next, accept, drop };
+enum class Verdict : std::uint8_t { next, accept, drop, reject, dnat, snat };
+
+/// How the sender of a rejected packet is told.
+struct Rejection {
+  bool is_reset = false;  // TCP's RST, else an ICMP "destination unreachable" of this code:
+  std::uint8_t code = 3;  // port unreachable
+  std::uint8_t code6 = 4;
+};
+
+/// What a packet gets by dnat and snat; masquerade is snat without an address.
+struct NatTarget {
+  bool has_address = false;  // else it is that of the interface
+  Address address{};         // IPv4
+  bool has_ports = false;
+  std::uint16_t first_port = 0;
+  std::uint16_t last_port = 0;  // dnat: as the first
+};
 
 struct Rule {
   std::uint32_t line = 0;
   std::uint32_t first_step = 0;
   std::uint32_t step_count = 0;
   Verdict verdict = Verdict::next;
+  Rejection rejection;       // of reject
+  std::uint32_t target = 0;  // of dnat and snat: which of RuleSet::targets
 };
 
 struct Chain {
@@ -104,11 +122,14 @@ struct Chain {
 struct RuleSet {
   Chain forward;  // what goes from one port to the other
   Chain input;    // what is for the firewall itself
+  Chain prerouting;   // the first packet of a flow, before its way is looked for: dnat
+  Chain postrouting;  // and when it leaves: snat
   std::span<const Step> steps;
   std::span<const Range> ranges;
   std::span<const WideRange> wide_ranges;
   std::span<Limit> limits;
   std::span<Counter> counters;
+  std::span<const NatTarget> targets;
 };
 
 /// A packet on its way.
@@ -123,10 +144,14 @@ struct Passage {
 
 struct Judgement {
   Verdict verdict = Verdict::drop;  // never next
-  std::uint32_t line = 0;           // of the rule that decided; 0: the policy
+  const Rule* rule = nullptr;       // that decided; none: the policy
+  std::uint32_t line = 0;           // its line, or 0
   bool has_log = false;
   std::string_view log;  // the prefix of the last log that was reached
 };
+
+/// True if there is something left in the bucket of a limit; takes one out.
+bool take_one(Limit& limit, std::uint64_t now_ms);
 
 /// The first rule of that chain that decides, else its policy. Counts and uses up limits on the
 /// way.

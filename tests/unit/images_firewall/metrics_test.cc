@@ -11,7 +11,7 @@ namespace {
 std::string metrics(const World& world, std::size_t room) {
   std::vector<char> out(room);
   const PortCounts ports[] = {{"wan", 3, 0}, {"lan", 4, 1}};
-  return {out.data(), write_metrics(world.firewall, ports, out)};
+  return {out.data(), write_metrics(world.firewall, ports, nullptr, out)};
 }
 
 bool has(const std::string& text, const std::string& line) {
@@ -53,12 +53,24 @@ TEST(Metrics, WhatDoesNotFitIsLeftOutByWholeLinesAndSaid) {
 TEST(Options, AreReadOrRefused) {
   Options options;
   std::string_view bad;
-  const std::string_view good[] = {"--flows=16", "--adopt=600"};
+  const std::string_view good[] = {"--flows=16", "--adopt=600", "--replies=7",
+                                   "--route=172.16.0.0/12,10.0.0.9",
+                                   "--route=2001:db8:9::/48,2001:db8::9"};
   EXPECT_EQ(parse_options(good, options, bad), nullptr);
   EXPECT_EQ(options.flows, 16u);
   EXPECT_EQ(options.adopt_seconds, 600u);
+  EXPECT_EQ(options.replies, 7u);
+  ASSERT_EQ(options.route_count, 2u);
+  EXPECT_EQ(options.routes[0].bits, 12);
+  EXPECT_FALSE(options.routes[0].is_ip6);
+  EXPECT_EQ(options.routes[0].gateway[3], 9);
+  EXPECT_EQ(options.routes[1].bits, 48);
+  EXPECT_TRUE(options.routes[1].is_ip6);
   for (const std::string_view wrong : {"--flows=15", "--flows=1048577", "--flows=", "--flows",
-                                       "--adopt=601", "--adopt=x", "flows=16", ""}) {
+                                       "--adopt=601", "--adopt=x", "flows=16", "--replies=0",
+                                       "--route=10.0.0.0/8", "--route=10.0.0.1/8,10.0.0.9",
+                                       "--route=10.0.0.0/33,10.0.0.9", "--route=10.0.0.0,10.0.0.9",
+                                       "--route=10.0.0.0/8,::1", "--route=", ""}) {
     const std::string_view words[] = {"--adopt=0", wrong};
     EXPECT_NE(parse_options(words, options, bad), nullptr) << wrong;
     EXPECT_EQ(bad, wrong);

@@ -7,16 +7,21 @@
 namespace images::firewall {
 namespace {
 
-RulesFault parse(const std::string& text) {
+RulesFault parse(const std::string& text, bool is_routed = false) {
   static std::vector<std::uint8_t> memory(4 << 20);
   runtime::Arena arena(memory);
   RuleSet rules;
   const std::string_view names[] = {"wan", "lan", ""};
   const std::string_view addressed[] = {"", "", "", "mgmt"};
-  return parse_rules(text, {names, addressed}, arena, rules);
+  return parse_rules(text, {names, addressed, is_routed}, arena, rules);
 }
 
 std::string chain(const std::string& rules) { return "chain forward {\n" + rules + "\n}\n"; }
+
+bool welcome(World& world, const Frame& frame) {
+  constexpr std::size_t kMgmt = 2;
+  return world.firewall.admit(frame, kMgmt, 1).reason == Reason::own;
+}
 
 TEST(Rules, RefusesByLineAndWord) {
   const struct {
@@ -27,7 +32,8 @@ TEST(Rules, RefusesByLineAndWord) {
   } cases[] = {
       {"", "there is no chain forward", "", 1},
       {"table inet x {\n}", "a rules file holds define, set and chain", "table", 1},
-      {"chain output {\n}", "the chains are forward and input", "output", 1},
+      {"chain output {\n}", "the chains are forward, input, prerouting and postrouting", "output",
+       1},
       {"chain input {\n}", "there is no chain forward", "", 2},
       {"chain input {\noif mgmt accept\n}", "chain input knows no oif and no ct state", "oif", 2},
       {"chain input {\nct state new accept\n}", "chain input knows no oif and no ct state", "ct",
@@ -39,11 +45,10 @@ TEST(Rules, RefusesByLineAndWord) {
       {"chain forward {\naccept\n", "the chain has no }", "forward", 1},
       {chain("accept drop"), "nothing follows a verdict", "drop", 2},
       {chain("\n\nallow"), "no statement begins so", "allow", 4},
-      {chain("reject"), "there is no reject yet: drop", "reject", 2},
       {chain("policy reject"), "policy drop or policy accept", "reject", 2},
       {chain("policy drop accept"), "this belongs on a line of its own", "accept", 2},
       {chain("type nat hook forward priority 0"),
-       "the only type is: type filter hook CHAIN priority NUMBER", "nat", 2},
+       "the only type here is: type filter hook CHAIN priority NUMBER", "nat", 2},
       {chain("tcp flags syn"), "no such field of this header", "flags", 2},
       {chain("tcp dport 65536"), "not a port of 0..65535, in digits", "65536", 2},
       {chain("tcp dport http"), "not a port of 0..65535, in digits", "http", 2},
@@ -103,6 +108,70 @@ TEST(Rules, RefusesByLineAndWord) {
     EXPECT_EQ(fault.what, c.what) << c.text;
     EXPECT_EQ(fault.word, c.word) << c.text;
     EXPECT_EQ(fault.line, c.line) << c.text;
+  }
+}
+
+TEST(Rules, RefusesVerdictsThatCannotBeByLineAndWord) {
+  const auto pre = [](const std::string& rule) {
+    return "chain prerouting {\n" + rule + "\n}\n" + chain("accept");
+  };
+  const auto post = [](const std::string& rule) {
+    return "chain postrouting {\n" + rule + "\n}\n" + chain("accept");
+  };
+  const char* const only =
+      "prerouting has accept and dnat, postrouting accept, snat and masquerade: drop in forward";
+  const char* const place = "dnat belongs in chain prerouting, snat and masquerade in postrouting";
+  const char* const with = "reject with tcp reset, icmp CODE, icmpv6 CODE or icmpx CODE";
+  const struct {
+    std::string text;
+    std::string what;
+    std::string word;
+  } cases[] = {
+      {chain("reject with tcp rst"), "reject with tcp reset", "rst"},
+      {chain("reject with icmp type no-route"), with, "no-route"},
+      {chain("reject with icmp6 no-route"), with, "no-route"},
+      {chain("reject accept"), "nothing follows a verdict", "accept"},
+      {chain("masquerade"), place, "masquerade"},
+      {chain("dnat to 10.0.0.1"), place, "dnat"},
+      {pre("drop"), only, "drop"},
+      {pre("reject"), only, "reject"},
+      {pre("masquerade"), only, "masquerade"},
+      {post("dnat to 10.0.0.1"), only, "dnat"},
+      {post("policy drop"), only, "drop"},
+      {pre("oif lan accept"), "chain prerouting knows no oif: the way is not known yet", "oif"},
+      {pre("dnat 10.0.0.1"), "dnat to A:P, snat to A or masquerade: no `to` here", "dnat"},
+      {pre("dnat to :80"), "not an IPv4 address or A.B.C.D:PORT", ":80"},
+      {pre("dnat to 10.0.0.256"), "not an IPv4 address or A.B.C.D:PORT", "10.0.0.256"},
+      {pre("tcp dport 1 dnat to 10.0.0.1:0"), "not a port of 1..65535, in digits", "10.0.0.1:0"},
+      {pre("tcp dport 1 dnat to 10.0.0.1:1-2"), "dnat goes to one port", "10.0.0.1:1-2"},
+      {pre("dnat to 10.0.0.1:80"), "a port only behind a match of tcp or udp", "10.0.0.1:80"},
+      {pre("meta l4proto { tcp, gre } dnat to 10.0.0.1:80"),
+       "a port only behind a match of tcp or udp", "10.0.0.1:80"},
+      {pre("meta l4proto != tcp dnat to 10.0.0.1:80"),
+       "a port only behind a match of tcp or udp", "10.0.0.1:80"},
+      {post("tcp dport 1 masquerade to 10.0.0.1:80"), "masquerade to :PORT-PORT alone",
+       "10.0.0.1:80"},
+      {post("tcp dport 1 snat to 10.0.0.1:9-8"), "a range that ends before it begins",
+       "10.0.0.1:9-8"},
+      {pre("type filter hook prerouting priority 0"),
+       "the only type here is: type nat hook CHAIN priority NUMBER", "filter"},
+      {pre("type nat hook prerouting priority -x"), "not a priority of -1000..1000", "-x"},
+  };
+  for (const auto& c : cases) {
+    const RulesFault fault = parse(c.text, true);
+    ASSERT_TRUE(fault.failed()) << c.text;
+    EXPECT_EQ(fault.what, c.what) << c.text;
+    EXPECT_EQ(fault.word, c.word) << c.text;
+    EXPECT_EQ(fault.line, 2u) << c.text;
+  }
+  for (const std::string& good :
+       {pre("type nat hook prerouting priority dstnat\nmeta l4proto tcp dnat ip to 10.0.0.1:80"),
+        post("type nat hook postrouting priority -100; policy accept;\nmasquerade fully-random"),
+        post("udp dport 53 snat to 10.0.0.1:5000-6000 random comment \"x\""),
+        post("tcp sport 1 masquerade to :5000-6000")}) {
+    EXPECT_FALSE(parse(good, true).failed()) << good << parse(good, true).what;
+    EXPECT_STREQ(parse(good, false).what,
+                 "a bridge translates no addresses: that needs interfaces with some");
   }
 }
 
@@ -241,21 +310,20 @@ TEST(Rules, WithoutAPolicyAllElseIsDropped) {
 }
 
 TEST(Rules, ChainInputJudgesWhatIsForTheFirewall) {
-  constexpr std::size_t kMgmt = 2;
   World world(
       "chain input {\n ether type arp accept\n iif mgmt tcp dport 9100 counter accept\n}\n"
       "chain forward {\n accept\n}\n");
   const auto to = [](std::uint16_t port) {
     return ether(kEtherIp4, ip4({"10.0.0.1", "10.0.0.9", kTcp, 1, 0, {}}, tcp({9, port, kTcpSyn})));
   };
-  EXPECT_TRUE(world.firewall.admits(to(9100), kMgmt, 1));
-  EXPECT_TRUE(world.firewall.admits(ether(kEtherArp, Frame(28)), kMgmt, 1));
-  EXPECT_FALSE(world.firewall.admits(to(9101), kMgmt, 1));
-  EXPECT_FALSE(world.firewall.admits(Frame(9), kMgmt, 1));
+  EXPECT_TRUE(welcome(world, to(9100)));
+  EXPECT_TRUE(welcome(world, ether(kEtherArp, Frame(28))));
+  EXPECT_FALSE(welcome(world, to(9101)));
+  EXPECT_FALSE(welcome(world, Frame(9)));
   EXPECT_EQ(world.rules.counters[0].packets, 1u);
   EXPECT_TRUE(world.lan(to(9101))) << "chain forward is another";
   World open("chain forward {\n}\n");
-  EXPECT_TRUE(open.firewall.admits(to(9101), kMgmt, 1)) << "no chain, no judgement";
+  EXPECT_TRUE(welcome(open, to(9101))) << "no chain, no judgement";
 }
 
 TEST(Rules, ALimitLetsItsBurstThroughAndThenItsRate) {

@@ -17,9 +17,10 @@ World::World(std::string text, std::size_t flows, std::uint64_t adopt_until_ms)
   FirewallOptions options;
   options.flows = flows;
   options.datagrams = 16;
-  options.stations = 64;
   options.adopt_until_ms = adopt_until_ms;
-  if (!firewall.create(options, rules, {1, 2}, arena)) std::abort();
+  const HashKey key{1, 2};
+  if (!firewall.create(options, rules, key, arena)) std::abort();
+  if (!bridge.create(firewall, 64, key, arena)) std::abort();
 }
 
 }  // namespace images::firewall

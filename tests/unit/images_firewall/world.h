@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "images/firewall/firewall.h"
+#include "images/firewall/bridge.h"
 #include "images/firewall/rule_parser.h"
 #include "tests/unit/images_firewall/frames.h"
 
@@ -18,8 +18,8 @@ struct World {
   /// Aborts the test if the rules cannot be read. `flows`: room in the table.
   explicit World(std::string text, std::size_t flows = 64, std::uint64_t adopt_until_ms = 0);
 
-  Outcome from_lan(const Frame& frame) { return firewall.judge(frame, kLan, kWan, now_ms); }
-  Outcome from_wan(const Frame& frame) { return firewall.judge(turned(frame), kWan, kLan, now_ms); }
+  Outcome from_lan(const Frame& frame) { return bridge.judge(frame, kLan, kWan, now_ms); }
+  Outcome from_wan(const Frame& frame) { return bridge.judge(turned(frame), kWan, kLan, now_ms); }
   /// True if a frame from there goes through.
   bool lan(const Frame& frame) { return is_forwarded(from_lan(frame).reason); }
   bool wan(const Frame& frame) { return is_forwarded(from_wan(frame).reason); }
@@ -29,6 +29,7 @@ struct World {
   runtime::Arena arena{memory};
   RuleSet rules;
   Firewall firewall;
+  Bridge bridge;
   std::uint64_t now_ms = 1000;
 };
 

@@ -1,0 +1,87 @@
+#include "images/firewall/interfaces.h"
+
+#include <algorithm>
+
+#include "images/runtime/appliance.h"
+#include "images/runtime/console.h"
+#include "images/runtime/platform.h"
+
+namespace images::firewall {
+namespace {
+
+static_assert(kMaxRouterPorts == runtime::platform::kMaxPorts);
+
+template <std::size_t N>
+bool copy_address(const std::array<std::uint8_t, N>& from, Address& to) {
+  to = {};
+  std::copy(from.begin(), from.end(), to.begin());
+  return std::any_of(from.begin(), from.end(), [](auto byte) { return byte != 0; });
+}
+
+RouterPort router_port(const runtime::InterfaceConfig& config) {
+  RouterPort port;
+  port.is_routed = true;
+  port.asks_dhcp = config.dhcp;
+  port.mac = config.mac;
+  port.mtu = config.mtu;
+  port.has4 = config.has_address;
+  port.bits = config.prefix_bits;
+  copy_address(config.address, port.address);
+  port.has_gateway = copy_address(config.gateway, port.gateway);
+  port.has6 = config.has_address6;
+  copy_address(config.address6, port.address6);
+  port.has_gateway6 = copy_address(config.gateway6, port.gateway6);
+  return port;
+}
+
+}  // namespace
+
+bool find_interfaces(const runtime::Config& config, Interfaces& out) {
+  std::size_t bare = 0;
+  std::size_t addressed = 0;
+  const auto is_addressed = [&](std::size_t i) {
+    const runtime::InterfaceConfig& one = config.interface(i);
+    return !one.is_frame_port() && one.name != kManagement;
+  };
+  for (std::size_t i = 0; i < config.interfaces(); ++i) {
+    const runtime::InterfaceConfig& interface = config.interface(i);
+    if (!interface.present) continue;
+    out.names[i] = interface.name;
+    out.uses[i] = InterfaceUse::own;
+    if (!interface.is_frame_port()) out.addressed[i] = interface.name;
+    bare += interface.is_frame_port() ? 1 : 0;
+    addressed += is_addressed(i) ? 1 : 0;
+  }
+  out.is_routed = bare == 0 && addressed >= 2;
+  if (!out.is_routed && bare != 2) {
+    runtime::print("firewall: it bridges two interfaces with `address: none`, or routes between ",
+                   "two or more with addresses, beside mgmt; there are ", bare, " and ", addressed);
+    return false;
+  }
+  for (std::size_t i = 0; i < config.interfaces(); ++i) {
+    const runtime::InterfaceConfig& interface = config.interface(i);
+    if (!interface.present || !(out.is_routed ? is_addressed(i) : interface.is_frame_port())) {
+      continue;
+    }
+    if (interface.name.empty()) {
+      runtime::print("firewall: net", i,
+                     " has no name in the config: rules could not speak of it");
+      return false;
+    }
+    out.forwarded[i] = interface.name;
+    out.uses[i] = out.is_routed ? InterfaceUse::routed : InterfaceUse::bridged;
+    out.ports[out.count++] = i;
+    if (out.is_routed) out.routed[i] = router_port(interface);
+  }
+  return true;
+}
+
+void update_address(std::size_t number, RouterPort& port) {
+  const runtime::InterfaceState state = runtime::interface_state(number);
+  port.has4 = state.has_address;
+  port.bits = state.prefix_bits;
+  copy_address(state.address, port.address);
+  port.has_gateway = copy_address(state.gateway, port.gateway);
+}
+
+}  // namespace images::firewall
