@@ -34,7 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static std::vector<std::uint8_t> memory(1 << 16);
   images::runtime::Arena arena(memory);
   Firewall firewall;
-  if (!firewall.create({16, 4, 4, 0}, rules(), {1, 2}, arena)) std::abort();
+  if (!firewall.create({16, 4, 0, 1000}, rules(), {1, 2}, arena)) std::abort();
+  Bridge bridge;
+  if (!bridge.create(firewall, 4, {1, 2}, arena)) std::abort();
   std::uint64_t now_ms = 1;
   std::uint64_t opened = 0;
   while (size >= 3) {
@@ -45,8 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<std::uint8_t> frame(data + 3, data + 3 + length);
     data += 3 + length;
     size -= 3 + length;
-    const Outcome outcome = firewall.judge(frame, from_lan ? kLan : kWan, from_lan ? kWan : kLan,
-                                           now_ms);
+    const Outcome outcome = bridge.judge(frame, from_lan ? kLan : kWan, from_lan ? kWan : kLan,
+                                         now_ms);
     if (firewall.flows().size() > firewall.flows().capacity()) std::abort();
     Packet packet;
     if (is_forwarded(outcome.reason) && read_packet(frame, packet) != Malformed::no) std::abort();

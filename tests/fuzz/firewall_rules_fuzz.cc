@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view names[] = {"wan", "lan"};
   RuleSet rules;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const RulesFault fault = parse_rules(text, {names, names}, arena, rules);
+  const RulesFault fault = parse_rules(text, {names, names, true}, arena, rules);
   if (fault.failed()) {
     const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
     if (fault.line == 0 || fault.line > lines) std::abort();
@@ -41,10 +41,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (range.first > range.last) std::abort();
   }
   Firewall firewall;
-  if (!firewall.create({16, 4, 4, 0}, rules, {1, 2}, arena)) std::abort();
+  if (!firewall.create({16, 4, 0, 1000}, rules, {1, 2}, arena)) std::abort();
+  Bridge bridge;
+  if (!bridge.create(firewall, 4, {1, 2}, arena)) std::abort();
   for (const Frame& frame : frames()) {
-    firewall.admits(frame, kLan, 1);
-    const Outcome outcome = firewall.judge(frame, kLan, kWan, 1);
+    firewall.admit(frame, kLan, 1);
+    const Outcome outcome = bridge.judge(frame, kLan, kWan, 1);
     const bool by_policy = is_forwarded(outcome.reason) && outcome.line == 0;
     if (by_policy && rules.forward.policy == Verdict::drop) {
       std::abort();
