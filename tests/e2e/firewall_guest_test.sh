@@ -8,19 +8,13 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 : "${FLEET_BUILD:?FLEET_BUILD is the build folder}"
 net=fleet-fw-$$
-passed=0
 source "$here/firewall/net.sh"
 make_networks
-ok() { echo "ok: $platform: $*"; passed=$((passed + 1)); }
 
 # refused TEXT: the guest ends with status 1 and says so.
 refused() {
-  local status=0 wanted=1
-  [[ $platform != virtio ]] || wanted=35
   boot
-  wait "$monitor" || status=$?
-  monitor=
-  [[ $status == "$wanted" ]] || fail "it ended with $status, not $wanted: $(cat "$work/stderr")"
+  ended 1
   said "$1" || fail "it did not say: $1"
 }
 
@@ -43,7 +37,7 @@ test_refusals() {
 }
 
 test_traffic() {
-  until_said 'firewall: forwarding between wan and lan: 9 rules, room for 4096 flows'
+  until_said 'firewall: forwarding between wan and lan as a bridge: 9 rules, room for 4096 flows'
   until_ok inside ping -q -c 1 -W 1 10.5.0.2
   inside ping -q -c 20 -i 0.01 -W 1 10.5.0.2 | grep -q ' 0% packet loss' || fail "lost a ping"
   until_ok inside ping -q -c 1 -W 1 2001:db8:5::2

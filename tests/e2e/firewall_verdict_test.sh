@@ -11,7 +11,7 @@ source "$here/firewall/net.sh"
 in_net() { ip netns exec "$net" "$@"; }
 
 # Bare taps for the guest; for Linux a bridge of the ports x-wan and x-lan.
-quiet_namespace "$net"
+namespace "$net"
 in_net sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 for tap in wan lan mgmt; do
   ip -n "$net" tuntap add "$tap" mode tap

@@ -1,0 +1,117 @@
+# Sourced: guests started by hand, without agent and launcher, in namespaces that the test made. The
+# caller has set `net`, the namespace of the guest's taps; it sets `platform` before it boots.
+# Sets work, monitor, started, passed; offers what stands below.
+
+work=$(mktemp -d)
+monitor=   # the guest's process
+started=() # others that end with the test
+passed=0
+namespaces=()
+
+also_started() { :; } # the test's own: prints more processes that end with it
+
+finish_guest() {
+  local status=$? pid name
+  for pid in $monitor "${started[@]}" $(also_started); do kill "$pid" 2>/dev/null || true; done
+  for name in "${namespaces[@]}"; do ip netns del "$name" 2>/dev/null || true; done
+  rm -rf "$work"
+  exit "$status"
+}
+trap finish_guest EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+  echo "FAILED: ${platform:-}: $*" >&2
+  tail -n 20 "$work/console" "$work/stderr" >&2 2>/dev/null || true
+  exit 1
+}
+ok() { echo "ok: $platform: $*"; passed=$((passed + 1)); }
+
+# namespace NAME: with its loopback, without duplicate address detection; goes with the test.
+namespace() {
+  ip netns add "$1"
+  namespaces+=("$1")
+  ip netns exec "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+  ip -n "$1" link set lo up
+}
+
+# guest_volume FOLDER LINE... [-- ARGUMENT...]: the config volume (images/abi/config_volume.h) with
+# the files of that folder and these lines of its config.
+guest_volume() {
+  local files=$1 root=$work/volume
+  shift
+  rm -rf "$root"
+  mkdir -p "$root"
+  cp -r "$files" "$root/files"
+  {
+    printf 'version=1\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')"
+    while (($# > 0)) && [[ $1 != -- ]]; do printf '%s\n' "$1"; shift; done
+  } >"$root/config"
+  (($# == 0)) || shift
+  : >"$root/args"
+  : >"$root/env"
+  (($# == 0)) || printf '%s\0' "$@" >"$root/args"
+  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env $(find files -type f))
+}
+
+# guest_boot IMAGE MEBIBYTES INTERFACE=TAP=MAC...: an image of $FLEET_BUILD, without its platform, in
+# the background, with the volume that was made last. Its console is $work/console.
+guest_boot() {
+  local image=$FLEET_BUILD/images/$1.$(uname -m).$platform memory=$2 one name tap mac
+  local arguments=()
+  shift 2
+  : >"$work/console"
+  for one in "$@"; do
+    IFS== read -r name tap mac <<<"$one"
+    if [[ $platform == virtio ]]; then
+      arguments+=(-netdev "tap,id=$name,ifname=$tap,script=no,downscript=no"
+        -device "virtio-net-device,netdev=$name,mac=$mac")
+    else
+      arguments+=("--net:$name=$tap" "--net-mac:$name=$mac")
+    fi
+  done
+  if [[ $platform != virtio ]]; then
+    ip netns exec "$net" "${guest_under[@]}" "$FLEET_BUILD/bin/fleet-$platform" --mem="$memory" \
+      "${arguments[@]}" "${guest_more[@]}" --block:config="$work/volume.tar" "$image" \
+      </dev/null >"$work/console" 2>"$work/stderr" &
+  else
+    ip netns exec "$net" qemu-system-x86_64 -M microvm,acpi=off -accel tcg -m "$memory" -nodefaults \
+      -no-user-config -no-reboot -display none -global virtio-mmio.force-legacy=false \
+      -device isa-debug-exit,iobase=0xf4,iosize=1 -serial "file:$work/console" -kernel "$image" \
+      -initrd "$work/volume.tar" "${arguments[@]}" </dev/null 2>"$work/stderr" &
+  fi
+  monitor=$!
+}
+guest_under=() # before the tender's command line
+guest_more=()  # and of its arguments
+
+# ended STATUS: waits for the guest's end and compares its status; "fault" is one, too.
+ended() {
+  local status=0 wanted=$1
+  case $platform.$wanted in
+    virtio.fault) wanted=97 ;;
+    virtio.*) wanted=$((33 + 2 * wanted)) ;;
+    spt.fault) wanted=139 ;;
+    hvt.fault) wanted=255 ;;
+  esac
+  wait "$monitor" || status=$?
+  monitor=
+  [[ $status == "$wanted" ]] || fail "it ended with $status, not $wanted: $(cat "$work/stderr")"
+}
+stop() {
+  kill "${1:--TERM}" "$monitor"
+  wait "$monitor" 2>/dev/null || true
+  monitor=
+}
+
+# until_ok COMMAND...: within ten seconds, while the guest lives.
+until_ok() {
+  for ((i = 0; i < 200; i++)); do
+    ! "$@" >/dev/null 2>&1 || return 0
+    kill -0 "$monitor" 2>/dev/null || break
+    sleep 0.05
+  done
+  fail "never came true: $*"
+}
+said() { grep -qF "$1" "$work/console"; }
+until_said() { until_ok said "$1"; }
