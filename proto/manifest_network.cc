@@ -114,9 +114,6 @@ Status check_interface(const Interface& interface, const std::string& field) {
     return broken(field + ".mac",
                   "\"" + interface.mac() + "\" is no MAC; write it like 02:00:00:00:00:01");
   }
-  if (interface.promiscuous() && interface.address() != "none") {
-    return broken(field + ".promiscuous", "needs address: none");
-  }
   if (interface.promiscuous() && interface.bridge() == "fleet0") {
     return broken(field + ".promiscuous", "is not for fleet0, where guests are kept apart");
   }

@@ -418,6 +418,16 @@ TEST(ManifestRulesTest, VolumesAreSupportedAlsoOneThatGoesBack) {
   EXPECT_TRUE(proto::check_supported(manifest));
 }
 
+TEST(ManifestRulesTest, APortOfAHostsBridgeMayHaveAnAddressAndNoSourceFilter) {
+  AppManifest manifest = good();
+  manifest.clear_publish();
+  manifest.mutable_network(0)->set_bridge("br-lan");
+  manifest.mutable_network(0)->set_address("192.168.1.1/24");
+  manifest.mutable_network(0)->set_promiscuous(true);  // a router sends for others
+  const auto checked = proto::check_manifest(manifest, ManifestStage::complete);
+  EXPECT_TRUE(checked) << checked.error().what;
+}
+
 TEST(ManifestRulesTest, HandoverIsAsWideAsNetworkAndVolumesAllow) {
   AppManifest manifest = good();
   EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::BESIDE);
