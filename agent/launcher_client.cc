@@ -322,6 +322,29 @@ Status SocketLauncher::set_ports(const std::string& id, bool up) {
   return call(request.get(), sizeof *request, &reply, sizeof reply, {});
 }
 
+Status SocketLauncher::hand_over(const std::string& from, const std::string& to) {
+  auto request = make_request<launcher::HandOverRequest>(launcher::Operation::hand_over);
+  TRY_VOID(put_id(request->from, from));
+  TRY_VOID(put_id(request->to, to));
+  launcher::EmptyReply reply;
+  return call(request.get(), sizeof *request, &reply, sizeof reply, {});
+}
+
+Status SocketLauncher::bypass(const std::vector<BridgePair>& bridges) {
+  if (bridges.size() > launcher::kMaxBypasses) return refused("more than 16 bypasses");
+  auto request = make_request<launcher::BypassRequest>(launcher::Operation::bypass);
+  for (const BridgePair& pair : bridges) {
+    for (const std::string& bridge : {pair.first, pair.second}) {
+      if (!launcher::is_interface_name(bridge)) return refused(bridge + " is no bridge name");
+    }
+    launcher::WireBypass& wire = request->bypasses[request->count++];
+    launcher::set_field(wire.bridges[0], pair.first);
+    launcher::set_field(wire.bridges[1], pair.second);
+  }
+  launcher::EmptyReply reply;
+  return call(request.get(), sizeof *request, &reply, sizeof reply, {});
+}
+
 Status SocketLauncher::publish(const std::vector<PublishedPort>& ports) {
   if (ports.size() > launcher::kMaxPublishedInAll) return refused("more than 2048 published ports");
   auto request = make_request<launcher::PublishRequest>(launcher::Operation::publish);

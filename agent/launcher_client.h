@@ -14,6 +14,7 @@
 
 namespace agent {
 
+using launcher::BridgePair;
 using launcher::Fd;
 using launcher::Ipv4;
 using launcher::MacAddress;
@@ -49,6 +50,7 @@ struct LauncherInfo {
   std::string qemu_path;
   std::uint64_t boot_ms = 0;             // when this launcher started, CLOCK_BOOTTIME
   std::vector<PortRange> denied_ports;   // host ports that may not be published
+  std::vector<BridgePair> bypasses;      // bridges of the host that may be joined
 };
 
 struct InterfaceRequest {
@@ -78,7 +80,7 @@ struct StartRequest {
   std::uint32_t memory_max_mib = 0;      // guest and monitor together; > 0
   std::uint32_t cpu_percent = 0;         // of one core; 0 = no limit
   bool kvm = false;                      // /dev/kvm: a file in QEMU's jail, kKvmFd for hvt
-  bool ports_down = false;               // start with the taps down (handover swap)
+  bool ports_down = false;               // start with the ports down that set_ports() is about
 };
 
 enum class InstanceState { running, exited };
@@ -149,7 +151,15 @@ class Launcher {
   /// Forgets an exited instance and its console. conflict while it runs.
   virtual proto::Status remove(const std::string& id) = 0;
   virtual proto::Result<std::vector<Instance>> list() = 0;
+  /// Of an instance with ports on bridges of the host those alone: the others are up from its start.
+  /// Also conflict where another one forwards between the same bridges.
   virtual proto::Status set_ports(const std::string& id, bool up) = 0;
+  /// The ports of `from`, if it still runs, go down and those of `to` up, with nothing in between.
+  /// On an error they are as they were. Also conflict, not_found.
+  virtual proto::Status hand_over(const std::string& from, const std::string& to) = 0;
+  /// Replaces the whole list of bridges that are joined while no instance forwards between them; the
+  /// launcher does so by itself from then on, agent or not. Also forbidden (launcher.conf).
+  virtual proto::Status bypass(const std::vector<BridgePair>& bridges) = 0;
   /// Replaces the whole list of published ports in one transaction. Also port_taken (denied).
   virtual proto::Status publish(const std::vector<PublishedPort>& ports) = 0;
   /// Deletes conntrack entries of these flows; the next datagram goes by the published list.
@@ -178,6 +188,8 @@ class SocketLauncher : public Launcher {
   proto::Status remove(const std::string& id) override;
   proto::Result<std::vector<Instance>> list() override;
   proto::Status set_ports(const std::string& id, bool up) override;
+  proto::Status hand_over(const std::string& from, const std::string& to) override;
+  proto::Status bypass(const std::vector<BridgePair>& bridges) override;
   proto::Status publish(const std::vector<PublishedPort>& ports) override;
   proto::Status flush_flows(const std::vector<Flow>& flows) override;
   proto::Result<ConsoleChunk> read_console(const std::string& id, std::uint64_t offset) override;

@@ -115,6 +115,23 @@ Status read_bridges(std::string_view text, std::vector<std::string>& out) {
   return {};
 }
 
+/// "br-wan:br-lan br-a:br-b"
+Status read_bypasses(std::string_view text, std::vector<BridgePair>& out) {
+  out.clear();
+  for (const std::string_view word : words_of(text)) {
+    const std::size_t colon = word.find(':');
+    if (colon == std::string_view::npos) return bad("write two bridges with : between them");
+    std::string one;
+    std::string other;
+    TRY_VOID(read_name(word.substr(0, colon), kInterfaceNameBytes - 1, one));
+    TRY_VOID(read_name(word.substr(colon + 1), kInterfaceNameBytes - 1, other));
+    if (one == other) return bad(one + " cannot be joined to itself");
+    out.push_back(bridge_pair(one, other));
+    if (out.size() > kMaxBypasses) return bad("more than 16 pairs of bridges");
+  }
+  return {};
+}
+
 /// "/dev/ttyUSB0 /dev/ttyAMA0:9600"
 Status read_serial_lines(std::string_view text, std::vector<SerialPort>& out) {
   out.clear();
@@ -154,6 +171,7 @@ Status set_key(Conf& conf, std::string_view key, std::string_view value) {
   if (key == "bridge") return read_name(value, kInterfaceNameBytes - 1, conf.bridge);
   if (key == "subnet") return read_subnet(value, conf.subnet);
   if (key == "host_bridges") return read_bridges(value, conf.host_bridges);
+  if (key == "bypasses") return read_bypasses(value, conf.bypasses);
   if (key == "serial_lines") return read_serial_lines(value, conf.serial_lines);
   if (key == "uid_first") return read_number(value, 1000, 0x7fff0000, conf.uid_first);
   if (key == "memory_max_mib") return read_number(value, 16, 1 << 24, conf.memory_max_mib);
@@ -174,6 +192,12 @@ Status check_whole(const Conf& conf, bool agent_named, const std::string& name) 
   const auto& others = conf.host_bridges;
   if (std::find(others.begin(), others.end(), conf.bridge) != others.end()) {
     return bad(name + ": host_bridges may not name the managed bridge " + conf.bridge);
+  }
+  for (const BridgePair& pair : conf.bypasses) {
+    for (const std::string& bridge : {pair.first, pair.second}) {
+      if (std::find(others.begin(), others.end(), bridge) != others.end()) continue;
+      return bad(name + ": bypasses: " + bridge + " is not one of host_bridges");
+    }
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "agent/launcher/bypasses.h"
 #include "agent/launcher/nft_rules.h"
 #include "agent/launcher/system.h"
 
@@ -28,6 +29,12 @@ MacAddress random_mac() {
 }  // namespace
 
 Status Host::remove_old_links() {
+  // Cables stay with nobody: what they joined must be apart before anything else goes on.
+  TRY(const std::vector<Link> before, links_.list());
+  for (const Link& link : before) {
+    const bool cable = link.kind == "veth" && is_cable_name(link.name, conf_.tap_prefix);
+    if (cable) TRY_VOID(links_.remove(link.name));
+  }
   // Taps vanish with their processes; wait for those, remove what is left all the same.
   for (int tries = 0; tries <= kTapPatience; ++tries) {
     TRY(const std::vector<Link> links, links_.list());

@@ -338,6 +338,12 @@ void Instances::ended(Entry& entry, int status, const rusage& use) {
   entry.console.reset();
   entry.serials.clear();
   take_report(entry);
+  // What may join its bridges now must find nothing else there, whatever of it were to live on.
+  if (!frame_bridges(entry).empty()) {
+    if (const Status done = lower_ports(entry); !done) {
+      log_line("error", "ports.kept", "instance=" + entry.id + " why=\"" + done.error().what + "\"");
+    }
+  }
   entry.ports_up = false;
   entry.take_down_at_ms = entry.exited_ms + kLingerMs;
   log_line("info", "instance.ended",

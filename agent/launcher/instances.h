@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/launcher/bypasses.h"
 #include "agent/launcher/cgroup.h"
 #include "agent/launcher/conf.h"
 #include "agent/launcher/console_ring.h"
@@ -59,6 +60,7 @@ struct Parts {
   Nft& nft;
   Cgroups& cgroups;
   Leftovers& leftovers;
+  Bypasses& bypasses;
 };
 
 class Instances {
@@ -70,7 +72,11 @@ class Instances {
   proto::Status stop(std::string_view id, std::uint32_t grace_ms);
   proto::Status kill(std::string_view id);
   proto::Status remove(std::string_view id);
+  /// Also conflict where another instance forwards between the same bridges: that is a loop.
   proto::Status set_ports(std::string_view id, bool up);
+  proto::Status hand_over(std::string_view from, std::string_view to);
+  /// The bridges of the host between which a running instance forwards, its ports up.
+  std::vector<BridgePair> forwarded() const;
   proto::Status read_console(std::string_view id, std::uint64_t offset, ReadConsoleReply& reply);
   proto::Status read_report(std::string_view id, ReadReportReply& reply);
   /// The page of the table that begins with the first instance at or above that slot.
@@ -103,6 +109,12 @@ class Instances {
     std::uint64_t file_size_max = 0;
   };
   proto::Status run_jail(const StartRequest& request, const Passed& passed, Entry& entry);
+  /// Whether set_ports() and kFlagPortsDown concern that tap.
+  bool is_led(const Entry& entry, std::size_t tap) const;
+  /// The bridges of the host on which it has ports for whole frames.
+  std::vector<std::string> frame_bridges(const Entry& entry) const;
+  proto::Status raise_ports(Entry& entry);
+  proto::Status lower_ports(Entry& entry);
   void drop_network(Entry& entry);
   void take_down(Entry& entry);
   void ended(Entry& entry, int status, const rusage& use);

@@ -36,10 +36,74 @@ Status Instances::make_network(const StartRequest& request, Entry& entry) {
   if (entry.taps.empty()) return {};
   TRY_VOID(parts_.nft.run(add_guest_rules(entry.rules)));
   entry.rules_loaded = true;
-  for (const std::string& name : entry.tap_names) {
-    if (entry.ports_up) TRY_VOID(parts_.links.set_up(name, true));
+  for (std::size_t i = 0; i < entry.tap_names.size(); ++i) {
+    if (!is_led(entry, i)) TRY_VOID(parts_.links.set_up(entry.tap_names[i], true));
+  }
+  if (!entry.ports_up) return {};
+  entry.ports_up = false;
+  return raise_ports(entry);
+}
+
+bool Instances::is_led(const Entry& entry, std::size_t tap) const {
+  const auto is_host = [](const GuestRules::Port& port) { return !port.managed; };
+  const auto& ports = entry.rules.ports;
+  return std::none_of(ports.begin(), ports.end(), is_host) || is_host(ports[tap]);
+}
+
+std::vector<std::string> Instances::frame_bridges(const Entry& entry) const {
+  std::vector<std::string> bridges;
+  for (std::size_t i = 0; i < entry.interfaces.size(); ++i) {
+    const bool takes_frames = !entry.rules.ports[i].managed && entry.interfaces[i].address == 0;
+    if (takes_frames) bridges.emplace_back(field_text(entry.interfaces[i].bridge));
+  }
+  return bridges;
+}
+
+std::vector<BridgePair> Instances::forwarded() const {
+  std::vector<BridgePair> pairs;
+  for (const auto& entry : entries_) {
+    if (entry->pid == 0 || !entry->ports_up) continue;
+    const std::vector<std::string> bridges = frame_bridges(*entry);
+    for (std::size_t i = 0; i < bridges.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) pairs.push_back(bridge_pair(bridges[i], bridges[j]));
+    }
+  }
+  return pairs;
+}
+
+Status Instances::raise_ports(Entry& entry) {
+  const std::vector<std::string> bridges = frame_bridges(entry);
+  const auto has = [&bridges](const std::string& name) {
+    return std::find(bridges.begin(), bridges.end(), name) != bridges.end();
+  };
+  for (const BridgePair& pair : entry.ports_up ? std::vector<BridgePair>() : forwarded()) {
+    if (!has(pair.first) || !has(pair.second)) continue;
+    return Error{Code::conflict,
+                 "launcher: an instance forwards between " + to_string(pair) +
+                     " already; another one would make a loop",
+                 ""};
+  }
+  TRY_VOID(parts_.bypasses.part(bridges));
+  entry.ports_up = true;
+  for (std::size_t i = 0; i < entry.tap_names.size(); ++i) {
+    if (!is_led(entry, i)) continue;
+    const Status up = parts_.links.set_up(entry.tap_names[i], true);
+    if (up) continue;
+    [[maybe_unused]] const Status down = lower_ports(entry);
+    return up;
   }
   return {};
+}
+
+Status Instances::lower_ports(Entry& entry) {
+  Status done;
+  for (std::size_t i = 0; i < entry.tap_names.size(); ++i) {
+    if (!is_led(entry, i)) continue;
+    const Status down = parts_.links.set_up(entry.tap_names[i], false);
+    if (!down) done = down;
+  }
+  if (done) entry.ports_up = false;
+  return done;
 }
 
 void Instances::drop_network(Entry& entry) {
@@ -83,9 +147,21 @@ Status Instances::set_ports(std::string_view id, bool up) {
   if (entry->pid == 0) {
     return Error{Code::conflict, "launcher: instance " + std::string(id) + " has ended", ""};
   }
-  for (const std::string& name : entry->tap_names) TRY_VOID(parts_.links.set_up(name, up));
-  entry->ports_up = up;
-  return {};
+  return up ? raise_ports(*entry) : lower_ports(*entry);
+}
+
+Status Instances::hand_over(std::string_view from, std::string_view to) {
+  TRY(Entry* old, known(from));
+  TRY(Entry* next, known(to));
+  if (next->pid == 0) {
+    return Error{Code::conflict, "launcher: instance " + std::string(to) + " has ended", ""};
+  }
+  const bool had_ports = old->pid != 0 && old->ports_up;
+  if (had_ports) TRY_VOID(lower_ports(*old));
+  const Status raised = raise_ports(*next);
+  if (raised || !had_ports) return raised;
+  if (const Status back = raise_ports(*old); !back) return back;
+  return raised;
 }
 
 }  // namespace launcher

@@ -8,8 +8,10 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 
 #include <array>
 #include <cerrno>
@@ -112,6 +114,16 @@ void disable_ipv6(const std::string& name) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return;  // a kernel without IPv6
   [[maybe_unused]] const ssize_t written = ::write(fd.get(), "1", 1);
+}
+
+/// A bridge takes the lowest address of its ports for its own, where none was set: one that comes
+/// and goes must not be that, or the host's neighbours would lose it.
+MacAddress port_mac() {
+  MacAddress mac;
+  const ssize_t got = ::getrandom(mac.bytes.data(), mac.bytes.size(), 0);
+  FLEET_ASSERT(got == static_cast<ssize_t>(mac.bytes.size()));
+  mac.bytes[0] = 0xfe;
+  return mac;
 }
 
 }  // namespace
@@ -221,13 +233,20 @@ Status Links::make_bridge(const BridgeSpec& bridge) {
   return set_up(bridge.name, true);
 }
 
-Status Links::change(std::uint32_t index, std::uint32_t mtu, std::uint32_t master,
-                     const char* what) {
+Result<Link> Links::find_bridge(const std::string& name) {
+  TRY(const std::optional<Link> bridge, find(name));
+  if (bridge && bridge->kind == "bridge") return *bridge;
+  return Error{Code::not_found, "the host has no bridge " + name, ""};
+}
+
+Status Links::enslave(const std::string& name, const Link& bridge, const char* what) {
   Message message(RTM_SETLINK, 0);
-  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(index);
-  mnl_attr_put_u32(message.header, IFLA_MTU, mtu);
-  mnl_attr_put_u32(message.header, IFLA_MASTER, master);
+  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(::if_nametoindex(name.c_str()));
+  mnl_attr_put_u32(message.header, IFLA_MTU, bridge.mtu);
+  mnl_attr_put_u32(message.header, IFLA_MASTER, bridge.index);
   mnl_attr_put_strz(message.header, IFLA_IFALIAS, kLinkAlias);
+  const MacAddress mac = port_mac();
+  mnl_attr_put(message.header, IFLA_ADDRESS, mac.bytes.size(), mac.bytes.data());
   return talk(message.header, what);
 }
 
@@ -244,10 +263,7 @@ Status Links::isolate(std::uint32_t index) {
 }
 
 Result<Fd> Links::make_tap(const TapSpec& tap) {
-  TRY(const std::optional<Link> bridge, find(tap.bridge));
-  if (!bridge || bridge->kind != "bridge") {
-    return Error{Code::not_found, "the host has no bridge " + tap.bridge, ""};
-  }
+  TRY(const Link bridge, find_bridge(tap.bridge));
   Fd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return failed("/dev/net/tun (is the module tun there?)");
   ifreq request{};
@@ -256,11 +272,39 @@ Result<Fd> Links::make_tap(const TapSpec& tap) {
   request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL | header);
   if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return failed("making tap " + tap.name);
   disable_ipv6(tap.name);
-  const std::uint32_t index = ::if_nametoindex(tap.name.c_str());
-  TRY_VOID(change(index, bridge->mtu, bridge->index, "putting the tap on its bridge"));
-  if (tap.isolated) TRY_VOID(isolate(index));
+  TRY_VOID(enslave(tap.name, bridge, "putting the tap on its bridge"));
+  if (tap.isolated) TRY_VOID(isolate(::if_nametoindex(tap.name.c_str())));
   if (tap.up) TRY_VOID(set_up(tap.name, true));
   return fd;
+}
+
+Status Links::make_cable(const CableSpec& cable) {
+  std::array<Link, 2> bridges;
+  for (std::size_t i = 0; i < 2; ++i) {
+    TRY(bridges[i], find_bridge(cable.bridges[i]));
+  }
+  Message create(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  create.extra<ifinfomsg>()->ifi_family = AF_UNSPEC;
+  mnl_attr_put_strz(create.header, IFLA_IFNAME, cable.names[0].c_str());
+  nlattr* info = mnl_attr_nest_start(create.header, IFLA_LINKINFO);
+  mnl_attr_put_strz(create.header, IFLA_INFO_KIND, "veth");
+  nlattr* data = mnl_attr_nest_start(create.header, IFLA_INFO_DATA);
+  nlattr* peer = mnl_attr_nest_start(create.header, VETH_INFO_PEER);
+  create.extra<ifinfomsg>();
+  mnl_attr_put_strz(create.header, IFLA_IFNAME, cable.names[1].c_str());
+  mnl_attr_nest_end(create.header, peer);
+  mnl_attr_nest_end(create.header, data);
+  mnl_attr_nest_end(create.header, info);
+  TRY_VOID(talk(create.header, "making a cable"));
+  Status joined;
+  for (std::size_t i = 0; i < 2 && joined; ++i) {
+    disable_ipv6(cable.names[i]);
+    joined = enslave(cable.names[i], bridges[i], "putting a cable on its bridge");
+  }
+  for (std::size_t i = 0; i < 2 && joined; ++i) joined = set_up(cable.names[i], true);
+  if (joined) return {};
+  [[maybe_unused]] const Status removed = remove(cable.names[0]);
+  return joined;
 }
 
 Status Links::set_up(const std::string& name, bool up) {
@@ -273,8 +317,10 @@ Status Links::set_up(const std::string& name, bool up) {
 }
 
 Status Links::remove(const std::string& name) {
+  const unsigned index = ::if_nametoindex(name.c_str());
+  if (index == 0) return {};
   Message message(RTM_DELLINK, 0);
-  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(::if_nametoindex(name.c_str()));
+  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(index);
   return talk(message.header, "removing a link");
 }
 

@@ -2,6 +2,7 @@
 // AF_NETLINK; names come from launcher.conf or are made here.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,7 @@ struct Link {
   std::uint32_t mtu = 0;
   std::uint32_t master = 0;  // index of its bridge, 0 = none
   std::string name;
-  std::string kind;          // "bridge", "tun", ""
+  std::string kind;          // "bridge", "tun", "veth", ""
   bool ours = false;         // carries kLinkAlias
 };
 
@@ -41,6 +42,12 @@ struct TapSpec {
   bool isolated = true;      // cannot reach other isolated ports
   bool up = true;
   bool virtio_header = true; // before each frame, as QEMU wants it; a tender wants bare frames
+};
+
+/// A cable between two bridges: two links that are each other's end.
+struct CableSpec {
+  std::array<std::string, 2> names;
+  std::array<std::string, 2> bridges;
 };
 
 class Links {
@@ -62,13 +69,18 @@ class Links {
   /// A tap that lives as long as its descriptor (here and in the monitor), on the bridge, with the
   /// bridge's MTU.
   proto::Result<Fd> make_tap(const TapSpec& tap);
+  /// Both ends up, on their bridges. Also not_found for a bridge. On an error nothing is left.
+  proto::Status make_cable(const CableSpec& cable);
   proto::Status set_up(const std::string& name, bool up);
+  /// Of a cable, by one end's name. One that is not there is no error.
   proto::Status remove(const std::string& name);
 
  private:
   proto::Status talk(nlmsghdr* message, const char* what);
-  proto::Status change(std::uint32_t index, std::uint32_t mtu, std::uint32_t master,
-                       const char* what);
+  /// Errors: not_found
+  proto::Result<Link> find_bridge(const std::string& name);
+  /// Puts it on the bridge, marked as ours, with the bridge's MTU.
+  proto::Status enslave(const std::string& name, const Link& bridge, const char* what);
   proto::Status isolate(std::uint32_t index);
 
   mnl_socket* socket_ = nullptr;

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <string>
 
+#include "agent/launcher/bypasses.h"
 #include "agent/launcher/cgroup.h"
 #include "agent/launcher/conf.h"
 #include "agent/launcher/host.h"
@@ -114,8 +115,9 @@ Status serve(const launcher::Conf& conf) {
     return result;
   }
   cgroups.open();
-  launcher::Instances instances({conf, links, nft, cgroups, leftovers});
-  launcher::Server server(conf, host, nft, instances, cgroups.available());
+  launcher::Bypasses bypasses(conf, links);
+  launcher::Instances instances({conf, links, nft, cgroups, leftovers, bypasses});
+  launcher::Server server({conf, host, nft, instances, bypasses}, cgroups.available());
   result = server.listen();
   if (result) {
     log_line("info", "launcher.ready",
@@ -127,6 +129,7 @@ Status serve(const launcher::Conf& conf) {
     server.close();
   }
   instances.stop_all();
+  bypasses.remove_all();
   host.take_down();
   leftovers.remove();
   return result;

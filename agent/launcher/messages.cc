@@ -174,6 +174,23 @@ Status check_flush(const FlushRequest& request) {
   return {};
 }
 
+Status check_bypasses(const BypassRequest& request) {
+  if (request.count > kMaxBypasses) return bad("too many bypasses");
+  if (request.reserved != 0) return bad("reserved must be 0");
+  for (std::size_t i = 0; i < request.count; ++i) {
+    for (const auto& bridge : request.bypasses[i].bridges) {
+      TRY_VOID(check_text(bridge, "bypass.bridge"));
+      if (!is_interface_name(field_text(bridge))) return bad("bypass.bridge is no name");
+    }
+    const auto& [one, other] = request.bypasses[i].bridges;
+    if (field_text(one) == field_text(other)) return bad("bypass.bridges are one and the same");
+  }
+  if (!all_zero(request.bypasses + request.count, std::end(request.bypasses))) {
+    return bad("bytes behind bypasses");
+  }
+  return {};
+}
+
 std::size_t size_of(Operation operation) {
   switch (operation) {
     case Operation::info:
@@ -185,6 +202,8 @@ std::size_t size_of(Operation operation) {
     case Operation::remove:
     case Operation::read_report: return sizeof(IdRequest);
     case Operation::set_ports: return sizeof(SetPortsRequest);
+    case Operation::hand_over: return sizeof(HandOverRequest);
+    case Operation::bypass: return sizeof(BypassRequest);
     case Operation::publish: return sizeof(PublishRequest);
     case Operation::flush_flows: return sizeof(FlushRequest);
     case Operation::read_console: return sizeof(ReadConsoleRequest);
@@ -217,7 +236,15 @@ Status check_body(Operation operation, const void* bytes, std::size_t descriptor
     case Operation::read_report: return check_id(copy_of<IdRequest>(bytes)->id);
     case Operation::publish: return check_publish(*copy_of<PublishRequest>(bytes));
     case Operation::flush_flows: return check_flush(*copy_of<FlushRequest>(bytes));
+    case Operation::bypass: return check_bypasses(*copy_of<BypassRequest>(bytes));
     case Operation::read_console: return check_id(copy_of<ReadConsoleRequest>(bytes)->id);
+    case Operation::hand_over: {
+      const auto request = copy_of<HandOverRequest>(bytes);
+      TRY_VOID(check_id(request->from));
+      TRY_VOID(check_id(request->to));
+      const bool same = std::memcmp(request->from, request->to, proto::kIdLength) == 0;
+      return same ? Status(bad("from and to are one and the same")) : Status();
+    }
     case Operation::stop: {
       const auto request = copy_of<StopRequest>(bytes);
       if (request->grace_ms > kMaxGraceMs) return bad("grace_ms is at most 600000");

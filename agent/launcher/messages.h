@@ -27,6 +27,7 @@ inline constexpr std::size_t kMaxFlowsAtOnce = 2048;
 inline constexpr std::size_t kMaxArgumentBytes = 32 * 1024;
 inline constexpr std::size_t kConsoleChunkBytes = 64 * 1024;
 inline constexpr std::size_t kMaxDeniedRanges = 64;
+inline constexpr std::size_t kMaxBypasses = 16;
 inline constexpr std::size_t kRecordsPerPage = 64;
 inline constexpr std::size_t kInterfaceNameBytes = 16;   // IFNAMSIZ
 inline constexpr std::uint32_t kMaxGraceMs = 10 * 60 * 1000;
@@ -53,6 +54,8 @@ enum class Operation : std::uint16_t {
   read_console = 10,
   events = 11,  // turns the connection into a stream of EventPacket
   read_report = 12,
+  hand_over = 13,
+  bypass = 14,
 };
 
 /// spt and hvt are our tenders: static programs with an empty root, an exit report, and /dev/kvm as
@@ -148,6 +151,8 @@ struct StopRequest {
 };
 static_assert(sizeof(StopRequest) == 40);
 
+/// Of an instance with ports on bridges of the host it concerns those alone, and so does
+/// kFlagPortsDown: its ports on the managed bridge are up from the start. Else all of them.
 struct SetPortsRequest {
   RequestHeader header;
   char id[proto::kIdLength];
@@ -155,6 +160,29 @@ struct SetPortsRequest {
   std::uint32_t reserved;
 };
 static_assert(sizeof(SetPortsRequest) == 40);
+
+/// The ports of `from` go down, those of `to` up, with nothing in between. A `from` that ended has
+/// none. On an error they are as they were.
+struct HandOverRequest {
+  RequestHeader header;
+  char from[proto::kIdLength];
+  char to[proto::kIdLength];
+};
+static_assert(sizeof(HandOverRequest) == 48);
+
+struct WireBypass {
+  char bridges[2][kInterfaceNameBytes];  // padded with NUL
+};
+static_assert(sizeof(WireBypass) == 32);
+
+/// The whole list: bridges of the host that are joined while no instance has its ports up on both.
+struct BypassRequest {
+  RequestHeader header;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  WireBypass bypasses[kMaxBypasses];
+};
+static_assert(sizeof(BypassRequest) == 24 + 32 * kMaxBypasses);
 
 struct WirePort {
   std::uint32_t host_address;  // 0 = any of the host's
@@ -209,7 +237,8 @@ struct ReplyHeader {
 };
 static_assert(sizeof(ReplyHeader) == 280);
 
-struct EmptyReply {  // start, stop, kill, remove, set_ports, publish, flush_flows, events
+struct EmptyReply {  // start, stop, kill, remove, set_ports, hand_over, publish, flush_flows, bypass,
+                     // events
   ReplyHeader header;
 };
 
@@ -234,10 +263,12 @@ struct InfoReply {
   std::uint64_t boot_ms;
   char qemu_path[128];
   std::uint32_t denied_count;
-  std::uint32_t reserved;
+  std::uint32_t bypass_count;
   PortRange denied[kMaxDeniedRanges];
+  WireBypass bypasses[kMaxBypasses];  // those that launcher.conf allows
 };
-static_assert(sizeof(InfoReply) == 280 + 32 + 16 + 16 + 8 + 8 + 128 + 8 + 4 * kMaxDeniedRanges);
+static_assert(sizeof(InfoReply) == 280 + 32 + 16 + 16 + 8 + 8 + 128 + 8 + 4 * kMaxDeniedRanges +
+                                       32 * kMaxBypasses);
 
 enum InstanceFlag : std::uint32_t {
   kInstanceRunning = 1,

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <utility>
 
 namespace launcher {
 namespace {
@@ -115,5 +116,12 @@ bool is_unicast(Ipv4 ip) {
 }
 
 bool is_local_unicast(const MacAddress& mac) { return (mac.bytes[0] & 0x03) == 0x02; }
+
+BridgePair bridge_pair(std::string_view one, std::string_view other) {
+  if (other < one) std::swap(one, other);
+  return {std::string(one), std::string(other)};
+}
+
+std::string to_string(const BridgePair& pair) { return pair.first + " and " + pair.second; }
 
 }  // namespace launcher

@@ -39,6 +39,16 @@ struct PortRange {
   bool contains(std::uint16_t port) const { return first <= port && port <= last; }
 };
 
+/// Two bridges of the host, in the order of their names: made by bridge_pair().
+struct BridgePair {
+  std::string first;
+  std::string second;
+  auto operator<=>(const BridgePair&) const = default;
+};
+BridgePair bridge_pair(std::string_view one, std::string_view other);
+/// "br-lan and br-wan"
+std::string to_string(const BridgePair& pair);
+
 /// IP protocol numbers.
 enum class Protocol : std::uint8_t { any = 0, icmp = 1, tcp = 6, udp = 17 };
 

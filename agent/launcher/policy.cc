@@ -122,4 +122,15 @@ Status may_publish(const Conf& conf, const std::vector<WirePort>& ports) {
   return {};
 }
 
+Status may_bypass(const Conf& conf, const std::vector<BridgePair>& wanted) {
+  for (const BridgePair& pair : wanted) {
+    if (contains(conf.bypasses, pair)) continue;
+    return Error{Code::forbidden,
+                 "launcher: " + to_string(pair) + " may not be joined; launcher.conf allows it by "
+                 "bypasses = " + pair.first + ":" + pair.second,
+                 ""};
+  }
+  return {};
+}
+
 }  // namespace launcher

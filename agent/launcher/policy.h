@@ -20,6 +20,8 @@ proto::Status may_start(const Conf& conf, const StartRequest& request, const Hel
 /// Errors: port_taken for a denied port, bad_argument for a guest outside the subnet or a port
 /// that is listed twice.
 proto::Status may_publish(const Conf& conf, const std::vector<WirePort>& ports);
+/// Errors: forbidden for two bridges that launcher.conf does not let be joined.
+proto::Status may_bypass(const Conf& conf, const std::vector<BridgePair>& wanted);
 
 MacAddress mac_of(const WireInterface& wire);
 

@@ -80,11 +80,12 @@ Received receive(int fd) {
 
 }  // namespace
 
-Server::Server(const Conf& conf, Host& host, Nft& nft, Instances& instances, bool cgroups)
-    : conf_(conf),
-      host_(host),
-      nft_(nft),
-      instances_(instances),
+Server::Server(const Parts& parts, bool cgroups)
+    : conf_(parts.conf),
+      host_(parts.host),
+      nft_(parts.nft),
+      instances_(parts.instances),
+      bypasses_(parts.bypasses),
       cgroups_(cgroups),
       boot_ms_(now_ms()) {}
 
@@ -153,6 +154,20 @@ void Server::fill_info(InfoReply& reply) const {
     if (reply.denied_count == kMaxDeniedRanges) break;
     reply.denied[reply.denied_count++] = range;
   }
+  for (const BridgePair& pair : conf_.bypasses) {
+    WireBypass& wire = reply.bypasses[reply.bypass_count++];
+    set_field(wire.bridges[0], pair.first);
+    set_field(wire.bridges[1], pair.second);
+  }
+}
+
+Status Server::bypass(const BypassRequest& request) {
+  std::vector<BridgePair> wanted;
+  for (std::size_t i = 0; i < request.count; ++i) {
+    const auto& [one, other] = request.bypasses[i].bridges;
+    wanted.push_back(bridge_pair(field_text(one), field_text(other)));
+  }
+  return bypasses_.want(std::move(wanted));
 }
 
 Status Server::publish(const PublishRequest& request) {
@@ -254,6 +269,12 @@ Status Server::dispatch(Operation operation, const std::vector<char>& packet,
       const auto request = read_as<SetPortsRequest>(packet);
       return instances_.set_ports(id_of(*request), request->up != 0);
     }
+    case Operation::hand_over: {
+      const auto request = read_as<HandOverRequest>(packet);
+      return instances_.hand_over({request->from, proto::kIdLength},
+                                  {request->to, proto::kIdLength});
+    }
+    case Operation::bypass: return bypass(*read_as<BypassRequest>(packet));
     case Operation::publish: return publish(*read_as<PublishRequest>(packet));
     case Operation::flush_flows: return flush(*read_as<FlushRequest>(packet));
     case Operation::events: return {};
@@ -379,7 +400,8 @@ Status Server::run(const Fd& signals) {
     const int late_ms = end_late_answers();
     const int tidy_ms = instances_.tidy_one();
     const int serial_ms = reopen_serials();
-    for (const int other_ms : {late_ms, tidy_ms, serial_ms}) {
+    const int bypass_ms = bypasses_.tend(instances_.forwarded());
+    for (const int other_ms : {late_ms, tidy_ms, serial_ms, bypass_ms}) {
       if (other_ms >= 0) wait_ms = wait_ms < 0 ? other_ms : std::min(wait_ms, other_ms);
     }
     std::vector<pollfd> set = poll_set(signals);

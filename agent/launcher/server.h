@@ -17,7 +17,14 @@ namespace launcher {
 
 class Server {
  public:
-  Server(const Conf& conf, Host& host, Nft& nft, Instances& instances, bool cgroups);
+  struct Parts {
+    const Conf& conf;
+    Host& host;
+    Nft& nft;
+    Instances& instances;
+    Bypasses& bypasses;
+  };
+  Server(const Parts& parts, bool cgroups);
 
   /// Makes the socket for the agent's user alone. Errors: io; conflict if it is in use.
   proto::Status listen();
@@ -43,6 +50,7 @@ class Server {
   void fill_info(InfoReply& reply) const;
   proto::Status publish(const PublishRequest& request);
   proto::Status flush(const FlushRequest& request);
+  proto::Status bypass(const BypassRequest& request);
   std::vector<LateAnswer> late_answers(const std::vector<StaleFlow>& flows) const;
   /// Takes the late answers' rules back when their time is over; milliseconds until then, or -1.
   int end_late_answers();
@@ -57,6 +65,7 @@ class Server {
   Host& host_;
   Nft& nft_;
   Instances& instances_;
+  Bypasses& bypasses_;
   bool cgroups_;
   std::uint64_t boot_ms_;
   Fd listener_;
