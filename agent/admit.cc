@@ -77,6 +77,16 @@ Status pick_handover(const AppManifest& manifest, const DeviceFacts& facts, Plan
   return {};
 }
 
+Status check_bypass(const AppManifest& manifest, const std::vector<BridgePair>& allowed) {
+  const auto wanted = bypass_of(manifest);
+  if (!wanted || std::find(allowed.begin(), allowed.end(), *wanted) != allowed.end()) return {};
+  return Error{Code::forbidden,
+               "on_down: bypass would join " + to_string(*wanted) +
+                   " here, which launcher.conf of this device does not allow; set bypasses = " +
+                   wanted->first + ":" + wanted->second + " there, or write on_down: drop",
+               manifest.name()};
+}
+
 }  // namespace
 
 Result<ImageChoice> pick_image(const AppManifest& manifest, fleet::v1::Arch arch,
@@ -147,6 +157,7 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   TRY_VOID(pick_handover(manifest, facts, plan));
   TRY(const auto ports, port_mappings(manifest));
   TRY_VOID(check_ports(ports, facts.holders));
+  TRY_VOID(check_bypass(manifest, facts.bypasses));
 
   TRY(plan.blobs, image_blobs(manifest.images(plan.image_index)));
   TRY(const auto files, file_blobs(manifest));

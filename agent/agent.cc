@@ -39,6 +39,7 @@ App& Agent::app(const std::string& name) {
   auto& slot = apps_[name];
   if (slot == nullptr) {
     slot = std::make_unique<App>(device_, name);
+    ++device_.unadopted;
     if (begun_) app_tasks_.spawn("app " + name, run_app(*slot));
   }
   return *slot;

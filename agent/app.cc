@@ -6,6 +6,7 @@
 
 #include "agent/flight.h"
 #include "agent/flight_log.h"
+#include "agent/uplink.h"
 #include "proto/log.h"
 #include "proto/manifest.h"
 
@@ -142,6 +143,7 @@ Status App::move(const Verb& verb, const ReportDraft& draft) {
     next.restart_count = draft.wish.restart_count();
   }
   if (draft.reopens_wish) next.wish_done.clear();
+  if (draft.uplink) next.uplink = *draft.uplink;
   TRY_VOID(device.state.put_app(transaction, name, next));
   fleet::v1::Report report = to_report(draft, after);
   TRY(const std::uint64_t sequence, device.state.add_report(transaction, report));
@@ -196,7 +198,7 @@ fleet::v1::AppStatus App::status() const {
     now = fleet::v1::STOPPED;
   } else if (slots.live) {
     const bool healthy = live && !live->ended() && judge && judge->healthy();
-    now = healthy ? fleet::v1::HEALTHY : fleet::v1::TRIAL;
+    now = healthy && !owes_uplink(*this) ? fleet::v1::HEALTHY : fleet::v1::TRIAL;
   }
   return status_of(slots, busy.value_or(now));
 }
@@ -341,6 +343,8 @@ void App::keep_flight(fleet::v1::FlightRecord record, fleet::v1::FlightOutcome o
 
 void App::publish_live() {
   FLEET_ASSERT(device.network != nullptr);
+  if (manifest) device.network->set_bypass(name, bypass_of(*manifest));
+  if (!slots.live) device.network->set_bypass(name, std::nullopt);
   const bool up = live && !live->ended() && manifest && live->address.value != 0;
   const auto publish = [&]() -> Status {
     if (!up) {
@@ -355,6 +359,13 @@ void App::publish_live() {
   if (!published) {
     proto::log_error("ports.not_published", {{"app", name}, {"why", published.error().what}});
   }
+}
+
+void App::raise_live() {
+  if (!live || live->ended() || live->last.ports_up) return;
+  const Status up = device.ports.launcher.set_ports(live->id, true);
+  live->last.ports_up = up.has_value();
+  if (!up) proto::log_error("ports.not_raised", {{"app", name}, {"why", up.error().what}});
 }
 
 }  // namespace agent

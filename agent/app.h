@@ -36,6 +36,7 @@ struct Guest {
   bool line_seen = false;
   std::vector<std::string> periodic;   // files of its volumes that Agent syncs
   bool as_spare = false;               // it was started as one
+  bool forwards = false;               // frames, between two bridges: two of it would be a loop
   std::uint64_t took_over_ms = 0;      // CLOCK_BOOTTIME: a spare that became the live one
 
   bool ended() const { return lost || last.state == InstanceState::exited; }
@@ -65,6 +66,7 @@ struct ReportDraft {
   fleet::v1::DesiredApp wish;    // whose attempt it is
   bool ends_wish = false;        // that wish is done, whatever came of it
   bool reopens_wish = false;     // the newest wish had found done what this takes back
+  std::optional<std::string> uplink = {};  // AppRow::uplink from now on
 };
 
 /// An old instance that still serves its TCP connections.
@@ -124,6 +126,7 @@ class App {
   std::int64_t restart_at_ms = 0;      // monotonic: the live guest is not started before
   std::int64_t next_probe_ms = 0;      // monotonic, of the live guest
   bool leave_ended = false;            // its restart policy says so
+  std::int64_t uplink_since_ms = 0;    // monotonic: its link to the controller is awaited since then
   ProbeRunner live_probe;
 
   bool wish_done() const { return row.wish_done == wish_key(wish); }
@@ -173,7 +176,7 @@ class App {
   bool holds(std::string_view id) const;
   /// Forgets an ended guest at launcher and network.
   void forget(const Guest& guest);
-  /// Hands a guest over to be stopped in `drain_ms`.
+  /// Hands a guest over to be stopped in `drain_ms`. One that forwards ends that at once.
   void leave(Guest guest, std::uint64_t drain_ms);
   /// Stops what is due to stop, forgets what ended. Called from every loop.
   void tend_leaving();
@@ -197,9 +200,12 @@ class App {
   /// Sends the console of an ended trial to the controller, as far as there is a link.
   void send_console(const Guest& guest);
 
-  /// Ports follow the live guest; without one that runs they are closed. What the kernel refuses is
-  /// told to the log, and tick() tries again until it is so.
+  /// Ports follow the live guest; without one that runs they are closed, and what the app has for
+  /// that case joins its bridges. What the kernel refuses is told to the log, and tick() tries again
+  /// until it is so.
   void publish_live();
+  /// The live guest has its ports up, also where an agent was killed before it led them there.
+  void raise_live();
 
   fleet::v1::AppStatus status() const;
   std::uint64_t up_ms(const Guest& guest) const;

@@ -69,6 +69,19 @@ bool wants_address(const fleet::v1::AppManifest& manifest) {
   });
 }
 
+// The address of the interface that health names, else of the first that has one.
+Ipv4 probed_address(const Guest& guest, const fleet::v1::AppManifest& of) {
+  const auto& network = of.network();
+  for (int i = 0; i < network.size(); ++i) {
+    const bool named = of.health().interface().empty() || of.health().interface() == network[i].name();
+    if (!named || network[i].address() == "none") continue;
+    const auto place = static_cast<std::size_t>(i);
+    const auto& known = guest.last.interfaces;
+    return place < known.size() ? known[place].address : guest.address;
+  }
+  return guest.address;
+}
+
 }  // namespace
 
 std::string write_tag(const GuestTag& tag) {
@@ -119,6 +132,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   guest.attempt = record.attempt;
   guest.monitor = with.label;
   guest.as_spare = as == StartAs::spare;
+  guest.forwards = of.on_down() != fleet::v1::ON_DOWN_UNSPECIFIED;
   monitors::Launch launch;
   CO_TRY(launch.image, device.ports.machine.inspect_image(image, bytes.kernel));
   StartFacts facts;
@@ -164,6 +178,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   guest.started_ms = device.ports.machine.boottime_ms();
   guest.last.id = guest.id;
   guest.last.state = InstanceState::running;
+  guest.last.ports_up = as == StartAs::serving;
   proto::log_info(guest.as_spare ? "spare.started" : "guest.started", {{"app", name},
                                     {"release", record.release},
                                     {"slot", ota::name_of(slot)},
@@ -228,6 +243,13 @@ void App::forget(const Guest& guest) {
 }
 
 void App::leave(Guest guest, std::uint64_t drain_ms) {
+  if (guest.forwards && guest.last.ports_up && !guest.ended()) {
+    // Its stop may take a while, and what comes after it forwards too.
+    const Status down = device.ports.launcher.set_ports(guest.id, false);
+    if (!down) {
+      proto::log_error("ports.not_lowered", {{"instance", guest.id}, {"why", down.error().what}});
+    }
+  }
   Leaving one;
   one.guest = std::move(guest);
   one.stop_at_ms = device.ports.clock.now_ms() + static_cast<std::int64_t>(drain_ms);
@@ -331,8 +353,8 @@ void App::begin_probe(ProbeRunner& runner, Guest& guest, const fleet::v1::AppMan
   }
   const auto timeout_ms =
       static_cast<std::int64_t>(std::max<std::uint64_t>(health.timeout_ms(), 1));
-  runner.begin(health, guest.address, proto::Deadline::after(device.ports.clock, timeout_ms),
-               result.at_ms);
+  runner.begin(health, probed_address(guest, of),
+               proto::Deadline::after(device.ports.clock, timeout_ms), result.at_ms);
 }
 
 std::string App::console(const Guest& guest, std::size_t max_bytes) {

@@ -105,10 +105,22 @@ fleet::v1::Inventory Device::inventory() {
 Status Device::publish() {
   FLEET_ASSERT(network != nullptr);
   std::vector<PublishedPort> after = network->published();
-  if (after == published_) return {};
-  TRY_VOID(switch_ports(ports.launcher, published_, after));
-  published_ = std::move(after);
+  if (after != published_) {
+    TRY_VOID(switch_ports(ports.launcher, published_, after));
+    published_ = std::move(after);
+  }
+  // What the launcher knows from the agent before stays until the list is whole.
+  std::vector<BridgePair> bypasses = network->bypasses();
+  if (unadopted > 0 || bypasses == bypasses_) return {};
+  TRY_VOID(ports.launcher.bypass(bypasses));
+  bypasses_ = std::move(bypasses);
   return {};
+}
+
+bool Device::had_link(std::uint64_t within_ms) const {
+  if (link_up) return true;
+  const std::int64_t ago_ms = ports.clock.now_ms() - link_lost_ms;
+  return link_lost_ms != 0 && ago_ms <= static_cast<std::int64_t>(within_ms);
 }
 
 proto::awaitable<bool> Device::take_turn(std::function<bool()> given_up) {

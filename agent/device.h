@@ -49,11 +49,19 @@ class Device {
   bool ready = false;                      // launcher and monitors are known: guests may start
   bool stopping = false;
   bool link_up = false;
+  std::int64_t link_since_ms = 0;          // monotonic: when the link that is up began to be made
+  std::int64_t link_lost_ms = 0;           // monotonic: when one was up last; 0 = never, or it is
+  std::size_t unadopted = 0;               // apps that have not yet found what runs of them
   bool store_untidy = true;                // blobs may lie there that no record names any more
   proto::Notifier outbox_changed;          // the link waits on it
   proto::Notifier flights_changed;         // and on it, with flight records
   /// Console bytes of an ended trial, for the controller; set by the link.
   std::function<void(fleet::v1::LogChunk)> send_log;
+  /// Ends the link, so that it is made anew; set by the link.
+  std::function<void()> renew_link;
+
+  /// Whether a link to the controller is up, or was within the last `within_ms`.
+  bool had_link(std::uint64_t within_ms) const;
 
   /// Unix seconds by DESIGN 4.
   std::int64_t now_s();
@@ -67,11 +75,11 @@ class Device {
   bool is_yanked(std::string_view app, std::uint64_t release) const;
   fleet::v1::Inventory inventory();
 
-  /// Brings the launcher's published ports to what `network` says, and flushes flows of old ones.
-  /// errors as switch_ports; then it must be called again
+  /// Brings the launcher's published ports and bypasses to what `network` says, and flushes flows
+  /// of old ones. errors as switch_ports, Launcher::bypass; then it must be called again
   proto::Status publish();
-  /// The launcher was restarted: nothing is published there.
-  void forget_published() { published_.clear(); }
+  /// The launcher was restarted: nothing is published there, and no bypass is known.
+  void forget_published() { published_.clear(), bypasses_.reset(); }
 
   /// Waits for a turn to update. False when stopping, or when `given_up` says so.
   proto::awaitable<bool> take_turn(std::function<bool()> given_up);
@@ -95,6 +103,7 @@ class Device {
   std::int64_t build_time_s_;
   Yanked yanked_;
   std::vector<PublishedPort> published_;
+  std::optional<std::vector<BridgePair>> bypasses_;  // as told last
   std::map<std::string, std::optional<std::vector<ota::BlobRef>>> held_;
   int turns_ = 0;
   proto::Notifier turn_ended_;

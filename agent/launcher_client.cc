@@ -242,6 +242,12 @@ Result<LauncherInfo> SocketLauncher::info() {
   info.boot_ms = reply->boot_ms;
   const auto count = std::min<std::size_t>(reply->denied_count, launcher::kMaxDeniedRanges);
   info.denied_ports.assign(reply->denied, reply->denied + count);
+  const auto pairs = std::min<std::size_t>(reply->bypass_count, launcher::kMaxBypasses);
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const auto& [one, other] = reply->bypasses[i].bridges;
+    info.bypasses.push_back(
+        launcher::bridge_pair(launcher::field_text(one), launcher::field_text(other)));
+  }
   return info;
 }
 

@@ -45,19 +45,26 @@ Link::Link(Agent& agent, Device& device)
     if (logs_.size() > kMaxQueuedLogs) logs_.pop_front();
     device_.outbox_changed.notify();
   };
+  device_.renew_link = [this] {
+    renewing_ = channel_ != nullptr;
+    if (renewing_) channel_->abort();
+  };
 }
 
 proto::awaitable<void> Link::run() {
   int failures = 0;
   while (!device_.stopping) {
+    const std::int64_t since_ms = device_.ports.clock.now_ms();
     auto channel =
         co_await device_.ports.link.connect(Deadline::after(device_.ports.clock, kConnectMs));
     if (device_.stopping) break;
     if (channel) {
       const std::int64_t began_ms = device_.ports.clock.now_ms();
       channel_ = channel->get();
+      device_.link_since_ms = since_ms;
       co_await speak(**channel);
       channel_ = nullptr;
+      if (device_.link_up) device_.link_lost_ms = device_.ports.clock.now_ms();
       device_.link_up = false;
       // A link that lasted is no failure; one that ends at once backs off like none.
       const bool lasted = device_.ports.clock.now_ms() - began_ms > kConnectMs;
@@ -68,6 +75,10 @@ proto::awaitable<void> Link::run() {
                                            {"code", proto::name_of(channel.error().code)}});
     }
     if (device_.stopping) break;
+    if (std::exchange(renewing_, false)) {
+      failures = 0;
+      continue;
+    }
     const std::int64_t wait_ms = backoff_ms(std::max(failures, 1), retry_floor_ms_,
                                             ota::random_below);
     retry_floor_ms_ = 0;
@@ -108,7 +119,6 @@ proto::awaitable<void> Link::speak(proto::Channel& channel) {
     }
     hear(std::move(*envelope));
   }
-  device_.link_up = false;
   channel.abort();
   tasks.close();
   tasks.cancel();

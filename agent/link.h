@@ -69,6 +69,7 @@ class Link {
   Agent& agent_;
   Device& device_;
   proto::Channel* channel_ = nullptr;  // while speaking
+  bool renewing_ = false;              // it was ended to be made anew
   std::uint64_t sent_sequence_ = 0;   // on this connection
   bool flight_sent_ = false;          // and not acknowledged
   // What the controller said and could not be stored: it says it once on a connection.

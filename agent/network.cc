@@ -258,6 +258,30 @@ std::map<std::string, std::vector<PortMapping>> Network::mappings_without(
   return others;
 }
 
+std::optional<BridgePair> bypass_of(const fleet::v1::AppManifest& manifest) {
+  if (manifest.on_down() != fleet::v1::BYPASS) return std::nullopt;
+  std::vector<std::string> bridges;
+  for (const auto& interface : manifest.network()) {
+    if (interface.address() == "none") bridges.push_back(interface.bridge());
+  }
+  if (bridges.size() != 2) return std::nullopt;  // no manifest that was checked
+  return launcher::bridge_pair(bridges[0], bridges[1]);
+}
+
+void Network::set_bypass(const std::string& app, std::optional<BridgePair> bridges) {
+  if (bridges) {
+    bypasses_[app] = std::move(*bridges);
+  } else {
+    bypasses_.erase(app);
+  }
+}
+
+std::vector<BridgePair> Network::bypasses() const {
+  std::set<BridgePair> all;
+  for (const auto& [app, bridges] : bypasses_) all.insert(bridges);
+  return {all.begin(), all.end()};
+}
+
 std::vector<Flow> stale_flows(const std::vector<PublishedPort>& before,
                               const std::vector<PublishedPort>& after) {
   std::vector<Flow> flows;

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/launcher_client.h"
+#include "fleet/v1/app.pb.h"
 #include "proto/result.h"
 
 namespace agent {
@@ -50,7 +52,11 @@ struct PortHolders {
 /// Errors: port_taken, naming the port and who holds it; bad_argument for the same port twice.
 proto::Status check_ports(const std::vector<PortMapping>& wanted, const PortHolders& holders);
 
-/// Addresses of the managed subnet and the published list. One per agent; never blocks.
+/// The bridges that the app wants joined while no instance of it forwards (`on_down: bypass`).
+std::optional<BridgePair> bypass_of(const fleet::v1::AppManifest& manifest);
+
+/// Addresses of the managed subnet and what the launcher is to know of all apps: the published
+/// list and the bypasses. One per agent; never blocks.
 class Network {
  public:
   /// The gateway is the subnet's first address; guests get the ones behind it.
@@ -73,6 +79,10 @@ class Network {
   void clear_published(const std::string& app);
   /// The whole list for the launcher, in a stable order.
   std::vector<PublishedPort> published() const;
+  /// What joins the app's bridges while it does not; none: nothing does.
+  void set_bypass(const std::string& app, std::optional<BridgePair> bridges);
+  /// The whole list for the launcher, in order, each once.
+  std::vector<BridgePair> bypasses() const;
   /// Who publishes what, without `except`: for PortHolders::apps.
   std::map<std::string, std::vector<PortMapping>> mappings_without(const std::string& except) const;
 
@@ -87,6 +97,7 @@ class Network {
   Ipv4 next_;
   std::map<std::string, Ipv4> addresses_;      // by instance id
   std::map<std::string, AppPorts> published_;  // by app
+  std::map<std::string, BridgePair> bypasses_;  // by app
 };
 
 /// UDP flows that a change from `before` to `after` leaves on an old instance, or without any.

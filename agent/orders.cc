@@ -9,6 +9,7 @@
 #include "agent/spare.h"
 #include "agent/supervise.h"
 #include "agent/update.h"
+#include "agent/uplink.h"
 #include "proto/log.h"
 #include "proto/manifest.h"
 
@@ -94,6 +95,7 @@ proto::awaitable<void> remove(App& app) {
   app.judge.reset();
   app.restarts.reset();
   app.slots.app = app.name;
+  app.publish_live();
   co_await collect(app);
 }
 
@@ -110,7 +112,8 @@ proto::awaitable<void> settle(App& app, std::string key, std::string detail) {
     const Deadline wake = co_await tick(app);
     const bool same = app.slots.live && app.slots.live_slot()->release.release == release;
     if (app.superseded(key) || app.wish_done() || !same) co_return;  // reverted under watch
-    if (app.live && app.judge && app.judge->healthy()) {
+    const bool healthy = app.live && app.judge && app.judge->healthy();
+    if (healthy && !owes_uplink(app)) {
       ReportDraft draft = app.draft(fleet::v1::HEALTHY, release);
       draft.detail = std::move(detail);
       co_await finish(app, std::move(draft));
@@ -122,14 +125,14 @@ proto::awaitable<void> settle(App& app, std::string key, std::string detail) {
                                                              health.grace_ms() +
                                                              health.deadline_ms()));
     }
-    if (deadline && deadline->passed(clock)) {
+    if (deadline && deadline->passed(clock) && !healthy) {
       ReportDraft draft = app.draft(fleet::v1::FAILED, release);
       draft.why.set_code(fleet::v1::CODE_NO_ANSWER);
       draft.why.set_text(app.name + " does not become healthy; it is restarted again and again");
       co_await finish(app, std::move(draft));
       co_return;
     }
-    const Deadline until = deadline ? wake.sooner(*deadline) : wake;
+    const Deadline until = deadline && !healthy ? wake.sooner(*deadline) : wake;
     if (!until.passed(clock)) co_await app.changed.wait(until);
   }
 }
@@ -182,8 +185,8 @@ proto::awaitable<void> fall_back(App& app) {
     co_return;
   }
   drop_spare(app);
-  // Two cannot run at once: a volume has one writer, an address one owner.
-  if (app.manifest && proto::widest_handover(*app.manifest) == fleet::v1::STOP_START) {
+  // Two cannot run at once: a volume has one writer, an address one owner, a bridge one forwarder.
+  if (app.manifest && proto::widest_handover(*app.manifest) != fleet::v1::BESIDE) {
     co_await app.stop_live();
   }
   // Ports stay with the instance that answers until the other one does too.
@@ -285,7 +288,10 @@ proto::awaitable<void> run(App& app) {
     co_await restart(app);
   } else {
     const bool ran = app.live && !app.live->ended();
-    co_await settle(app, wish_key(app.wish), ran ? "runs already" : "started");
+    const char* detail = owes_uplink(app) ? "its link to the controller is back"
+                         : ran            ? "runs already"
+                                          : "started";
+    co_await settle(app, wish_key(app.wish), detail);
   }
 }
 

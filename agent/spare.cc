@@ -132,6 +132,7 @@ bool take_over(App& app) {
     return false;
   }
   std::optional<Guest> old = std::exchange(app.live, std::exchange(app.spare.guest, std::nullopt));
+  app.live->last.ports_up = true;
   app.live->took_over_ms = app.device.ports.machine.boottime_ms();
   const fleet::v1::Health& health = app.manifest->health();
   app.judge.emplace(health, health.grace_ms() + health.deadline_ms());

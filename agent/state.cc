@@ -36,7 +36,10 @@ CREATE TABLE yanked (
   release INTEGER NOT NULL,
   PRIMARY KEY (app, release)) WITHOUT ROWID;
 )sql";
-constexpr std::array kSteps = {kFirst, kSecond};
+constexpr std::string_view kThird = R"sql(
+ALTER TABLE agent_apps ADD COLUMN uplink TEXT NOT NULL DEFAULT '';
+)sql";
+constexpr std::array kSteps = {kFirst, kSecond, kThird};
 constexpr std::size_t kAuditHashSize = 64;
 constexpr ota::Schema kStateSchema{"agent", kSteps};
 
@@ -164,7 +167,8 @@ Status State::acknowledge(std::uint64_t sequence) {
 Result<AppRow> State::app(std::string_view app) {
   AppRow row;
   Statement read(*database_,
-                 "SELECT wish_done, restart_count, state, why FROM agent_apps WHERE app = ?", app);
+                 "SELECT wish_done, restart_count, state, why, uplink FROM agent_apps WHERE app = ?",
+                 app);
   TRY(const bool found, read.step());
   if (!found) return row;
   row.wish_done = read.text(0);
@@ -173,15 +177,16 @@ Result<AppRow> State::app(std::string_view app) {
   if (!fleet::v1::DeviceState_IsValid(state)) return damaged("the state of " + std::string(app));
   row.state = static_cast<fleet::v1::DeviceState>(state);
   if (!row.why.ParseFromString(as_text(read.bytes(3)))) return damaged("the reason");
+  row.uplink = read.text(4);
   return row;
 }
 
 Status State::put_app(Transaction& transaction, std::string_view app, const AppRow& row) {
   Statement put(transaction,
-                "INSERT OR REPLACE INTO agent_apps (app, wish_done, restart_count, state, why) "
-                "VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO agent_apps "
+                "(app, wish_done, restart_count, state, why, uplink) VALUES (?, ?, ?, ?, ?, ?)",
                 app, row.wish_done, row.restart_count, static_cast<int>(row.state),
-                as_bytes(row.why.SerializeAsString()));
+                as_bytes(row.why.SerializeAsString()), row.uplink);
   return put.run();
 }
 

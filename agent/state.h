@@ -26,6 +26,7 @@ struct AppRow {
   std::uint32_t restart_count = 0;        // of `restart`, as last obeyed
   fleet::v1::DeviceState state = fleet::v1::WAITING;  // as last reported
   fleet::v1::Reason why;                  // of that state
+  std::string uplink;                     // attempt that owes its link to the controller (uplink.h)
 };
 
 /// Releases by app.

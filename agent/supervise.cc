@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "agent/app_snapshots.h"
+#include "agent/flight.h"
 #include "agent/spare.h"
+#include "agent/uplink.h"
 #include "proto/log.h"
 
 namespace agent {
@@ -234,8 +236,20 @@ proto::awaitable<void> probe_live(App& app, Deadline& wake) {
   if (!app.live_probe.under_way()) wake = wake.sooner(Deadline{app.next_probe_ms});
 }
 
+// Back to what brought the link, if that is here.
+void on_uplink_lost(App& app, const Error& error) {
+  proto::log_error("uplink.lost", {{"app", app.name}, {"why", error.what}});
+  if (!may_take_back(app)) return forget_uplink(app);
+  const auto wall_ms = static_cast<std::uint64_t>(app.device.ports.clock.wall_ms());
+  const fleet::v1::FlightRecord flight =
+      app.live ? app.flight(*app.live, error.code, error.what, &*app.judge)
+               : flight_without_guest(app.wish, error, wall_ms);
+  revert_live(app, flight);
+  app.tend_leaving();
+}
+
 void end_watch(App& app) {
-  if (!app.slots.under_watch || !app.manifest) return;
+  if (!app.slots.under_watch || !app.manifest || owes_uplink(app)) return;
   ota::Database& database = app.device.state.database();
   const std::uint64_t age_ms = app.slots.age_ms(app.device.ports.machine.boot_time());
   if (age_ms < app.manifest->update().watch_ms()) return;
@@ -267,7 +281,9 @@ proto::awaitable<Deadline> tick(App& app) {
   } else if (missing && !taken_over) {
     wake = wake.sooner(Deadline{app.restart_at_ms});
   }
+  app.raise_live();
   if (app.live && app.judge) co_await probe_live(app, wake);
+  if (const auto lost = tend_uplink(app, wake)) on_uplink_lost(app, *lost);
   co_await tend_spare(app, wake);
   end_watch(app);
   co_await tend_snapshots(app);
@@ -295,7 +311,12 @@ Guest guest_of(const Instance& one, const GuestTag& tag) {
   guest.as_spare = tag.spare;
   guest.started_ms = one.started_ms;
   guest.last = one;
-  if (!one.interfaces.empty()) guest.address = one.interfaces.front().address;
+  std::size_t frame_ports = 0;
+  for (const InterfaceRequest& interface : one.interfaces) {
+    if (interface.address.value == 0) ++frame_ports;
+    if (guest.address.value == 0) guest.address = interface.address;
+  }
+  guest.forwards = frame_ports >= 2;
   return guest;
 }
 
@@ -359,6 +380,7 @@ proto::awaitable<void> run_app(App& app) {
     proto::log_error("app.not_adopted", {{"app", app.name}, {"why", adopted.error().what}});
     co_await proto::sleep_ms(clock, kStartRetryMs);
   }
+  --app.device.unadopted;
   while (!app.device.stopping) {
     const bool wanted = !app.wish.app().empty() && !app.wish_done();
     if (wanted) co_await pursue(app);

@@ -7,6 +7,7 @@
 #include "agent/app_snapshots.h"
 #include "agent/guest_config.h"
 #include "agent/supervise.h"
+#include "agent/uplink.h"
 #include "proto/log.h"
 #include "proto/units.h"
 
@@ -97,6 +98,7 @@ Result<DeviceFacts> device_facts(App& app) {
   facts.monitors = &device.monitors;
   facts.holders.apps = device.network->mappings_without(app.name);
   facts.holders.denied = device.launcher.denied_ports;
+  facts.bypasses = device.launcher.bypasses;
   TRY(facts.holders.sockets, device.ports.machine.host_sockets());
   return facts;
 }
@@ -265,6 +267,7 @@ proto::awaitable<Status> arm(Update& update) {
   update.end_step();
   ReportDraft draft = update.draft(fleet::v1::TRIAL);
   draft.detail = update.plan.handover_why;
+  draft.uplink = uplink_owed(app, update.manifest, update.wish.attempt());
   co_return app.move(verb, draft);
 }
 

@@ -97,7 +97,8 @@ proto::awaitable<Status> start_trial(Update& update) {
   CO_TRY_VOID(update.still_wanted());
   CO_TRY_VOID(co_await copy_volumes(update));
   CO_TRY_VOID(co_await take_try(update, *slot));
-  const bool swaps = update.plan.handover == fleet::v1::SWAP && app.live.has_value();
+  // Also while the old one is down: it may come up again before the trial is over.
+  const bool swaps = update.plan.handover == fleet::v1::SWAP && app.slots.live.has_value();
   for (int tries = 1;; ++tries) {
     const ota::ReleaseRecord record = app.slots.slot(*slot).release;
     auto started = co_await app.start(*slot, record, update.manifest,
@@ -207,10 +208,13 @@ bool may_start_again(Update& update) {
 namespace {
 
 ReportDraft healthy_draft(Update& update) {
-  ReportDraft draft = update.draft(fleet::v1::HEALTHY);
-  draft.ends_wish = true;
+  const std::string& attempt = update.wish.attempt();
+  const bool owes = !attempt.empty() && update.app.row.uplink == attempt;
+  ReportDraft draft = update.draft(owes ? fleet::v1::TRIAL : fleet::v1::HEALTHY);
+  draft.ends_wish = !owes;  // else with the link (agent/uplink)
   const fleet::v1::Health& health = update.manifest.health();
-  draft.detail = proto::word_of(health.type()) + " " +
+  draft.detail = (owes ? "waits for its link to the controller; " : "") +
+                 proto::word_of(health.type()) + " " +
                  std::to_string(update.judge->in_a_row()) + "/" +
                  std::to_string(health.healthy_after());
   const auto& trace = update.judge->trace();
@@ -247,12 +251,13 @@ proto::awaitable<Status> confirm(Update& update) {
 void switch_over(Update& update) {
   App& app = update.app;
   FLEET_ASSERT(app.trial.has_value());
-  if (update.plan.handover == fleet::v1::SWAP && app.live) {
-    for (const auto& [guest, up] : {std::pair(&*app.live, false), std::pair(&*app.trial, true)}) {
-      const Status set = app.device.ports.launcher.set_ports(guest->id, up);
-      if (!set) {
-        proto::log_error("ports.not_flipped", {{"instance", guest->id}, {"why", set.error().what}});
-      }
+  if (!app.trial->last.ports_up && app.live && !app.live->ended()) {
+    const Status flipped = app.device.ports.launcher.hand_over(app.live->id, app.trial->id);
+    app.live->last.ports_up = !flipped;
+    app.trial->last.ports_up = flipped.has_value();
+    if (!flipped) {  // tick() tries again
+      proto::log_error("ports.not_flipped",
+                       {{"instance", app.trial->id}, {"why", flipped.error().what}});
     }
   }
   drop_spare(app);  // of the old release
@@ -267,6 +272,7 @@ void switch_over(Update& update) {
   app.hold_live = false;
   app.publish_live();
   if (old) app.leave(std::move(*old), update.manifest.update().drain_ms());
+  app.raise_live();
 }
 
 void drain(Update& update) {

@@ -187,13 +187,19 @@ Status check_restart(const fleet::v1::Restart& restart) {
 fleet::v1::Handover widest_handover(const AppManifest& manifest) {
   if (manifest.volumes_size() != 0 || manifest.devices_size() != 0) return fleet::v1::STOP_START;
   if (manifest.network_size() == 1 && manifest.network(0).bridge() == "fleet0" &&
-      manifest.network(0).address() == "auto") {
+      manifest.network(0).address() == "auto" && manifest.network(0).mac().empty()) {
     return fleet::v1::BESIDE;
   }
+  bool on_host_bridge = false;
   for (const auto& interface : manifest.network()) {
-    if (interface.bridge() != "fleet0" && interface.bridge() != "user") return fleet::v1::SWAP;
+    const std::string& address = interface.address();
+    // One that is written down has one owner at a time.
+    const bool its_own = (address == "auto" || address == "none") && interface.mac().empty();
+    if (!its_own) return fleet::v1::STOP_START;
+    on_host_bridge = on_host_bridge ||
+                     (interface.bridge() != "fleet0" && interface.bridge() != "user");
   }
-  return fleet::v1::STOP_START;
+  return on_host_bridge ? fleet::v1::SWAP : fleet::v1::STOP_START;
 }
 
 std::uint64_t standing_memory_bytes(const AppManifest& manifest) {

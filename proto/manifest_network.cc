@@ -121,6 +121,26 @@ Status check_interface(const Interface& interface, const std::string& field) {
   return check_egress(interface, field);
 }
 
+// Ports without an address: each on a bridge of the host of its own, or its frames go in a circle.
+Status check_forwarding(const AppManifest& manifest) {
+  std::set<std::string> bridges;
+  for (int i = 0; i < manifest.network_size(); ++i) {
+    const Interface& interface = manifest.network(i);
+    if (interface.address() != "none") continue;
+    const std::string field = indexed("network", i) + ".bridge";
+    if (!bridges.insert(interface.bridge()).second) {
+      return broken(field, interface.bridge() + " has another port without an address: a loop");
+    }
+    const bool host = interface.bridge() != "fleet0" && interface.bridge() != "user";
+    if (!host && manifest.on_down() == fleet::v1::BYPASS) {
+      return broken(field, "is a bridge of the host with on_down: bypass");
+    }
+  }
+  if (manifest.on_down() != fleet::v1::BYPASS || bridges.size() == 2) return Status();
+  return broken("on_down", "bypass joins two ports without an address; there are " +
+                               std::to_string(bridges.size()));
+}
+
 Status check_publish(const AppManifest& manifest) {
   if (manifest.publish_size() > static_cast<int>(kMaxPublishedPorts)) {
     return broken("publish", "more than 32 ports");
@@ -179,6 +199,7 @@ Status check_network(const AppManifest& manifest) {
   if (says_on_down && without_address < 2) {
     return broken("on_down", "is for an app with two ports without an address");
   }
+  if (says_on_down) TRY_VOID(check_forwarding(manifest));
   return check_publish(manifest);
 }
 

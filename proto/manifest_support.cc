@@ -34,7 +34,6 @@ Status check_network_support(const AppManifest& manifest) {
     if (interface.address() == "dhcp") return unbuilt_value(field + ".address", "dhcp");
     if (!interface.address6().empty()) return unbuilt(field + ".address6");
   }
-  if (manifest.on_down() == fleet::v1::BYPASS) return unbuilt_value("on_down", "bypass");
   return Status();
 }
 
@@ -116,7 +115,6 @@ Status check_supported(const AppManifest& manifest) {
   if (manifest.health().type() == fleet::v1::HEALTH_ICMP) {
     return unbuilt_value("health.type", "icmp");
   }
-  if (manifest.update().uplink_ms() != 0) return unbuilt("update.uplink");
   return Status();
 }
 

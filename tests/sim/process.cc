@@ -96,6 +96,16 @@ Status ProcessLauncher::set_ports(const std::string& id, bool up) {
   return device_.launcher.set_ports(id, up);
 }
 
+Status ProcessLauncher::hand_over(const std::string& from, const std::string& to) {
+  TRY_VOID(reach());
+  return device_.launcher.hand_over(from, to);
+}
+
+Status ProcessLauncher::bypass(const std::vector<agent::BridgePair>& bridges) {
+  TRY_VOID(reach());
+  return device_.launcher.bypass(bridges);
+}
+
 Status ProcessLauncher::publish(const std::vector<agent::PublishedPort>& ports) {
   TRY_VOID(reach());
   return device_.launcher.publish(ports);

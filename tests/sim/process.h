@@ -58,6 +58,8 @@ class ProcessLauncher final : public agent::Launcher {
   proto::Status remove(const std::string& id) override;
   proto::Result<std::vector<agent::Instance>> list() override;
   proto::Status set_ports(const std::string& id, bool up) override;
+  proto::Status hand_over(const std::string& from, const std::string& to) override;
+  proto::Status bypass(const std::vector<agent::BridgePair>& bridges) override;
   proto::Status publish(const std::vector<agent::PublishedPort>& ports) override;
   proto::Status flush_flows(const std::vector<agent::Flow>& flows) override;
   proto::Result<agent::ConsoleChunk> read_console(const std::string& id,

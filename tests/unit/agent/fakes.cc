@@ -52,6 +52,7 @@ Result<agent::LauncherInfo> FakeLauncher::info() {
   out.memory_max_mib = 256;
   out.qemu_present = true;
   out.boot_ms = guests_.boot_ms;
+  out.bypasses = allowed_bypasses;
   return out;
 }
 
@@ -98,6 +99,7 @@ Status FakeLauncher::start(agent::StartRequest request) {
   one.started_ms = static_cast<std::uint64_t>(clock_.now_ms());
   one.rss_bytes = 3 * proto::kMiB;
   one.interfaces = request.interfaces;
+  if (one.ports_up && loops(one)) return Error{Code::conflict, "a loop", ""};
   const auto tag = agent::read_tag(one.tag);
   if (tag) one.console_bytes = scripts_[tag->release].console.size();
   guests_.instances.push_back(std::move(one));
@@ -141,8 +143,47 @@ Result<std::vector<agent::Instance>> FakeLauncher::list() {
 Status FakeLauncher::set_ports(const std::string& id, bool up) {
   agent::Instance* one = find(id);
   if (one == nullptr) return Error{Code::not_found, id, ""};
+  if (up && loops(*one)) return Error{Code::conflict, "a loop", ""};
   one->ports_up = up;
   calls.push_back(std::string("ports ") + (up ? "up" : "down"));
+  return {};
+}
+
+namespace {
+
+std::size_t frame_ports(const agent::Instance& one) {
+  return static_cast<std::size_t>(
+      std::count_if(one.interfaces.begin(), one.interfaces.end(), [](const auto& interface) {
+        return interface.bridge != "fleet0" && interface.address.value == 0;
+      }));
+}
+
+}  // namespace
+
+bool FakeLauncher::loops(const agent::Instance& one) const {
+  if (frame_ports(one) < 2) return false;
+  return std::any_of(guests_.instances.begin(), guests_.instances.end(), [&](const auto& other) {
+    return other.id != one.id && other.state == agent::InstanceState::running &&
+           other.ports_up && frame_ports(other) >= 2;
+  });
+}
+
+Status FakeLauncher::hand_over(const std::string& from, const std::string& to) {
+  if (refuses_hand_over) return Error{Code::launcher, "no launcher answers", ""};
+  changed();
+  agent::Instance* old = find(from);
+  agent::Instance* next = find(to);
+  if (old == nullptr || next == nullptr) return Error{Code::not_found, from + " " + to, ""};
+  old->ports_up = false;
+  next->ports_up = true;
+  calls.push_back("hand over");
+  changed();
+  return {};
+}
+
+Status FakeLauncher::bypass(const std::vector<agent::BridgePair>& bridges) {
+  changed();
+  guests_.bypasses = bridges;
   return {};
 }
 
@@ -185,10 +226,12 @@ bool FakeLauncher::answers(agent::Ipv4 address) {
   age();
   for (const agent::Instance& one : guests_.instances) {
     const auto tag = agent::read_tag(one.tag);
-    const bool here = one.state == agent::InstanceState::running && !one.interfaces.empty() &&
-                      one.interfaces.front().address == address && tag;
+    const bool here = one.state == agent::InstanceState::running && tag &&
+                      std::any_of(one.interfaces.begin(), one.interfaces.end(),
+                                  [&](const auto& each) { return each.address == address; });
     if (!here) continue;
-    if (!one.ports_up || silent.count(one.id) == 1) return false;
+    const bool leads_others = frame_ports(one) > 0;  // this one is up then
+    if ((!one.ports_up && !leads_others) || silent.count(one.id) == 1) return false;
     const Script& script = scripts_[tag->release];
     const std::int64_t up = clock_.now_ms() - static_cast<std::int64_t>(one.started_ms);
     const bool stopped = script.stops_answering_ms >= 0 && up >= script.stops_answering_ms;
@@ -224,6 +267,7 @@ class FakeMonitor final : public monitors::Monitor {
       interface.mac = one.mac;
       interface.address = one.address;
       interface.bridge = one.bridge;
+      interface.promiscuous = one.promiscuous;
       request.interfaces.push_back(interface);
     }
     return request;

@@ -52,6 +52,7 @@ struct Script {
 struct Guests {
   std::vector<agent::Instance> instances;
   std::vector<agent::PublishedPort> published;
+  std::vector<agent::BridgePair> bypasses;
   std::uint64_t boot_ms = 1;
 };
 
@@ -66,6 +67,8 @@ class FakeLauncher final : public agent::Launcher {
   proto::Status remove(const std::string& id) override;
   proto::Result<std::vector<agent::Instance>> list() override;
   proto::Status set_ports(const std::string& id, bool up) override;
+  proto::Status hand_over(const std::string& from, const std::string& to) override;
+  proto::Status bypass(const std::vector<agent::BridgePair>& bridges) override;
   proto::Status publish(const std::vector<agent::PublishedPort>& ports) override;
   proto::Status flush_flows(const std::vector<agent::Flow>& flows) override;
   proto::Result<agent::ConsoleChunk> read_console(const std::string& id,
@@ -83,12 +86,16 @@ class FakeLauncher final : public agent::Launcher {
   /// Called before and after each change, for snapshots.
   std::function<void()> on_change;
   std::vector<std::string> calls;
+  std::vector<agent::BridgePair> allowed_bypasses;
+  bool refuses_hand_over = false;
   int refused_starts = 0;  // so many starts fail with start_failed
   bool refuses_stops = false;
   std::set<std::string> silent;  // instances that run and do not answer
 
  private:
   agent::Instance* find(const std::string& id);
+  /// Whether a second one forwards beside it.
+  bool loops(const agent::Instance& one) const;
   void age();
   void changed();
 

@@ -83,6 +83,8 @@ class FakeLauncher : public agent::Launcher {
   }
   Result<std::vector<agent::Instance>> list() override { return instances; }
   Status set_ports(const std::string&, bool) override { return {}; }
+  Status hand_over(const std::string&, const std::string&) override { return {}; }
+  Status bypass(const std::vector<agent::BridgePair>&) override { return {}; }
   Status publish(const std::vector<agent::PublishedPort>&) override { return {}; }
   Status flush_flows(const std::vector<agent::Flow>&) override { return {}; }
   Result<agent::ConsoleChunk> read_console(const std::string&, std::uint64_t) override {
