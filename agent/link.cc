@@ -77,6 +77,7 @@ proto::awaitable<void> Link::run() {
     if (device_.stopping) break;
     if (std::exchange(renewing_, false)) {
       failures = 0;
+      co_await proto::sleep_ms(device_.ports.clock, 1);  // so that it counts as begun later
       continue;
     }
     const std::int64_t wait_ms = backoff_ms(std::max(failures, 1), retry_floor_ms_,

@@ -120,11 +120,25 @@ Status check_own_address(const AppManifest& manifest, const Twofold& wanted) {
                                   wanted.instead);
 }
 
+// Whether an interface has an address or MAC that is written down, which has one owner at a time.
+bool holds_address(const AppManifest& manifest) {
+  for (const auto& interface : manifest.network()) {
+    const std::string& address = interface.address();
+    if ((address != "auto" && address != "none") || !interface.mac().empty()) return true;
+  }
+  return false;
+}
+
 Status check_handover(const AppManifest& manifest) {
   const auto wanted = manifest.update().handover();
   if (wanted == fleet::v1::BESIDE || wanted == fleet::v1::SWAP) {
     TRY_VOID(check_one_writer(manifest,
                               {"update.handover", word_of(wanted), "stop-start or auto"}));
+  }
+  if (wanted == fleet::v1::SWAP && holds_address(manifest)) {
+    return broken("update.handover",
+                  "swap is not possible with an address or MAC that is written down, which one "
+                  "instance holds; write stop-start or auto");
   }
   if (wanted != fleet::v1::BESIDE) return Status();
   return check_own_address(manifest, {"update.handover", "beside", "auto"});
@@ -190,16 +204,11 @@ fleet::v1::Handover widest_handover(const AppManifest& manifest) {
       manifest.network(0).address() == "auto" && manifest.network(0).mac().empty()) {
     return fleet::v1::BESIDE;
   }
-  bool on_host_bridge = false;
+  if (holds_address(manifest)) return fleet::v1::STOP_START;
   for (const auto& interface : manifest.network()) {
-    const std::string& address = interface.address();
-    // One that is written down has one owner at a time.
-    const bool its_own = (address == "auto" || address == "none") && interface.mac().empty();
-    if (!its_own) return fleet::v1::STOP_START;
-    on_host_bridge = on_host_bridge ||
-                     (interface.bridge() != "fleet0" && interface.bridge() != "user");
+    if (interface.bridge() != "fleet0" && interface.bridge() != "user") return fleet::v1::SWAP;
   }
-  return on_host_bridge ? fleet::v1::SWAP : fleet::v1::STOP_START;
+  return fleet::v1::STOP_START;
 }
 
 std::uint64_t standing_memory_bytes(const AppManifest& manifest) {

@@ -156,6 +156,8 @@ passes_soon
 closed "drop, the guest killed"
 
 # One step back by order.
+good_rules fourth
+expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
 expect 0 'OK' fleetctl revert edge-fw --to edge
 passes_soon
 closed "the way back"
@@ -163,7 +165,7 @@ no_loop "drop, the guest killed, and the way back"
 
 # The next agent finds the flip undone: killed between confirm and the ports, or anywhere else.
 see
-good_rules fourth
+good_rules fifth
 trials() { grep -c 'state=TRIAL' "$LAB_DIR/edge-1/agent.log" || true; }
 had=$(trials)
 expect 0 '' fleetctl push edge-fw --to edge --detach
@@ -192,13 +194,13 @@ lab_agent_start 1
 lab_wait 30 healthy || die "not healthy: $(shown)"
 sed -i 's/on_down: drop/on_down: bypass/' manifest.base
 cp manifest.base manifest.yml
-good_rules fifth
+good_rules sixth
 see
 expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
 passes_soon
 not_laid || die "a bypass lies beside a guest that forwards"
 closed "bypass, a guest that runs"
-good_rules sixth
+good_rules seventh
 expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
 closed "bypass, an update"
 began=$EPOCHREALTIME
@@ -244,7 +246,7 @@ closed "deleted"
 # The device's way to the controller leads through it.
 cp manifest.base manifest.yml
 sed -i 's/uplink: 2m/uplink: 6s/; s/on_down: bypass/on_down: drop/' manifest.yml
-good_rules seventh
+good_rules eighth
 expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
 ip -n "$space" addr del 192.0.2.11/24 dev eth0
 ip -n "$space" link set eth0 down
@@ -258,7 +260,7 @@ lab_wait 30 online || die "the device is not online through its firewall"
 lab_wait 30 healthy || die "not healthy: $(shown)"
 since=$(evil)
 see
-good_rules eighth
+good_rules ninth
 expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
 fleetctl rollout show "$(newest_rollout)" --json | jq -r '.devices[0].detail' | grep -q 'link to the controller is back' || die "no word of the link"
 ok "an update with the uplink behind it: $(fleetctl rollout show "$(newest_rollout)" --json | jq -r '.devices[0].detail')"
@@ -271,7 +273,7 @@ closed "rules that cut the device off, and back"
 no_loop "the uplink"
 
 # The agent killed while the link is awaited: the verdict comes all the same.
-sed -i '1s/.*/# ninth/' rules.fw
+sed -i '1s/.*/# tenth/' rules.fw
 expect 0 '' fleetctl push edge-fw --to edge --detach
 armed() { [[ $(app live_release) != "$before" ]]; }
 lab_wait 30 armed || die "the release that cuts it off does not come"

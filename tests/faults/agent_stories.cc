@@ -139,6 +139,30 @@ Story crash_loop_under_watch() {
   return story;
 }
 
+// In front of the device's own way to the controller. The link is up at every event; `again`: made
+// anew each time, else it is the one from before, which is no proof.
+Story uplink(bool again) {
+  Story story = good_update();
+  story.name = again ? "uplink back" : "uplink lost";
+  story.supply = [](Repository& repository, TestDevice&) {
+    AppManifest second = make_manifest("dns", 2);
+    second.mutable_update()->set_uplink_ms(20'000);
+    publish(repository, {make_manifest("dns", 1), second});
+  };
+  Order order = run(2);
+  order.enough = [again](TestDevice& device) {
+    device.agent->device().link_up = true;
+    if (again) device.agent->device().link_since_ms = device.clock.now_ms();
+    return is_ended(device, "a2");
+  };
+  story.orders = {std::move(order)};
+  if (!again) {
+    story.verdict = fleet::v1::REVERTED;
+    story.live = 1;
+  }
+  return story;
+}
+
 Story cut_download() {
   Story story = good_update();
   story.name = "cut download";
@@ -267,6 +291,8 @@ std::vector<Story> agent_stories() {
           superseded("on trial", fleet::v1::TRIAL),
           falls_back(),
           crash_loop_under_watch(),
+          uplink(true),
+          uplink(false),
           cut_download(),
           volume_grows(),
           volume_goes_back(),

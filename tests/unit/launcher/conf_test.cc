@@ -16,7 +16,7 @@ TEST(Conf, AllKeysAreRead) {
       "# a comment\n\nagent_uid = 990\nsocket=/run/x/l.sock\n bridge = br7 \n"
       "subnet = 10.1.2.0/24\nhost_bridges = br-lan br-wan\nuid_first = 200000\n"
       "memory_max_mib = 256\ncpu_percent_max = 150\nallowed_ports = 53 8000-8100\n"
-      "denied_ports = 8080\nallow_kvm = no\nqemu = /usr/bin/qemu\ntap_prefix = ab\r\n"
+      "denied_ports = 8080\nbypasses = br-wan:br-lan\nallow_kvm = no\nqemu = /usr/bin/qemu\ntap_prefix = ab\r\n"
       "serial_lines = /dev/ttyUSB0:9600 /dev/ttyAMA0\n",
       "launcher.conf");
   ASSERT_TRUE(conf.has_value()) << conf.error().what;
@@ -25,6 +25,9 @@ TEST(Conf, AllKeysAreRead) {
   EXPECT_EQ(to_string(conf->subnet), "10.1.2.0/24");
   EXPECT_EQ(to_string(conf->gateway()), "10.1.2.1");
   EXPECT_EQ(conf->host_bridges.size(), 2u);
+  ASSERT_EQ(conf->bypasses.size(), 1u);
+  EXPECT_EQ(conf->bypasses[0], bridge_pair("br-wan", "br-lan"));
+  EXPECT_EQ(conf->bypasses[0], bridge_pair("br-lan", "br-wan")) << "in either order";
   EXPECT_FALSE(conf->allow_kvm);
   ASSERT_EQ(conf->serial_lines.size(), 2u);
   EXPECT_EQ(conf->serial_lines[0].path, "/dev/ttyUSB0");
@@ -65,6 +68,10 @@ TEST(Conf, AWrongLineIsNamedWithItsNumber) {
       {"agent_uid = 1\nserial_lines = ttyUSB0\n", "absolute path"},
       {"agent_uid = 1\nserial_lines = /dev/ttyUSB0:9601\n", "no speed"},
       {"agent_uid = 1\nhost_bridges = fleet0\n", "managed bridge"},
+      {"agent_uid = 1\nbypasses = a:b\n", "a is not one of host_bridges"},
+      {"agent_uid = 1\nhost_bridges = a b\nbypasses = a\n", "two bridges with : between"},
+      {"agent_uid = 1\nhost_bridges = a b\nbypasses = a:a\n", "joined to itself"},
+      {"agent_uid = 1\nhost_bridges = a b\nbypasses = a:b:a\n", "letters, digits"},
       {"agent_uid = 1\nbridge = a/b\n", "letters, digits"},
       {"bridge = x\n", "agent_user or agent_uid is missing"},
       {"agent_uid = 1\nagent_user = x\n", "agent_user or agent_uid"},

@@ -168,6 +168,35 @@ TEST(Messages, PublishedPortsAreChecked) {
   EXPECT_NE(problem(*request).find("too many"), std::string::npos);
 }
 
+TEST(Messages, BypassesAndHandOversAreChecked) {
+  auto request = empty<BypassRequest>(Operation::bypass);
+  EXPECT_EQ(problem(*request), "") << "none";
+  request->count = 1;
+  EXPECT_NE(problem(*request).find("no name"), std::string::npos);
+  set_field(request->bypasses[0].bridges[0], "br-wan");
+  set_field(request->bypasses[0].bridges[1], "br-wan");
+  EXPECT_NE(problem(*request).find("one and the same"), std::string::npos);
+  set_field(request->bypasses[0].bridges[1], "br-lan");
+  EXPECT_EQ(problem(*request), "");
+  request->bypasses[0].bridges[1][15] = 'x';
+  EXPECT_NE(problem(*request).find("behind its end"), std::string::npos);
+  request->bypasses[0].bridges[1][15] = '\0';
+  request->bypasses[1].bridges[0][0] = 'x';
+  EXPECT_NE(problem(*request).find("behind bypasses"), std::string::npos);
+  request->count = kMaxBypasses + 1;
+  EXPECT_NE(problem(*request).find("too many"), std::string::npos);
+  request->count = 0;
+  request->reserved = 1;
+  EXPECT_NE(problem(*request).find("reserved"), std::string::npos);
+  auto over = empty<HandOverRequest>(Operation::hand_over);
+  set_field(over->from, "abcdefghijklmnop");
+  EXPECT_NE(problem(*over).find("id must"), std::string::npos);
+  set_field(over->to, "abcdefghijklmnop");
+  EXPECT_NE(problem(*over).find("one and the same"), std::string::npos);
+  set_field(over->to, "bbcdefghijklmnop");
+  EXPECT_EQ(problem(*over), "");
+}
+
 TEST(Messages, FlowsStopsAndSwitchesAreChecked) {
   auto flush = empty<FlushRequest>(Operation::flush_flows);
   flush->count = 1;

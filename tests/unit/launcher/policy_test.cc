@@ -1,6 +1,8 @@
 // launcher.conf against well-formed requests.
 #include "agent/launcher/policy.h"
 
+#include "agent/launcher/bypasses.h"
+
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -72,6 +74,26 @@ TEST(Policy, OnlyNamedHostBridgesAreJoined) {
   start = request("fleet0", 0x0ad54d02);
   start->interfaces[0].promiscuous = 1;
   EXPECT_EQ(verdict(conf, *start), Code::forbidden);
+}
+
+TEST(Policy, OnlyBridgesThatTheConfPairsAreBypassed) {
+  Conf conf;
+  EXPECT_TRUE(may_bypass(conf, {}));
+  const auto refused = may_bypass(conf, {bridge_pair("br-wan", "br-lan")});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::forbidden);
+  EXPECT_NE(refused.error().what.find("bypasses = br-lan:br-wan"), std::string::npos);
+  conf.bypasses = {bridge_pair("br-lan", "br-wan")};
+  EXPECT_TRUE(may_bypass(conf, {bridge_pair("br-wan", "br-lan")}));
+  EXPECT_FALSE(may_bypass(conf, {bridge_pair("br-wan", "br-dmz")}));
+}
+
+TEST(Policy, ACableIsKnownByItsNameAlone) {
+  EXPECT_TRUE(is_cable_name("fltb0-0", "flt"));
+  EXPECT_TRUE(is_cable_name("fltb15-1", "flt"));
+  for (const char* other : {"flt0-0", "fltb-0", "fltb0-2", "fltbx-0", "fltb0", "abcb0-0", ""}) {
+    EXPECT_FALSE(is_cable_name(other, "flt")) << other;
+  }
 }
 
 TEST(Policy, MemoryCpuAndKvmAreBounded) {

@@ -325,6 +325,12 @@ TEST(ManifestRulesTest, EachBrokenRuleOfTheAppsLifeNamesItsField) {
          update(m).set_handover(fleet::v1::SWAP);
          volume(m);
        }},
+      {"update.handover",
+       [&](auto& m) {
+         update(m).set_handover(fleet::v1::SWAP);
+         m.mutable_network(0)->set_bridge("br0");
+         m.mutable_network(0)->set_mac("02:00:00:00:00:01");
+       }},
       {"restart.spare",
        [&](auto& m) {
          restart(m).set_spare(fleet::v1::SPARE_WARM);
@@ -428,13 +434,53 @@ TEST(ManifestRulesTest, APortOfAHostsBridgeMayHaveAnAddressAndNoSourceFilter) {
   EXPECT_TRUE(checked) << checked.error().what;
 }
 
+TEST(ManifestRulesTest, WhatForwardsHasEachPortOnABridgeOfItsOwn) {
+  AppManifest manifest = good();
+  for (const char* bridge : {"br-wan", "br-lan"}) {
+    auto& port = *manifest.add_network();
+    port.set_name(std::string("p") + bridge[3]);
+    port.set_bridge(bridge);
+    port.set_address("none");
+    port.mutable_egress()->set_any(true);
+  }
+  const auto why = [&manifest] {
+    const auto checked = proto::check_manifest(manifest, ManifestStage::complete);
+    return checked ? std::string() : checked.error().what;
+  };
+  EXPECT_NE(why().find("write drop or bypass"), std::string::npos) << why();
+  for (const auto on_down : {fleet::v1::DROP, fleet::v1::BYPASS}) {
+    manifest.set_on_down(on_down);
+    EXPECT_EQ(why(), "");
+    EXPECT_TRUE(proto::check_supported(manifest));
+    manifest.mutable_network(2)->set_bridge("br-wan");
+    EXPECT_NE(why().find("a loop"), std::string::npos) << why();
+    manifest.mutable_network(2)->set_bridge("br-lan");
+  }
+  auto& third = *manifest.add_network();
+  third = manifest.network(1);
+  third.set_name("third");
+  third.set_bridge("br-dmz");
+  EXPECT_NE(why().find("bypass joins two ports"), std::string::npos) << why();
+  manifest.set_on_down(fleet::v1::DROP);
+  EXPECT_EQ(why(), "");
+  manifest.mutable_network()->RemoveLast();
+  manifest.set_on_down(fleet::v1::BYPASS);
+  manifest.mutable_network(2)->set_bridge("user");
+  EXPECT_NE(why().find("a bridge of the host"), std::string::npos) << why();
+}
+
 TEST(ManifestRulesTest, HandoverIsAsWideAsNetworkAndVolumesAllow) {
   AppManifest manifest = good();
   EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::BESIDE);
   manifest.mutable_network(0)->set_address("10.213.77.9/24");
   EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::STOP_START);
   manifest.mutable_network(0)->set_bridge("br0");
+  EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::STOP_START) << "one owner";
+  manifest.mutable_network(0)->set_address("none");
   EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::SWAP);
+  manifest.mutable_network(0)->set_mac("02:00:00:00:00:01");
+  EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::STOP_START) << "one owner of the MAC";
+  manifest.mutable_network(0)->clear_mac();
   manifest.add_volumes();
   EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::STOP_START);
 }

@@ -198,12 +198,9 @@ TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
       {"bare", "  run: bare\n", "run: bare (manifest.yml:5)"},
       {"firecracker", "  monitors: [hvt, spt, qemu, firecracker]\n",
        "monitors[3]: firecracker (manifest.yml:5)"},
-      {"bypass", "  network: [{bridge: a, address: none}, {bridge: b, address: none}]\n"
-       "  on_down: bypass\n", "on_down: bypass (manifest.yml:6)"},
       {"vlan", "  network: [{bridge: a, vlan: 7}]\n", "network[0].vlan"},
       {"dhcp", "  network: [{bridge: a, address: dhcp}]\n", "network[0].address: dhcp"},
       {"IPv6", "  network: [{bridge: a, address6: \"2001:db8::1/64\"}]\n", "network[0].address6"},
-      {"uplink", "  update: {uplink: 2m}\n", "update.uplink"},
       {"icmp", "  health: {type: icmp}\n", "health.type: icmp"},
   };
   for (const Case& test : kCases) {
