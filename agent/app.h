@@ -126,7 +126,7 @@ class App {
   std::int64_t restart_at_ms = 0;      // monotonic: the live guest is not started before
   std::int64_t next_probe_ms = 0;      // monotonic, of the live guest
   bool leave_ended = false;            // its restart policy says so
-  std::int64_t uplink_since_ms = 0;    // monotonic: its link to the controller is awaited since then
+  std::int64_t uplink_since_ms = 0;    // monotonic: its link to the controller is awaited since
   ProbeRunner live_probe;
 
   bool wish_done() const { return row.wish_done == wish_key(wish); }
@@ -201,8 +201,8 @@ class App {
   void send_console(const Guest& guest);
 
   /// Ports follow the live guest; without one that runs they are closed, and what the app has for
-  /// that case joins its bridges. What the kernel refuses is told to the log, and tick() tries again
-  /// until it is so.
+  /// that case joins its bridges. What the kernel refuses is told to the log, and tick() tries
+  /// again until it is so.
   void publish_live();
   /// The live guest has its ports up, also where an agent was killed before it led them there.
   void raise_live();

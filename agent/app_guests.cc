@@ -73,8 +73,9 @@ bool wants_address(const fleet::v1::AppManifest& manifest) {
 Ipv4 probed_address(const Guest& guest, const fleet::v1::AppManifest& of) {
   const auto& network = of.network();
   for (int i = 0; i < network.size(); ++i) {
-    const bool named = of.health().interface().empty() || of.health().interface() == network[i].name();
-    if (!named || network[i].address() == "none") continue;
+    const std::string& wanted = of.health().interface();
+    const bool is_it = wanted.empty() || wanted == network[i].name();
+    if (!is_it || network[i].address() == "none") continue;
     const auto place = static_cast<std::size_t>(i);
     const auto& known = guest.last.interfaces;
     return place < known.size() ? known[place].address : guest.address;

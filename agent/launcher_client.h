@@ -151,14 +151,14 @@ class Launcher {
   /// Forgets an exited instance and its console. conflict while it runs.
   virtual proto::Status remove(const std::string& id) = 0;
   virtual proto::Result<std::vector<Instance>> list() = 0;
-  /// Of an instance with ports on bridges of the host those alone: the others are up from its start.
-  /// Also conflict where another one forwards between the same bridges.
+  /// Of an instance with ports on bridges of the host those alone: the others are up from its
+  /// start. Also conflict where another one forwards between the same bridges.
   virtual proto::Status set_ports(const std::string& id, bool up) = 0;
   /// The ports of `from`, if it still runs, go down and those of `to` up, with nothing in between.
   /// On an error they are as they were. Also conflict, not_found.
   virtual proto::Status hand_over(const std::string& from, const std::string& to) = 0;
-  /// Replaces the whole list of bridges that are joined while no instance forwards between them; the
-  /// launcher does so by itself from then on, agent or not. Also forbidden (launcher.conf).
+  /// Replaces the whole list of bridges that are joined while no instance forwards between them;
+  /// the launcher does so by itself from then on, agent or not. Also forbidden (launcher.conf).
   virtual proto::Status bypass(const std::vector<BridgePair>& bridges) = 0;
   /// Replaces the whole list of published ports in one transaction. Also port_taken (denied).
   virtual proto::Status publish(const std::vector<PublishedPort>& ports) = 0;

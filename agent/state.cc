@@ -167,7 +167,8 @@ Status State::acknowledge(std::uint64_t sequence) {
 Result<AppRow> State::app(std::string_view app) {
   AppRow row;
   Statement read(*database_,
-                 "SELECT wish_done, restart_count, state, why, uplink FROM agent_apps WHERE app = ?",
+                 "SELECT wish_done, restart_count, state, why, uplink "
+                 "FROM agent_apps WHERE app = ?",
                  app);
   TRY(const bool found, read.step());
   if (!found) return row;

@@ -25,7 +25,7 @@ struct Conf {
   std::string bridge = "fleet0";
   Subnet subnet{Ipv4{0x0ad54d00}, 24};       // 10.213.77.0/24
   std::vector<std::string> host_bridges;     // further bridges that guests may join
-  std::vector<BridgePair> bypasses;          // of host_bridges, that may be joined (on_down: bypass)
+  std::vector<BridgePair> bypasses;          // of host_bridges: may be joined (on_down: bypass)
   std::uint32_t uid_first = 0x7e000000;      // one uid (and gid) per instance from here on
   std::uint32_t memory_max_mib = 1024;       // for one instance, its monitor included
   std::uint32_t cpu_percent_max = 0;         // for one instance; 0 = no bound

@@ -341,7 +341,8 @@ void Instances::ended(Entry& entry, int status, const rusage& use) {
   // What may join its bridges now must find nothing else there, whatever of it were to live on.
   if (!frame_bridges(entry).empty()) {
     if (const Status done = lower_ports(entry); !done) {
-      log_line("error", "ports.kept", "instance=" + entry.id + " why=\"" + done.error().what + "\"");
+      log_line("error", "ports.kept",
+               "instance=" + entry.id + " why=\"" + done.error().what + "\"");
     }
   }
   entry.ports_up = false;

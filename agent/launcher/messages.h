@@ -237,8 +237,8 @@ struct ReplyHeader {
 };
 static_assert(sizeof(ReplyHeader) == 280);
 
-struct EmptyReply {  // start, stop, kill, remove, set_ports, hand_over, publish, flush_flows, bypass,
-                     // events
+struct EmptyReply {  // start, stop, kill, remove, set_ports, hand_over, publish, flush_flows,
+                     // bypass, events
   ReplyHeader header;
 };
 

@@ -45,7 +45,11 @@ in_background() {  # in_background NAME NAMESPACE COMMAND...
 }
 in_background strike "$LAB_NET" python3 "$watch" strike lan "$mac"
 in_background send "$inside" python3 "$watch" send eth0
-see() { in_background see-out "$LAB_NET" python3 "$watch" see lan "$LAB_DIR/out" && in_background see-in "$inside" python3 "$watch" see eth0 "$LAB_DIR/in"; sleep 0.3; }
+see() {
+  in_background see-out "$LAB_NET" python3 "$watch" see lan "$LAB_DIR/out"
+  in_background see-in "$inside" python3 "$watch" see eth0 "$LAB_DIR/in"
+  sleep 0.3
+}
 # no_loop WHAT: every broadcast came out at most once, and none came back to who sent it.
 no_loop() {
   local seen copies back

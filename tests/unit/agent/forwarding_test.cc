@@ -1,5 +1,5 @@
-// An app between two bridges: never two of it forward, its ports follow the live release whatever was
-// cut, its bypass goes with it, and it brings the controller link back or goes.
+// An app between two bridges: never two of it forward, its ports follow the live release whatever
+// was cut, its bypass goes with it, and it brings the controller link back or goes.
 #include <gtest/gtest.h>
 
 #include <algorithm>

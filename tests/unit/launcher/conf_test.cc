@@ -16,7 +16,8 @@ TEST(Conf, AllKeysAreRead) {
       "# a comment\n\nagent_uid = 990\nsocket=/run/x/l.sock\n bridge = br7 \n"
       "subnet = 10.1.2.0/24\nhost_bridges = br-lan br-wan\nuid_first = 200000\n"
       "memory_max_mib = 256\ncpu_percent_max = 150\nallowed_ports = 53 8000-8100\n"
-      "denied_ports = 8080\nbypasses = br-wan:br-lan\nallow_kvm = no\nqemu = /usr/bin/qemu\ntap_prefix = ab\r\n"
+      "denied_ports = 8080\nbypasses = br-wan:br-lan\n"
+      "allow_kvm = no\nqemu = /usr/bin/qemu\ntap_prefix = ab\r\n"
       "serial_lines = /dev/ttyUSB0:9600 /dev/ttyAMA0\n",
       "launcher.conf");
   ASSERT_TRUE(conf.has_value()) << conf.error().what;
