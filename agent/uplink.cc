@@ -44,7 +44,7 @@ void forget_uplink(App& app) {
 
 std::optional<Error> tend_uplink(App& app, Deadline& wake) {
   Device& device = app.device;
-  if (!owes_uplink(app) || !app.manifest) {
+  if (!owes_uplink(app) || !app.manifest || !app.wanted_running()) {  // stopped, it proves nothing
     app.uplink_since_ms = 0;
     return std::nullopt;
   }

@@ -135,10 +135,10 @@ Status check_handover(const AppManifest& manifest) {
     TRY_VOID(check_one_writer(manifest,
                               {"update.handover", word_of(wanted), "stop-start or auto"}));
   }
-  if (wanted == fleet::v1::SWAP && holds_address(manifest)) {
+  if (wanted == fleet::v1::SWAP && widest_handover(manifest) != fleet::v1::SWAP) {
     return broken("update.handover",
-                  "swap is not possible with an address or MAC that is written down, which one "
-                  "instance holds; write stop-start or auto");
+                  "swap is for ports on bridges of the host, with no address or MAC written down, "
+                  "which one instance holds; write stop-start or auto");
   }
   if (wanted != fleet::v1::BESIDE) return Status();
   return check_own_address(manifest, {"update.handover", "beside", "auto"});

@@ -300,6 +300,23 @@ TEST_F(ForwardingTest, ARestartOfTheAgentForgetsNeitherTheLinkNorItsTime) {
   EXPECT_NEAR(static_cast<double>(device.clock.now_ms() - again), 30'000, 3000) << "at least";
 }
 
+TEST_F(ForwardingTest, AnAppThatIsStoppedMeanwhileIsJudgedOnceItRunsAgain) {
+  install(firewall(1), "a1");
+  link_comes();
+  want(with_uplink(2), "a2");
+  ASSERT_TRUE(device.run_until([&] { return device.live_release("dns") == 2; }));
+  auto stop = TestDevice::wish("dns", 2, "s1");
+  stop.set_run(fleet::v1::STOP);
+  device.want(stop);
+  EXPECT_EQ(verdict("s1").state(), fleet::v1::STOPPED);
+  device.run_for(3 * static_cast<std::int64_t>(kUplinkMs));
+  EXPECT_EQ(device.live_release("dns"), 2U);
+  device.want(TestDevice::wish("dns", 2, "s2"));
+  device.run_for(10'000);
+  link_comes();
+  EXPECT_EQ(verdict("s2").state(), fleet::v1::HEALTHY);
+}
+
 TEST_F(ForwardingTest, TheWatchLastsUntilTheLinkIsDecided) {
   install(firewall(1), "a1");
   link_comes();

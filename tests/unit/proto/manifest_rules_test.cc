@@ -325,6 +325,7 @@ TEST(ManifestRulesTest, EachBrokenRuleOfTheAppsLifeNamesItsField) {
          update(m).set_handover(fleet::v1::SWAP);
          volume(m);
        }},
+      {"update.handover", [&](auto& m) { update(m).set_handover(fleet::v1::SWAP); }},
       {"update.handover",
        [&](auto& m) {
          update(m).set_handover(fleet::v1::SWAP);
