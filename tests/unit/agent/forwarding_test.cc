@@ -120,7 +120,7 @@ TEST_F(ForwardingTest, ATrialHasItsPortsDownUntilItIsConfirmed) {
 TEST_F(ForwardingTest, AnOldOneThatIsDownComesUpAgainBesideATrialWithoutALoop) {
   install(firewall(1), "a1");
   device.scripts[1].exits_after_ms = 1;  // down when the trial begins
-  device.run_for(1000);
+  device.run_for(150);
   device.scripts[1].exits_after_ms = -1;
   device.scripts[2].answers_after_ms = 5000;
   watch_for_loops();
