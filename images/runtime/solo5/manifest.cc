@@ -1,5 +1,5 @@
-// The devices of our appliances: the network interfaces that the build names (fleet_guest's
-// NETWORK), the config volume as a block device, and the volume that it names (VOLUME), if any.
+// The devices of an appliance's image: what the build names in FLEET_GUEST_DEVICES, network
+// interfaces as net("wan"), and volumes as block("cache"), and the config volume.
 #include <iterator>
 
 #include "images/runtime/solo5/devices.h"
@@ -10,13 +10,9 @@ namespace solo5 = images::runtime::solo5;
 namespace {
 
 constexpr solo5::Wanted net(const char* name) { return {name, images::abi::kDeviceNet}; }
+constexpr solo5::Wanted block(const char* name) { return {name, images::abi::kDeviceBlock}; }
 
-constexpr solo5::Wanted kWanted[] = {FLEET_GUEST_NETWORK,
-                                     {solo5::kConfigDevice, images::abi::kDeviceBlock},
-#ifdef FLEET_GUEST_VOLUME
-                                     {FLEET_GUEST_VOLUME, images::abi::kDeviceBlock},
-#endif
-};
+constexpr solo5::Wanted kWanted[] = {FLEET_GUEST_DEVICES block(solo5::kConfigDevice)};
 
 }  // namespace
 
