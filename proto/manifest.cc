@@ -22,6 +22,8 @@ namespace {
 
 using namespace manifest_detail;
 
+constexpr std::string_view kCatalogScheme = "catalog:";
+
 std::string join_path(std::string_view base_dir, const std::string& path) {
   if (path.empty() || path[0] == '/' || base_dir.empty() || base_dir == ".") return path;
   return std::string(base_dir) + "/" + path;
@@ -47,9 +49,16 @@ Status read_image(const fleet::v1::ImageDocument& in, const std::string& field,
                   std::string_view base_dir, ImageSource& out) {
   const std::string& kernel = in.plain().empty() ? in.kernel() : in.plain();
   if (kernel.empty()) return broken(field, "names no file; write FILE or {kernel: FILE}");
-  for (const char* scheme : {"oci://", "catalog:"}) {
-    if (!kernel.starts_with(scheme)) continue;
-    return Error{Code::not_supported, "not supported yet: " + field + ": " + scheme, field};
+  if (kernel.starts_with("oci://")) {
+    return Error{Code::not_supported, "not supported yet: " + field + ": oci://", field};
+  }
+  if (kernel.starts_with(kCatalogScheme)) {
+    out.catalog = kernel.substr(kCatalogScheme.size());
+    if (!is_name(out.catalog)) {
+      return broken(field, "catalog: is followed by a name, like catalog:dns");
+    }
+    if (in.plain().empty()) return broken(field, "catalog:NAME stands by itself, not under kernel");
+    return Status();
   }
   out.kernel = join_path(base_dir, kernel);
   out.initrd = join_path(base_dir, in.initrd());
@@ -60,12 +69,15 @@ Status read_image(const fleet::v1::ImageDocument& in, const std::string& field,
 Status read_images(const ApplicationDocument& in, std::string_view base_dir,
                    FileApplication& out) {
   const int forms = int{in.has_image()} + int{in.images_size() != 0} + int{in.has_path()};
-  if (forms != 1) {
-    return broken(forms == 0 ? "name" : in.has_path() ? "path" : "image",
-                  forms == 0 ? "the app has no image; write image, images or path"
-                             : "give one of image, images and path, not several");
+  if (forms > 1) {
+    return broken(in.has_path() ? "path" : "image",
+                  "give one of image, images and path, not several");
   }
-  if (in.has_path()) return Error{Code::not_supported, "not supported yet: path", "path"};
+  if (in.has_path()) {
+    if (in.path().empty()) return broken("path", "names no folder; write path: .");
+    out.path = join_path(base_dir, in.path());
+    return Status();
+  }
   if (in.has_image()) return read_image(in.image(), "image", base_dir, out.images.emplace_back());
   // A map of protobuf has no order of its own; people expect the same one each time.
   std::set<std::string> keys;

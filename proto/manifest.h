@@ -13,7 +13,7 @@
 
 namespace proto {
 
-/// One entry of `images` (or the short form `image`), as paths on this machine.
+/// One entry of `images` (or the short form `image`): paths on this machine, or `catalog:NAME`.
 struct ImageSource {
   std::string key;      // "x86_64/spt" as written; "" for `image`
   fleet::v1::Arch arch = fleet::v1::ARCH_UNSPECIFIED;              // unspecified: the bytes say it
@@ -21,6 +21,7 @@ struct ImageSource {
   std::string kernel;   // path, made absolute or relative to the current folder by base_dir
   std::string initrd;   // "" = none
   std::string disk;
+  std::string catalog;  // NAME of catalog:NAME; then no path is set
   std::string place;    // "manifest.yml:9", for errors about the file
 };
 
@@ -37,7 +38,8 @@ struct FileSource {
 /// images and no file digests: those come with the bytes.
 struct FileApplication {
   fleet::v1::AppManifest manifest;
-  std::vector<ImageSource> images;
+  std::vector<ImageSource> images;  // none, and no path: the catalog's of the app's name
+  std::string path;                 // the source folder of `path`, "" = it has none
   std::vector<FileSource> files;
   std::string field_prefix;  // "applications[0]"
 };
@@ -53,7 +55,7 @@ struct ManifestFile {
 /// Reads, fills in defaults and checks by check_manifest and check_supported.
 /// in     file: the name for errors ("manifest.yml"); base_dir: what paths in it are relative to
 /// errors bad_manifest "manifest.yml:45: health.deadline: 10 has no unit; write 10s or 10ms"
-///        not_supported "not supported yet: devices (manifest.yml:40)" | too_large
+///        not_supported "not supported yet: run: bare (manifest.yml:40)" | too_large
 Result<ManifestFile> parse_manifest(std::string_view text, std::string_view file,
                                     std::string_view base_dir);
 /// The same from a path. errors also not_found, io

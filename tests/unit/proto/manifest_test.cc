@@ -157,7 +157,12 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
       {"an unknown field", "  image: a\n  memroy: 16M\n",
        "bad_manifest manifest.yml:5: unknown key \"memroy\"; did you mean \"memory\"?"},
       {"a wrong type", "  image: a\n  args: --x\n", "manifest.yml:5: args: wants a list"},
-      {"no image", "  memory: 16M\n", "the app has no image; write image, images or path"},
+      {"no folder", "  path: \"\"\n", "names no folder; write path: ."},
+      {"no name of the catalog", "  image: \"catalog:\"\n", "followed by a name, like catalog:dns"},
+      {"a path in the catalog", "  image: catalog:../dns\n", "followed by a name"},
+      {"a kernel of the catalog", "  image: {kernel: catalog:dns, initrd: x}\n",
+       "catalog:NAME stands by itself"},
+      {"folder and image", "  path: .\n  image: catalog:dns\n", "not several"},
       {"two kinds of image", "  image: a\n  images: {x86_64: b}\n",
        "manifest.yml:4: image: give one"},
       {"an image without a file", "  image: {initrd: x}\n", "image: names no file"},
@@ -208,12 +213,28 @@ TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
     EXPECT_EQ(what.find("not_supported not supported yet: "), 0U) << test.name << ": " << what;
     EXPECT_NE(what.find(test.words), std::string::npos) << test.name << ": " << what;
   }
-  EXPECT_NE(error_of(app("  path: .\n")).find("not supported yet: path (manifest.yml:4)"),
-            std::string::npos);
   EXPECT_NE(error_of(app("  image: oci://x/y\n")).find("not supported yet: image: oci://"),
             std::string::npos);
-  EXPECT_NE(error_of(app("  images: {x86_64: \"catalog:x\"}\n")).find("catalog:"),
-            std::string::npos);
+}
+
+TEST(ManifestTest, ImagesMayComeFromTheCatalogOrASourceFolder) {
+  const auto file = parse(app("  images: {x86_64/spt: catalog:dns, aarch64: catalog:dns-two}\n"));
+  ASSERT_TRUE(file) << file.error().what;
+  const auto& images = file->applications[0].images;
+  ASSERT_EQ(images.size(), 2U);
+  EXPECT_EQ(images[0].catalog, "dns-two");
+  EXPECT_EQ(images[0].arch, fleet::v1::AARCH64);
+  EXPECT_EQ(images[1].catalog, "dns");
+  EXPECT_EQ(images[1].platform, fleet::v1::SPT);
+  EXPECT_EQ(images[1].kernel, "");
+  const auto folder = parse(app("  path: src\n"));
+  ASSERT_TRUE(folder) << folder.error().what;
+  EXPECT_EQ(folder->applications[0].path, "/app/src");
+  EXPECT_TRUE(folder->applications[0].images.empty());
+  const auto neither = parse(app("  memory: 16M\n"));
+  ASSERT_TRUE(neither) << neither.error().what;
+  EXPECT_EQ(neither->applications[0].path, "");
+  EXPECT_TRUE(neither->applications[0].images.empty());
 }
 
 TEST(ManifestTest, AVersionThatIsMissingOrNewIsTold) {
