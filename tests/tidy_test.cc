@@ -158,6 +158,7 @@ const std::vector<Fence>& fences() {
       {std::regex("^date/"), {"controller/windows"}},
       {std::regex("^zstd"), {"ota/delta"}},
       {std::regex("^prometheus/"), {"controller/metrics"}},
+      {std::regex("^spawn\\.h"), {"ota/fetch", "deploy/fleetctl/build"}},
   };
   return all;
 }

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include "deploy/fleetctl/schema.h"
@@ -11,26 +10,6 @@
 
 namespace fleetctl {
 namespace {
-
-// Words of DESIGN 10 that are not built yet: known, not listed, never guessed at.
-struct LaterWord {
-  const char* first;
-  const char* second;  // "" = the first word alone
-};
-constexpr std::array<LaterWord, 2> kLater = {
-    {{"build", ""}, {"catalog", ""}}};
-
-std::string later_word(const std::vector<std::string>& words) {
-  if (words.empty()) return "";
-  for (const LaterWord& later : kLater) {
-    if (words[0] != later.first) continue;
-    if (*later.second == '\0') return later.first;
-    if (words.size() > 1 && words[1] == later.second) {
-      return std::string(later.first) + " " + later.second;
-    }
-  }
-  return "";
-}
 
 void build(CLI::App& app, Chosen& chosen, Keep& keep) {
   app.fallthrough();
@@ -45,6 +24,7 @@ void build(CLI::App& app, Chosen& chosen, Keep& keep) {
              "  fleetctl push dns --to edge");
   add_setup_commands(app, chosen, keep);
   add_push_commands(app, chosen, keep);
+  add_image_commands(app, chosen, keep);
   add_order_commands(app, chosen, keep);
   add_config_commands(app, chosen, keep);
   add_look_commands(app, chosen, keep);
@@ -108,14 +88,6 @@ Parsed parse_arguments(const std::vector<std::string>& arguments) {
     if (!arguments[i].starts_with('-')) words.push_back(arguments[i]);
     if (arguments[i] == "--context") ++i;  // its value is no word of a command
   }
-  if (const std::string later = later_word(words); !later.empty()) {
-    Parsed parsed;
-    parsed.print_only = true;
-    parsed.code = ExitCode::error;
-    parsed.to_stderr = "error: not supported yet: fleetctl " + later + "\n";
-    return parsed;
-  }
-
   Parsed parsed;
   const bool asks_help = std::any_of(arguments.begin(), arguments.end(), [](const auto& argument) {
     return argument == "--help" || argument == "-h";

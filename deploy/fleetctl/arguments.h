@@ -43,6 +43,7 @@ void visit_commands(const CommandVisitor& visit);
 // Each adds its commands. `keep` owns what their flags are read into.
 using Keep = std::vector<std::shared_ptr<void>>;  // shared with the closures in Chosen::run
 void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep);
+void add_image_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_order_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_device_commands(CLI::App& app, Chosen& chosen, Keep& keep);
 void add_config_commands(CLI::App& app, Chosen& chosen, Keep& keep);

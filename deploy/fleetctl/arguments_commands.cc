@@ -215,7 +215,8 @@ void add_setup_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   // Flags: a word that is written may be the name of a command.
   live->add_option("--what", words.what)
       ->required()
-      ->check(CLI::IsMember({"devices", "selectors", "groups", "apps", "releases", "rollouts"}));
+      ->check(CLI::IsMember({"devices", "selectors", "groups", "apps", "releases", "rollouts",
+                              "catalog"}));
   live->add_option("--begun", words.word);
   live->add_option("--app", words.app);
   runs(live, chosen, [&words](Program& program) { return complete(program, words); });
@@ -226,9 +227,14 @@ void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   CLI::App* command = app.add_subcommand("push", "Sign a release and put it on devices");
   command->add_option("APP", options.app, "The app; may be left out if the manifest holds one");
   command->add_option("-f,--file", options.manifest_file, "Manifest (manifest.yml)");
+  auto* path = command->add_option("--path", options.path,
+                                   "Folder of sources to build and push, with its manifest.yml");
   command->add_option("--to", options.selector,
                       "Devices: edge | site=lyon | edge-1 | all (as the app's last push)");
-  command->add_option("--image", options.image_file, "Image instead of the manifest's");
+  command->add_option("--image", options.image_file, "Image instead of the manifest's")
+      ->excludes(path);
+  command->add_option("--catalog", options.catalog, "Folder of the catalog (FLEET_CATALOG)");
+  command->add_option("--sdk", options.sdk, "Folder of the SDK, for what is built (FLEET_SDK)");
   command->add_option("--strategy", options.strategy, "all | waves (as the manifest says)")
       ->check(CLI::IsMember({"all", "waves"}));
   command->add_flag("--plan", options.plan_only,
@@ -240,7 +246,8 @@ void add_push_commands(CLI::App& app, Chosen& chosen, Keep& keep) {
   command->add_option("--passphrase-file", options.passphrase_file,
                       "Passphrase in a file (FLEET_PASSPHRASE_FILE); else it is asked for");
   example(command, "fleetctl push dns --to edge\n  fleetctl push dns --to site=lyon --plan\n"
-                   "  fleetctl push dns --to role=resolver --strategy waves");
+                   "  fleetctl push dns --to role=resolver --strategy waves\n"
+                   "  fleetctl push --path ./hello --to edge");
   runs(command, chosen, [&options](Program& program) { return push(program, options); });
 
   auto& back = keep_options<RollbackOptions>(keep);

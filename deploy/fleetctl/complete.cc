@@ -4,6 +4,8 @@
 #include <cctype>
 #include <set>
 
+#include "deploy/fleetctl/catalog.h"
+
 namespace fleetctl {
 namespace {
 
@@ -79,6 +81,14 @@ std::vector<std::string> device_words(const fleet::v1::DeviceSummaryList& list,
 }
 
 CommandResult complete(Program& program, const CompleteOptions& options) {
+  if (options.what == "catalog") {
+    std::set<std::string> names;
+    if (const auto catalog = read_catalog("")) {
+      for (const CatalogEntry& entry : catalog->entries) names.insert(entry.name);
+    }
+    program.terminal.lines(fitting(names, options.word));
+    return ExitCode::ok;
+  }
   const auto connection = connect(program, kPatienceMs);
   if (!connection) return ExitCode::ok;
   if (const auto words = words_of(*connection->api, options)) program.terminal.lines(*words);

@@ -1,5 +1,6 @@
-// complete: the words that a shell offers, as the controller knows them now. For completion.cc's
-// script alone: it answers within a second or says nothing, and never asks or complains.
+// complete: the words that a shell offers, as controller and catalog have them now. For
+// completion.cc's script alone: it answers within a second or says nothing, and never asks or
+// complains.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@
 namespace fleetctl {
 
 struct CompleteOptions {
-  std::string what;  // devices | selectors | groups | apps | releases | rollouts
+  std::string what;  // devices | selectors | groups | apps | releases | rollouts | catalog
   std::string app;   // --app: whose releases
   std::string word;  // what is written already
 };

@@ -49,7 +49,7 @@ _fleetctl() {
     return
   fi
   case $what in
-    devices | selectors | groups | apps | releases | rollouts) ;;
+    devices | selectors | groups | apps | releases | rollouts | catalog) ;;
     *) return ;;
   esac
   compopt +o default 2>/dev/null  # no file is a device
@@ -65,6 +65,7 @@ _fleetctl() {
 std::string place_of(const std::string& path, const std::string& name) {
   if (name == "APP") return "apps";
   if (name == "DEVICE" || (name == "NAME" && path.starts_with("device "))) return "devices";
+  if (name == "NAME" && path.starts_with("catalog ")) return "catalog";
   if (name == "ID" && path.starts_with("rollout ")) return "rollouts";
   if (name == "RELEASE") return "releases";
   return "-";  // a file, or what only its writer knows

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "deploy/fleetctl/build.h"
+#include "deploy/fleetctl/catalog.h"
 #include "deploy/fleetctl/diff.h"
 #include "deploy/fleetctl/text.h"
 #include "ota/disk.h"
@@ -20,6 +22,8 @@ namespace {
 
 using fleet::v1::AppManifest;
 using proto::Code;
+
+constexpr std::uint64_t kDefaultMemoryBytes = 64 * proto::kMiB;  // a manifest without `memory`
 
 void add_payload(Draft& draft, Payload payload) {
   const bool known = std::any_of(draft.payloads.begin(), draft.payloads.end(),
@@ -190,23 +194,97 @@ proto::Status check_devices(const AppManifest& manifest, const DraftImage& image
   return {};
 }
 
+// A folder without a manifest teaches how to get one.
+proto::Error no_manifest(const PushOptions& options, const std::string& path) {
+  const std::string app = options.app.empty() ? "NAME" : options.app;
+  std::string what = "there is no " + visible(path);
+  const auto catalog = read_catalog(options.catalog);
+  if (catalog && !options.app.empty() && find_entry(*catalog, options.app)) {
+    what += "; the catalog has " + options.app;
+  }
+  return proto::Error{Code::not_found,
+                      what + "\nan app of the catalog:    fleetctl catalog copy " + app +
+                          "     and push again\na folder of sources:     fleetctl push --path "
+                          "FOLDER --to SELECTOR", path};
+}
+
+// The images as the manifest names them, those of the catalog as what they stand for.
+proto::Result<std::vector<proto::ImageSource>> resolve(const Recipe& recipe,
+                                                       const PushOptions& options) {
+  const proto::FileApplication& application = recipe.application;
+  std::vector<proto::ImageSource> wanted = application.images;
+  if (wanted.empty()) {
+    // An app of the catalog need not say so.
+    proto::ImageSource& one = wanted.emplace_back();
+    one.catalog = application.manifest.name();
+    one.place = recipe.file.place_of(application, "name");
+  }
+  std::vector<proto::ImageSource> found;
+  for (const proto::ImageSource& source : wanted) {
+    if (source.catalog.empty()) {
+      found.push_back(source);
+      continue;
+    }
+    auto images = [&]() -> proto::Result<std::vector<proto::ImageSource>> {
+      TRY(const Catalog catalog, read_catalog(options.catalog));
+      return catalog_images(catalog, source, application.manifest);
+    }();
+    if (!images && application.images.empty()) {
+      return proto::Error{Code::not_found,
+                          source.place + ": the app has no image; write image, images or path\n" +
+                              images.error().what, source.catalog};
+    }
+    TRY_VOID(images);
+    found.insert(found.end(), images->begin(), images->end());
+  }
+  return found;
+}
+
 }  // namespace
 
-proto::Result<Draft> load_draft(const PushOptions& options) {
-  TRY(const proto::ManifestFile file, proto::load_manifest(options.manifest_file));
-  TRY(const proto::FileApplication* application, proto::find_application(file, options.app));
+bool can_use(const AppManifest& manifest, fleet::v1::Platform platform) {
+  return platform != fleet::v1::VIRTIO ||
+         (manifest.volumes().empty() && manifest.devices().empty());
+}
+
+proto::Result<Recipe> read_recipe(const PushOptions& options) {
+  const std::string path = options.manifest_file.empty() ? "manifest.yml" : options.manifest_file;
+  const bool of_folder = !options.path.empty() && options.manifest_file.empty();
+  auto file = of_folder ? manifest_of_folder(options.path) : proto::load_manifest(path);
+  if (!file && !of_folder && file.error().code == Code::not_found) {
+    return no_manifest(options, path);
+  }
+  Recipe recipe;
+  TRY(recipe.file, file);
+  recipe.manifest_file = recipe.file.lines.file();
+  TRY(const proto::FileApplication* application,
+      proto::find_application(recipe.file, options.app));
+  recipe.application = *application;
+  recipe.folder = !options.path.empty()         ? options.path
+                  : options.image_file.empty() ? application->path
+                                               : "";
+  return recipe;
+}
+
+proto::Result<Draft> make_draft(const Recipe& recipe, const PushOptions& options,
+                                const std::vector<proto::ImageSource>& built) {
+  const proto::FileApplication* application = &recipe.application;
   Draft draft;
   draft.manifest = application->manifest;
-  draft.manifest_file = options.manifest_file;
+  // No image says how much it wants.
+  if (draft.manifest.memory_bytes() == 0) draft.manifest.set_memory_bytes(kDefaultMemoryBytes);
+  draft.manifest_file = recipe.manifest_file;
   const std::string prefix = application->field_prefix + ".health";
-  draft.health_place = file.lines.place_of(
+  draft.health_place = recipe.file.lines.place_of(
       prefix + (draft.manifest.health().type() == fleet::v1::HEALTH_DNS ? ".query" : ".port"));
-  std::vector<proto::ImageSource> sources = application->images;
+  std::vector<proto::ImageSource> sources = built;
   if (!options.image_file.empty()) {
     proto::ImageSource source;
     source.kernel = options.image_file;
     source.place = "--image";
     sources = {source};
+  } else if (recipe.folder.empty()) {
+    TRY(sources, resolve(recipe, options));
   }
   for (const proto::ImageSource& source : sources) {
     TRY_VOID(add_image(draft, source));

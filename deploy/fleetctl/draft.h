@@ -10,6 +10,7 @@
 #include "fleet/v1/app.pb.h"
 #include "images/inspect.h"
 #include "ota/blobs.h"
+#include "proto/manifest.h"
 #include "proto/result.h"
 
 namespace fleetctl {
@@ -37,10 +38,28 @@ struct Draft {
   std::string health_place;          // "manifest.yml:45", where the health check says its port
 };
 
-/// in     options: app, manifest_file, image_file
-/// errors bad_manifest, not_supported (file:line) | not_found (a file) | bad_image | wrong_arch
-///        (an image that is not what its entry says)
-proto::Result<Draft> load_draft(const PushOptions& options);
+/// What is to be pushed, as a person wrote it.
+struct Recipe {
+  proto::ManifestFile file;
+  proto::FileApplication application;  // one of the file's
+  std::string manifest_file;
+  std::string folder;                  // sources to build, "" = the images are there
+};
+
+/// in     options: app, manifest_file, image_file, path
+/// errors bad_manifest, not_supported (file:line) | not_found (no manifest: how to get one)
+proto::Result<Recipe> read_recipe(const PushOptions& options);
+
+/// Reads, recognises and hashes everything.
+/// in     options: image_file, catalog; built: images of the recipe's folder. Without them such a
+///        draft has no image.
+/// errors bad_manifest | not_found (a file; no image in the catalog) | bad_image | wrong_arch (an
+///        image that is not what its entry says)
+proto::Result<Draft> make_draft(const Recipe& recipe, const PushOptions& options,
+                                const std::vector<proto::ImageSource>& built = {});
+
+/// Whether an app can use images of a platform: virtio has neither volumes nor serial lines.
+bool can_use(const fleet::v1::AppManifest& manifest, fleet::v1::Platform platform);
 
 /// The release's bytes as they are signed and stored: the same for the same content.
 std::string manifest_bytes(const fleet::v1::AppManifest& manifest);

@@ -81,10 +81,13 @@ CommandResult check_manifest_file(Program& program, const std::string& path) {
     PushOptions options;
     options.app = application.manifest.name();
     options.manifest_file = path;
-    TRY(const Draft draft, load_draft(options));
+    TRY(const Recipe recipe, read_recipe(options));
+    TRY(const Draft draft, make_draft(recipe, options));
     names.push_back(options.app);
     if (program.json) continue;
-    program.terminal.line(options.app + "  " + count_text(draft.images.size(), "image") + ", " +
+    const std::string images = recipe.folder.empty() ? count_text(draft.images.size(), "image")
+                                                     : "built from " + visible(recipe.folder);
+    program.terminal.line(options.app + "  " + images + ", " +
                           count_text(static_cast<std::uint64_t>(draft.manifest.files_size()),
                                      "file") + ": right");
   }

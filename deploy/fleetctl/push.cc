@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "deploy/fleetctl/app_signer.h"
+#include "deploy/fleetctl/build_push.h"
 #include "deploy/fleetctl/diff.h"
 #include "deploy/fleetctl/draft.h"
 #include "deploy/fleetctl/expiry.h"
@@ -194,19 +195,29 @@ CommandResult follow(Program& program, const Connection& connection, const Draft
   return follow_rollout(program, *connection.api, rollout, how);
 }
 
+// Who gets it. A selector that matches nothing is told before anything is built or signed.
+struct Receivers {
+  std::string selector;
+  DeviceList devices;
+};
+
+proto::Result<Receivers> find_receivers(Api& api, const PushOptions& options,
+                                        const std::string& app) {
+  Receivers to;
+  TRY(to.selector, selector_of(api, options, app));
+  TRY(to.devices, api.devices(to.selector));
+  if (to.devices.devices_size() != 0) return to;
+  return no_match(to.selector, to.devices, "nothing was signed or uploaded");
+}
+
 // From the draft on, push and rollback are the same.
 CommandResult push_draft(Program& program, const Connection& connection, Draft draft,
-                         const PushOptions& options) {
+                         const Receivers& to, const PushOptions& options) {
   Api& api = *connection.api;
   const std::string app = draft.manifest.name();
-
-  // Who gets it. A selector that matches nothing is told before anything is signed.
+  const std::string& selector = to.selector;
+  const DeviceList& devices = to.devices;
   TRY(const fleet::v1::Whoami who, api.whoami());
-  TRY(const std::string selector, selector_of(api, options, app));
-  TRY(const DeviceList devices, api.devices(selector));
-  if (devices.devices_size() == 0) {
-    return no_match(selector, devices, "nothing was signed or uploaded");
-  }
   if (!program.json) {
     program.terminal.line(
         "Pushing app " + app + " to " + selector + " (" +
@@ -255,9 +266,15 @@ CommandResult push_draft(Program& program, const Connection& connection, Draft d
 
 CommandResult push(Program& program, const PushOptions& options) {
   // The manifest and its files are read and checked whole before anybody is asked anything.
-  TRY(Draft draft, load_draft(options));
+  TRY(const Recipe recipe, read_recipe(options));
+  TRY(Draft draft, make_draft(recipe, options));
   TRY(const Connection connection, connect(program));
-  return push_draft(program, connection, std::move(draft), options);
+  TRY(const Receivers to, find_receivers(*connection.api, options, draft.manifest.name()));
+  if (!recipe.folder.empty()) {
+    TRY(const auto built, build_for(program, recipe, options, to.devices));
+    TRY(draft, make_draft(recipe, options, built));
+  }
+  return push_draft(program, connection, std::move(draft), to, options);
 }
 
 CommandResult rollback(Program& program, const RollbackOptions& options) {
@@ -285,7 +302,8 @@ CommandResult rollback(Program& program, const RollbackOptions& options) {
     Draft draft;
     TRY(draft.manifest, fetch_manifest(api, release));
     draft.manifest_file = "release " + std::to_string(options.release);
-    return push_draft(program, connection, std::move(draft), options.push);
+    TRY(const Receivers to, find_receivers(api, options.push, options.push.app));
+    return push_draft(program, connection, std::move(draft), to, options.push);
   }
   return proto::Error{
       Code::not_found,

@@ -11,7 +11,10 @@ namespace fleetctl {
 
 struct PushOptions {
   std::string app;                       // "" = the only one of the manifest
-  std::string manifest_file = "manifest.yml";
+  std::string manifest_file;             // -f; "" = manifest.yml here, or in `path`
+  std::string path;                      // --path: a folder of sources, built before
+  std::string catalog;                   // --catalog
+  std::string sdk;                       // --sdk
   std::string selector;                  // --to; "" = that of the app's last push
   std::string image_file;                // --image: instead of the manifest's images
   std::string strategy;                  // "" | "all" | "waves"
@@ -24,8 +27,9 @@ struct PushOptions {
 };
 
 /// out    ok | rollout_failed | wait_over | detached | not_reached
-/// errors bad_manifest, bad_image, wrong_arch, no_fit, not_found (selector): before anything is
-///        signed; not_signed (no key for the app) | unauthenticated (passphrase) | conflict (twice)
+/// errors bad_manifest, bad_image, wrong_arch, no_fit, not_found (selector), and build_images's:
+///        before anything is signed; not_signed (no key for the app) | unauthenticated
+///        (passphrase) | conflict (twice)
 /// after  nothing is left behind by an error before "Rollout ..." is printed, but blobs that no
 ///        release names
 CommandResult push(Program& program, const PushOptions& options);

@@ -85,6 +85,20 @@ Json image() {
                  {"devices", list_of(device)}, {"obstacle", text()}});
 }
 
+Json built_images() {
+  const Json image = record(
+      {{"image", text()}, {"file", text()}, {"sha256", text()}, {"size_bytes", number()}});
+  return record({{"app", text()}, {"images", list_of(image)}});
+}
+
+Json catalog() {
+  const Json image = record(
+      {{"image", text()}, {"file", text()}, {"summary", text()}, {"size_bytes", number()}});
+  const Json app = record({{"name", text()}, {"app", text()}, {"description", text()},
+                           {"manifest", text()}, {"images", list_of(image)}});
+  return record({{"folder", text()}, {"apps", list_of(app)}});
+}
+
 }  // namespace
 
 const std::map<std::string, Json>& own_shapes() {
@@ -95,6 +109,10 @@ const std::map<std::string, Json>& own_shapes() {
       {"keys", keys()},
       {"root progress", root_progress()},
       {"image", image()},
+      {"built images", built_images()},
+      {"catalog", catalog()},
+      {"copied app",
+       record({{"name", text()}, {"app", text()}, {"files", list_of(text())}})},
       {"right manifests", record({{"right", list_of(text())}})},
       {"yanked", record({{"app", text()}, {"release", number()}, {"yanked", flag()},
                          {"signed", flag()}, {"running", number()}})},

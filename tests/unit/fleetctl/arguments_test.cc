@@ -95,20 +95,9 @@ TEST(Arguments, WrongUseIsTwoAndNamesThePlace) {
   }
 }
 
-TEST(Arguments, LaterWordsSayThatTheyAreNotSupportedYet) {
-  for (const char* line : {"build .", "catalog", "--context audit build x"}) {
-    const Parsed parsed = parse(line);
-    EXPECT_EQ(parsed.code, ExitCode::error) << line;
-    EXPECT_TRUE(parsed.to_stderr.starts_with("error: not supported yet: fleetctl ")) << line;
-  }
-  EXPECT_FALSE(parse("--context audit devices").print_only);
-}
-
 TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
   const std::string help = parse("--help").to_stdout;
-  for (const char* word : {"catalog", "complete"}) {
-    EXPECT_FALSE(std::regex_search(help, std::regex(std::string("\n  ") + word + "\\b"))) << word;
-  }
+  EXPECT_FALSE(std::regex_search(help, std::regex("\n  complete\\b"))) << "a hidden one";
   for (const char* command :
        {"login", "keys", "keys init", "keys delegate", "keys list", "keys refresh", "keys rotate",
         "keys revoke", "keys sign", "enroll-token", "push", "revert", "rollback", "yank", "stop",
@@ -118,7 +107,7 @@ TEST(Arguments, HelpListsWhatIsBuiltAndEveryCommandHasAnExample) {
         "token list", "token revoke", "whoami", "rollouts", "rollout show", "rollout pause",
         "rollout resume", "rollout abort", "rollout retry", "config", "config set",
         "config unset", "config list", "logs", "inspect", "manifest",
-        "manifest check", "completion"}) {
+        "manifest check", "build", "catalog", "catalog copy", "completion"}) {
     const Parsed parsed = parse(std::string(command) + " --help");
     EXPECT_EQ(parsed.code, ExitCode::ok) << command;
     EXPECT_NE(parsed.to_stdout.find("Example"), std::string::npos) << command;
@@ -131,7 +120,8 @@ TEST(Arguments, TheCompletionKnowsCommandsAndFlags) {
   EXPECT_NE(script.find("'push') words='"), std::string::npos);
   EXPECT_NE(script.find("--require-all"), std::string::npos);
   EXPECT_NE(script.find("'keys delegate') words='"), std::string::npos);
-  EXPECT_EQ(script.find("catalog"), std::string::npos);
+  EXPECT_NE(script.find("'catalog') words='copy "), std::string::npos);
+  EXPECT_TRUE(std::regex_search(script, std::regex("'build'\\) .*valued='[^']*--platform ")));
   EXPECT_EQ(script.find("'complete')"), std::string::npos) << "a hidden one";
   EXPECT_TRUE(std::regex_search(script, std::regex("'yank'\\) .*places='apps releases'")));
   EXPECT_TRUE(std::regex_search(script, std::regex("'device show'\\) .*places='devices'")));

@@ -21,7 +21,8 @@ bool has(const Words& words, const std::string& word) {
 TEST(Schema, EveryCommandSaysWhatItPrints) {
   Words all;
   visit_commands([&all](const CLI::App& app, const std::string& path) {
-    const bool runs = app.get_subcommands(nullptr).empty() || path == "audit";
+    const bool runs =
+        app.get_subcommands(nullptr).empty() || path == "audit" || path == "catalog";
     if (!runs) return;
     all.push_back(path);
     const bool json = has(commands_with_json(), path);
