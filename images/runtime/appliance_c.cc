@@ -1,5 +1,5 @@
-// The runtime for an appliance in C: its own appliance_main keeps config and memory, and calls the C
-// one. Must never be linked into an appliance in C++, which writes appliance_main itself.
+// The runtime for an appliance in C: an appliance_main that keeps config and memory and calls
+// fleet_main. Must never be linked into an appliance in C++, which writes appliance_main itself.
 #include "images/runtime/appliance_c.h"
 
 #include <algorithm>
