@@ -46,6 +46,10 @@ completes 'fleetctl pus' push
 completes 'fleetctl rollout a' abort
 completes 'fleetctl push --require' --require-all
 completes 'fleetctl comp' completion
+completes 'fleetctl cat' catalog
+completes 'fleetctl build --plat' --platform
+completes 'fleetctl push --pa' '--passphrase-file --path'
+completes 'fleetctl catalog copy ' 'dns firewall sensor'
 completes 'fleetctl device show e' 'edge-1 edge-2'
 completes 'fleetctl device label edge-1 ' ''
 completes 'fleetctl push ' dns
@@ -88,6 +92,7 @@ for _ in $(seq 50); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
 expect 0 '^$' timeout 20 fleetctl complete --what devices --begun ''
 export FLEET_HOME=$work/nobody
 completes 'fleetctl device show ' ''
+completes 'fleetctl catalog copy s' sensor
 expect 0 '^$' fleetctl complete --what apps --begun ''
 [[ ! -e $FLEET_HOME ]] || die "completing made a home"
 echo "$passed passed, 0 failed"

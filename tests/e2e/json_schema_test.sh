@@ -36,6 +36,10 @@ valid enroll-token -- --group edge  # the bootstrap file itself
 dns_app
 printf "  vars: {note: {type: string, default: none}}\n" >>manifest.yml
 valid inspect -- dns.x86_64.virtio
+valid catalog --
+valid catalog copy -- dns "$work/copied"
+mkdir "$work/none" && echo 'int fleet_main(void); int fleet_main(void) { return 0; }' >"$work/none/main.c"
+valid build -- "$work/none"
 valid manifest check -- manifest.yml
 valid push -- dns --to edge --plan
 valid push -- dns --to edge --detach
