@@ -111,7 +111,7 @@ Status Store::migrate() {
 
 Store::Transaction::Transaction(Store& store) : store_(store) {
   FLEET_ASSERT(!store.session_->in_transaction);
-  begun_ = guard("beginning", [&] { store.session_->sql << "BEGIN IMMEDIATE"; });
+  begun_ = guard("beginning", [&] { store.session_->run("BEGIN IMMEDIATE"); });
   open_ = begun_.has_value();
   store.session_->in_transaction = open_;
 }
@@ -120,7 +120,7 @@ Store::Transaction::~Transaction() {
   if (!open_) return;
   store_.session_->in_transaction = false;
   store_.forget_transaction();
-  const Status undone = guard("rolling back", [&] { store_.session_->sql << "ROLLBACK"; });
+  const Status undone = guard("rolling back", [&] { store_.session_->run("ROLLBACK"); });
   if (!undone) proto::log_error("store.not_rolled_back", {{"why", undone.error().what}});
 }
 
@@ -128,7 +128,7 @@ Status Store::Transaction::commit() {
   if (!begun_) return begun_;
   FLEET_ASSERT(open_);
   TRY_VOID(store_.write_rollouts());
-  TRY_VOID(guard("committing", [&] { store_.session_->sql << "COMMIT"; }));
+  TRY_VOID(guard("committing", [&] { store_.session_->run("COMMIT"); }));
   open_ = false;
   store_.session_->in_transaction = false;
   store_.working_.clear();
@@ -151,9 +151,9 @@ Status Store::set_setting(std::string_view name, std::string_view value) {
   const std::string n(name);
   const std::string v(value);
   return guard("writing a setting", [&] {
-    session_->sql << "INSERT INTO settings (name, value) VALUES (:n, :v) "
-                     "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        use(n), use(v);
+    session_->run("INSERT INTO settings (name, value) VALUES (:n, :v) ON CONFLICT (name) DO "
+                  "UPDATE SET value = excluded.value",
+                  use(n), use(v));
   });
 }
 
@@ -161,8 +161,9 @@ Result<std::optional<std::string>> Store::setting(std::string_view name) {
   const std::string n(name);
   return guard("reading a setting", [&]() -> std::optional<std::string> {
     std::string value;
-    session_->sql << "SELECT value FROM settings WHERE name = :n", use(n), into(value);
-    if (!session_->sql.got_data()) return std::nullopt;
+    const bool found = session_->run("SELECT value FROM settings WHERE name = :n", use(n),
+                                     into(value));
+    if (!found) return std::nullopt;
     return value;
   });
 }
@@ -175,10 +176,10 @@ Status Store::add_enroll_token(const EnrollTokenRow& token) {
     const long long uses = token.uses;
     const long long expires = token.expires_ms;
     const long long created = token.created_ms;
-    session_->sql << "INSERT INTO enroll_tokens (id, hash, group_name, labels_json, uses, "
-                     "expires_ms, by_name, created_ms) VALUES (:i,:h,:g,:l,:u,:e,:b,:c)",
-        use(token.id), use(token.hash), use(token.group), use(text), use(uses), use(expires),
-        use(token.by), use(created);
+    session_->run("INSERT INTO enroll_tokens (id, hash, group_name, labels_json, uses, "
+                  "expires_ms, by_name, created_ms) VALUES (:i,:h,:g,:l,:u,:e,:b,:c)",
+                  use(token.id), use(token.hash), use(token.group), use(text), use(uses),
+                  use(expires), use(token.by), use(created));
   });
 }
 
@@ -190,11 +191,12 @@ Result<std::optional<EnrollTokenRow>> Store::enroll_token(std::string_view hash)
     long long uses = 0;
     long long expires = 0;
     long long created = 0;
-    session_->sql << "SELECT id, group_name, labels_json, uses, expires_ms, by_name, created_ms "
-                     "FROM enroll_tokens WHERE hash = :h",
-        use(token.hash), into(token.id), into(token.group), into(labels_text), into(uses),
-        into(expires), into(token.by), into(created);
-    if (!session_->sql.got_data()) return std::nullopt;
+    const bool found = session_->run("SELECT id, group_name, labels_json, uses, expires_ms, "
+                                     "by_name, created_ms FROM enroll_tokens WHERE hash = :h",
+                                     use(token.hash), into(token.id), into(token.group),
+                                     into(labels_text), into(uses), into(expires), into(token.by),
+                                     into(created));
+    if (!found) return std::nullopt;
     v1::LabelChange labels;
     read_json(labels_text, labels);
     for (const auto& [name, value] : labels.set()) token.labels[name] = value;
@@ -211,9 +213,10 @@ Result<std::optional<std::string>> Store::enroll_use(std::string_view token_id,
   const std::string k(public_key);
   return guard("reading a token's use", [&]() -> std::optional<std::string> {
     std::string device;
-    session_->sql << "SELECT device_id FROM enroll_uses WHERE token_id = :t AND public_key = :k",
-        use(t), use(k), into(device);
-    if (!session_->sql.got_data()) return std::nullopt;
+    const bool found = session_->run("SELECT device_id FROM enroll_uses WHERE token_id = :t AND "
+                                     "public_key = :k",
+                                     use(t), use(k), into(device));
+    if (!found) return std::nullopt;
     return device;
   });
 }
@@ -222,7 +225,7 @@ Result<std::int64_t> Store::enroll_use_count(std::string_view token_id) {
   const std::string t(token_id);
   return guard("counting a token's uses", [&]() -> std::int64_t {
     long long count = 0;
-    session_->sql << "SELECT COUNT(*) FROM enroll_uses WHERE token_id = :t", use(t), into(count);
+    session_->run("SELECT COUNT(*) FROM enroll_uses WHERE token_id = :t", use(t), into(count));
     return count;
   });
 }
@@ -233,8 +236,8 @@ Status Store::add_enroll_use(std::string_view token_id, std::string_view public_
   const std::string k(public_key);
   const std::string d(device_id);
   return guard("adding a token's use", [&] {
-    session_->sql << "INSERT INTO enroll_uses (token_id, public_key, device_id) VALUES (:t,:k,:d)",
-        use(t), use(k), use(d);
+    session_->run("INSERT INTO enroll_uses (token_id, public_key, device_id) VALUES (:t,:k,:d)",
+                  use(t), use(k), use(d));
   });
 }
 
@@ -243,9 +246,10 @@ Result<std::optional<IdempotentPush>> Store::idempotent_push(std::string_view ke
   return guard("reading an idempotency key", [&]() -> std::optional<IdempotentPush> {
     IdempotentPush push;
     long long number = 0;
-    session_->sql << "SELECT request_sha256, rollout FROM idempotency WHERE key = :k", use(k),
-        into(push.request_sha256), into(number);
-    if (!session_->sql.got_data()) return std::nullopt;
+    const bool found = session_->run("SELECT request_sha256, rollout FROM idempotency "
+                                     "WHERE key = :k",
+                                     use(k), into(push.request_sha256), into(number));
+    if (!found) return std::nullopt;
     push.rollout = number;
     return push;
   });
@@ -257,9 +261,9 @@ Status Store::add_idempotent_push(std::string_view key, const IdempotentPush& pu
   const long long number = push.rollout;
   const long long now = now_ms;
   return guard("adding an idempotency key", [&] {
-    session_->sql << "INSERT INTO idempotency (key, request_sha256, rollout, created_ms) "
-                     "VALUES (:k,:h,:r,:t)",
-        use(k), use(push.request_sha256), use(number), use(now);
+    session_->run("INSERT INTO idempotency (key, request_sha256, rollout, created_ms) VALUES "
+                  "(:k,:h,:r,:t)",
+                  use(k), use(push.request_sha256), use(number), use(now));
   });
 }
 

@@ -21,10 +21,10 @@ Status Store::add_audit(const v1::AuditEntry& entry) {
   const auto sequence = static_cast<long long>(entry.sequence());
   const auto at = static_cast<long long>(entry.at_ms());
   return guard("adding to the audit log", [&] {
-    session_->sql << "INSERT INTO audit (sequence, at_ms, who, from_address, action, object, "
-                     "detail, hash) VALUES (:s,:t,:w,:f,:a,:o,:d,:h)",
-        use(sequence), use(at), use(entry.who()), use(entry.from()), use(entry.action()),
-        use(entry.object()), use(entry.detail()), use(entry.hash());
+    session_->run("INSERT INTO audit (sequence, at_ms, who, from_address, action, object, detail, "
+                  "hash) VALUES (:s,:t,:w,:f,:a,:o,:d,:h)",
+                  use(sequence), use(at), use(entry.who()), use(entry.from()), use(entry.action()),
+                  use(entry.object()), use(entry.detail()), use(entry.hash()));
   });
 }
 
@@ -33,9 +33,10 @@ Result<v1::AuditHead> Store::audit_head() {
     v1::AuditHead head;
     long long sequence = 0;
     std::string hash;
-    session_->sql << "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1",
-        into(sequence), into(hash);
-    if (!session_->sql.got_data()) return head;
+    const bool found = session_->run("SELECT sequence, hash FROM audit "
+                                     "ORDER BY sequence DESC LIMIT 1",
+                                     into(sequence), into(hash));
+    if (!found) return head;
     head.set_sequence(static_cast<std::uint64_t>(sequence));
     head.set_hash(hash);
     return head;
@@ -50,27 +51,24 @@ Result<std::vector<v1::AuditEntry>> Store::audit(const AuditQuestion& question) 
     long long at = 0;
     std::string who, from, action, object, detail, hash;
     // Each filter has its index: a question costs what it finds, however long the log is.
-    soci::statement statement(session_->sql);
-    std::string where = "sequence < :b";
-    statement.exchange(use(before));
     const std::pair<const char*, const std::string&> filters[] = {
         {"who", question.who}, {"action", question.action}, {"object", question.object}};
+    std::string where = "sequence < :b";
     for (const auto& [column, value] : filters) {
-      if (value.empty()) continue;
-      where += std::string(" AND ") + column + " = :" + column;
-      statement.exchange(use(value));
+      if (!value.empty()) where += std::string(" AND ") + column + " = :" + column;
     }
-    statement.exchange(use(most));
-    statement.exchange(into(sequence));
-    statement.exchange(into(at));
+    Statement statement(*session_,
+                        "SELECT sequence, at_ms, who, from_address, action, object, detail, hash "
+                        "FROM audit WHERE " + where + " ORDER BY sequence DESC LIMIT :l");
+    statement.bind(use(before));
+    for (const auto& [column, value] : filters) {
+      if (!value.empty()) statement.bind(use(value));
+    }
+    statement.bind(use(most), into(sequence), into(at));
     for (std::string* const text : {&who, &from, &action, &object, &detail, &hash}) {
-      statement.exchange(into(*text));
+      statement.bind(into(*text));
     }
-    statement.alloc();
-    statement.prepare("SELECT sequence, at_ms, who, from_address, action, object, detail, hash "
-                      "FROM audit WHERE " + where + " ORDER BY sequence DESC LIMIT :l");
-    statement.define_and_bind();
-    statement.execute();
+    statement.start();
     std::vector<v1::AuditEntry> entries;
     while (statement.fetch()) {
       v1::AuditEntry& entry = entries.emplace_back();
@@ -92,8 +90,8 @@ Status Store::set_device_audit(std::string_view id, const v1::AuditHead& head) {
   const auto sequence = static_cast<long long>(head.sequence());
   const std::string& hash = head.hash();
   return guard("writing a device's audit head", [&] {
-    session_->sql << "UPDATE devices SET audit_sequence = :s, audit_hash = :h WHERE id = :i",
-        use(sequence), use(hash), use(i);
+    session_->run("UPDATE devices SET audit_sequence = :s, audit_hash = :h WHERE id = :i",
+                  use(sequence), use(hash), use(i));
   });
 }
 
@@ -103,8 +101,8 @@ Result<v1::AuditHead> Store::device_audit(std::string_view id) {
     v1::AuditHead head;
     long long sequence = 0;
     std::string hash;
-    session_->sql << "SELECT audit_sequence, audit_hash FROM devices WHERE id = :i", use(i),
-        into(sequence), into(hash);
+    session_->run("SELECT audit_sequence, audit_hash FROM devices WHERE id = :i", use(i),
+                  into(sequence), into(hash));
     head.set_sequence(static_cast<std::uint64_t>(sequence));
     head.set_hash(hash);
     return head;
@@ -114,11 +112,9 @@ Result<v1::AuditHead> Store::device_audit(std::string_view id) {
 Result<std::vector<std::string>> Store::audit_strangers() {
   return guard("comparing audit heads", [&] {
     std::string name;
-    soci::statement statement =
-        (session_->sql.prepare << std::string("SELECT devices.name ") + kStrange +
-                                      " ORDER BY devices.name",
-         into(name));
-    statement.execute();
+    Statement statement(*session_, std::string("SELECT devices.name ") + kStrange +
+                                       " ORDER BY devices.name");
+    statement.start(into(name));
     std::vector<std::string> names;
     while (statement.fetch()) names.push_back(name);
     return names;
@@ -129,16 +125,16 @@ Result<bool> Store::is_audit_stranger(std::string_view id) {
   const std::string i(id);
   return guard("comparing an audit head", [&] {
     long long count = 0;
-    session_->sql << std::string("SELECT COUNT(*) ") + kStrange + " AND devices.id = :i", use(i),
-        into(count);
+    session_->run(std::string("SELECT COUNT(*) ") + kStrange + " AND devices.id = :i", use(i),
+                  into(count));
     return count > 0;
   });
 }
 
 Status Store::accept_audit_strangers() {
   return guard("taking audit heads for known", [&] {
-    session_->sql << std::string("UPDATE devices SET audit_accepted = audit_hash WHERE id IN "
-                                 "(SELECT devices.id ") + kStrange + ")";
+    session_->run(std::string("UPDATE devices SET audit_accepted = audit_hash WHERE id IN "
+                              "(SELECT devices.id ") + kStrange + ")");
   });
 }
 

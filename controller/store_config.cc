@@ -32,11 +32,10 @@ Result<std::vector<ConfigRow>> Store::config(std::string_view id, std::string_vi
     std::string value;
     long long sealed = 0;
     long long set = 0;
-    soci::statement rows =
-        (session_->sql.prepare << "SELECT name, value, sealed, by_name, set_ms FROM config_values "
-                                  "WHERE device_id = :d AND app = :a ORDER BY name",
-         use(i), use(a), into(row.name), into(value), into(sealed), into(row.by), into(set));
-    rows.execute();
+    Statement rows(*session_,
+                   "SELECT name, value, sealed, by_name, set_ms FROM config_values WHERE "
+                   "device_id = :d AND app = :a ORDER BY name");
+    rows.start(use(i), use(a), into(row.name), into(value), into(sealed), into(row.by), into(set));
     std::vector<ConfigRow> out;
     while (rows.fetch()) {
       row.sealed = sealed != 0;
@@ -55,9 +54,9 @@ Status Store::set_config(std::string_view id, std::string_view app, const Config
   const long long sealed = row.sealed ? 1 : 0;
   const long long set = row.set_ms;
   return guard("writing a value", [&] {
-    session_->sql << "INSERT OR REPLACE INTO config_values (device_id, app, name, value, sealed, "
-                     "by_name, set_ms) VALUES (:d,:a,:n,:v,:s,:b,:m)",
-        use(i), use(a), use(row.name), use(value), use(sealed), use(row.by), use(set);
+    session_->run("INSERT OR REPLACE INTO config_values (device_id, app, name, value, sealed, "
+                  "by_name, set_ms) VALUES (:d,:a,:n,:v,:s,:b,:m)",
+                  use(i), use(a), use(row.name), use(value), use(sealed), use(row.by), use(set));
   });
 }
 
@@ -66,8 +65,8 @@ Status Store::unset_config(std::string_view id, std::string_view app, std::strin
   const std::string a(app);
   const std::string n(name);
   return guard("forgetting a value", [&] {
-    session_->sql << "DELETE FROM config_values WHERE device_id = :d AND app = :a AND name = :n",
-        use(i), use(a), use(n);
+    session_->run("DELETE FROM config_values WHERE device_id = :d AND app = :a AND name = :n",
+                  use(i), use(a), use(n));
   });
 }
 
@@ -78,22 +77,21 @@ Status Store::remember_config(std::string_view id, std::string_view app, std::st
   const std::string n(name);
   const long long number = rollout;
   return guard("remembering a value", [&] {
-    session_->sql << "DELETE FROM config_before WHERE device_id = :d AND app = :a AND name = :n "
-                     "AND settled = 1",
-        use(i), use(a), use(n);
+    session_->run("DELETE FROM config_before WHERE device_id = :d AND app = :a AND name = :n AND "
+                  "settled = 1",
+                  use(i), use(a), use(n));
     // One that never ran is no value to go back to: what was before it stays.
-    session_->sql << "UPDATE config_before SET rollout = :r WHERE device_id = :d AND app = :a "
-                     "AND name = :n",
-        use(number), use(i), use(a), use(n);
-    session_->sql << "INSERT OR IGNORE INTO config_before (device_id, app, name, rollout, settled, "
-                     "was_set, value, sealed, by_name, set_ms) "
-                     "SELECT device_id, app, name, :r, 0, 1, value, sealed, by_name, set_ms "
-                     "FROM config_values WHERE device_id = :d AND app = :a AND name = :n",
-        use(number), use(i), use(a), use(n);
-    session_->sql << "INSERT OR IGNORE INTO config_before (device_id, app, name, rollout, settled, "
-                     "was_set, value, sealed, by_name, set_ms) "
-                     "VALUES (:d,:a,:n,:r,0,0,'',0,'',0)",
-        use(i), use(a), use(n), use(number);
+    session_->run("UPDATE config_before SET rollout = :r WHERE device_id = :d AND app = :a AND "
+                  "name = :n",
+                  use(number), use(i), use(a), use(n));
+    session_->run("INSERT OR IGNORE INTO config_before (device_id, app, name, rollout, settled, "
+                  "was_set, value, sealed, by_name, set_ms) SELECT device_id, app, name, :r, 0, "
+                  "1, value, sealed, by_name, set_ms FROM config_values WHERE device_id = :d AND "
+                  "app = :a AND name = :n",
+                  use(number), use(i), use(a), use(n));
+    session_->run("INSERT OR IGNORE INTO config_before (device_id, app, name, rollout, settled, "
+                  "was_set, value, sealed, by_name, set_ms) VALUES (:d,:a,:n,:r,0,0,'',0,'',0)",
+                  use(i), use(a), use(n), use(number));
   });
 }
 
@@ -101,15 +99,15 @@ Status Store::restore_config(std::string_view id, std::int64_t rollout) {
   const std::string i(id);
   const long long number = rollout;
   return guard("going back to values", [&] {
-    session_->sql << "DELETE FROM config_values WHERE device_id = :d AND (app, name) IN "
-                     "(SELECT app, name FROM config_before WHERE device_id = :e AND rollout = :r)",
-        use(i), use(i), use(number);
-    session_->sql << "INSERT INTO config_values (device_id, app, name, value, sealed, by_name, "
-                     "set_ms) SELECT device_id, app, name, value, sealed, by_name, set_ms "
-                     "FROM config_before WHERE device_id = :d AND rollout = :r AND was_set = 1",
-        use(i), use(number);
-    session_->sql << "DELETE FROM config_before WHERE device_id = :d AND rollout = :r", use(i),
-        use(number);
+    session_->run("DELETE FROM config_values WHERE device_id = :d AND (app, name) IN (SELECT app, "
+                  "name FROM config_before WHERE device_id = :e AND rollout = :r)",
+                  use(i), use(i), use(number));
+    session_->run("INSERT INTO config_values (device_id, app, name, value, sealed, by_name, "
+                  "set_ms) SELECT device_id, app, name, value, sealed, by_name, set_ms FROM "
+                  "config_before WHERE device_id = :d AND rollout = :r AND was_set = 1",
+                  use(i), use(number));
+    session_->run("DELETE FROM config_before WHERE device_id = :d AND rollout = :r", use(i),
+                  use(number));
   });
 }
 
@@ -117,9 +115,9 @@ Status Store::settle_config(std::string_view id, std::string_view app) {
   const std::string i(id);
   const std::string a(app);
   return guard("settling values", [&] {
-    session_->sql << "UPDATE config_before SET settled = 1 WHERE device_id = :d AND app = :a "
-                     "AND settled = 0",
-        use(i), use(a);
+    session_->run("UPDATE config_before SET settled = 1 WHERE device_id = :d AND app = :a AND "
+                  "settled = 0",
+                  use(i), use(a));
   });
 }
 
@@ -128,7 +126,7 @@ Status Store::set_sealing_key(std::string_view id, std::string_view key) {
   if (changed_devices_) changed_devices_->insert(i);
   const std::string k(key);
   return guard("writing a sealing key", [&] {
-    session_->sql << "UPDATE devices SET sealing_key = :k WHERE id = :i", use(k), use(i);
+    session_->run("UPDATE devices SET sealing_key = :k WHERE id = :i", use(k), use(i));
   });
 }
 
@@ -136,7 +134,7 @@ Result<std::string> Store::sealing_key(std::string_view id) {
   const std::string i(id);
   return guard("reading a sealing key", [&] {
     std::string key;
-    session_->sql << "SELECT sealing_key FROM devices WHERE id = :i", use(i), into(key);
+    session_->run("SELECT sealing_key FROM devices WHERE id = :i", use(i), into(key));
     return key;
   });
 }

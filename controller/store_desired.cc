@@ -33,19 +33,19 @@ constexpr const char* kDesiredColumns =
     "SELECT device_id, app, release_number, run, restart_count, fall_back, attempt, rollout, "
     "retry_refused, deadline_ms, stage_release, values_json FROM desired ";
 
-void bind(soci::statement& statement, RawDesired& raw) {
-  statement.exchange(into(raw.device));
-  statement.exchange(into(raw.name));
-  statement.exchange(into(raw.release));
-  statement.exchange(into(raw.run));
-  statement.exchange(into(raw.restarts));
-  statement.exchange(into(raw.fall_back));
-  statement.exchange(into(raw.attempt));
-  statement.exchange(into(raw.rollout));
-  statement.exchange(into(raw.retry));
-  statement.exchange(into(raw.deadline));
-  statement.exchange(into(raw.stage));
-  statement.exchange(into(raw.values));
+void bind(Statement& statement, RawDesired& raw) {
+  statement.bind(into(raw.device));
+  statement.bind(into(raw.name));
+  statement.bind(into(raw.release));
+  statement.bind(into(raw.run));
+  statement.bind(into(raw.restarts));
+  statement.bind(into(raw.fall_back));
+  statement.bind(into(raw.attempt));
+  statement.bind(into(raw.rollout));
+  statement.bind(into(raw.retry));
+  statement.bind(into(raw.deadline));
+  statement.bind(into(raw.stage));
+  statement.bind(into(raw.values));
 }
 
 // Its values alone, as text; "" for none.
@@ -59,17 +59,14 @@ std::string values_of(const v1::DesiredApp& desired) {
 
 // Of one device, or of all; take(device, wish) gets them.
 template <typename Take>
-void select_desired(soci::session& sql, const std::string* id, const Take& take) {
+void select_desired(Store::Session& session, const std::string* id, const Take& take) {
   RawDesired raw;
-  soci::statement statement(sql);
+  Statement statement(session, std::string(kDesiredColumns) +
+                                   (id != nullptr ? "WHERE device_id = :d ORDER BY app"
+                                                  : "ORDER BY device_id, app"));
   bind(statement, raw);
-  if (id != nullptr) statement.exchange(use(*id));
-  statement.alloc();
-  statement.prepare(std::string(kDesiredColumns) +
-                    (id != nullptr ? "WHERE device_id = :d ORDER BY app"
-                                   : "ORDER BY device_id, app"));
-  statement.define_and_bind();
-  statement.execute();
+  if (id != nullptr) statement.bind(use(*id));
+  statement.start();
   while (statement.fetch()) take(raw.device, raw.take());
 }
 
@@ -81,11 +78,11 @@ Result<std::int64_t> Store::next_generation(std::string_view id, NextGeneration 
   const long long told = next.told ? 1 : 0;
   return guard("raising a generation", [&]() -> std::int64_t {
     long long generation = 0;
-    session_->sql << "UPDATE devices SET generation = MAX(generation + 1, :l), generation_told = "
-                     "CASE :t WHEN 1 THEN MAX(generation + 1, :m) ELSE generation_told END "
-                     "WHERE id = :i",
-        use(floor), use(told), use(floor), use(i);
-    session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
+    session_->run("UPDATE devices SET generation = MAX(generation + 1, :l), generation_told = "
+                  "CASE :t WHEN 1 THEN MAX(generation + 1, :m) ELSE generation_told END "
+                  "WHERE id = :i",
+                  use(floor), use(told), use(floor), use(i));
+    session_->run("SELECT generation FROM devices WHERE id = :i", use(i), into(generation));
     return generation;
   });
 }
@@ -94,7 +91,7 @@ Result<std::int64_t> Store::generation(std::string_view id) {
   const std::string i(id);
   return guard("reading a generation", [&]() -> std::int64_t {
     long long generation = 0;
-    session_->sql << "SELECT generation FROM devices WHERE id = :i", use(i), into(generation);
+    session_->run("SELECT generation FROM devices WHERE id = :i", use(i), into(generation));
     return generation;
   });
 }
@@ -103,7 +100,7 @@ Result<std::vector<v1::DesiredApp>> Store::desired(std::string_view id) {
   const std::string i(id);
   return guard("reading what is wanted", [&] {
     std::vector<v1::DesiredApp> out;
-    select_desired(session_->sql, &i, [&out](const std::string&, v1::DesiredApp app) {
+    select_desired(*session_, &i, [&out](const std::string&, v1::DesiredApp app) {
       out.push_back(std::move(app));
     });
     return out;
@@ -113,7 +110,7 @@ Result<std::vector<v1::DesiredApp>> Store::desired(std::string_view id) {
 Result<std::map<std::string, std::vector<v1::DesiredApp>>> Store::all_desired() {
   return guard("reading what is wanted", [&] {
     std::map<std::string, std::vector<v1::DesiredApp>> out;
-    select_desired(session_->sql, nullptr, [&out](const std::string& device, v1::DesiredApp app) {
+    select_desired(*session_, nullptr, [&out](const std::string& device, v1::DesiredApp app) {
       out[device].push_back(std::move(app));
     });
     return out;
@@ -141,12 +138,12 @@ Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
   const auto stage = static_cast<long long>(desired.stage_release());
   return guard("writing what is wanted", [&] {
     const std::string values = values_of(desired);
-    session_->sql << "INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
-                     "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms, "
-                     "stage_release, values_json) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s,:v)",
-        use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
-        use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline), use(stage),
-        use(values);
+    session_->run("INSERT OR REPLACE INTO desired (device_id, app, release_number, run, "
+                  "restart_count, fall_back, attempt, rollout, retry_refused, deadline_ms, "
+                  "stage_release, values_json) VALUES (:d,:a,:r,:u,:c,:f,:t,:o,:y,:l,:s,:v)",
+                  use(i), use(desired.app()), use(release), use(run), use(restarts), use(fall_back),
+                  use(desired.attempt()), use(desired.rollout()), use(retry), use(deadline),
+                  use(stage), use(values));
   });
 }
 
@@ -155,7 +152,7 @@ Status Store::remove_desired(std::string_view id, std::string_view app) {
   if (changed_devices_) changed_devices_->insert(i);
   const std::string a(app);
   return guard("forgetting what was wanted", [&] {
-    session_->sql << "DELETE FROM desired WHERE device_id = :d AND app = :a", use(i), use(a);
+    session_->run("DELETE FROM desired WHERE device_id = :d AND app = :a", use(i), use(a));
   });
 }
 

@@ -38,40 +38,37 @@ struct RawDevice {
   }
 };
 
-void bind(soci::statement& statement, RawDevice& raw) {
-  statement.exchange(into(raw.row.id));
-  statement.exchange(into(raw.row.name));
-  statement.exchange(into(raw.row.public_key));
-  statement.exchange(into(raw.enrolled));
-  statement.exchange(into(raw.until));
-  statement.exchange(into(raw.revoked));
-  statement.exchange(into(raw.row.agent_version));
-  statement.exchange(into(raw.row.address));
-  statement.exchange(into(raw.facts));
-  statement.exchange(into(raw.seen));
-  statement.exchange(into(raw.generation));
-  statement.exchange(into(raw.applied));
-  statement.exchange(into(raw.sequence));
-  statement.exchange(into(raw.audit_sequence));
-  statement.exchange(into(raw.audit_hash));
-  statement.exchange(into(raw.told));
-  statement.exchange(into(raw.ahead));
-  statement.exchange(into(raw.row.ahead_text));
-  statement.exchange(into(raw.row.sealing_key));
+void bind(Statement& statement, RawDevice& raw) {
+  statement.bind(into(raw.row.id));
+  statement.bind(into(raw.row.name));
+  statement.bind(into(raw.row.public_key));
+  statement.bind(into(raw.enrolled));
+  statement.bind(into(raw.until));
+  statement.bind(into(raw.revoked));
+  statement.bind(into(raw.row.agent_version));
+  statement.bind(into(raw.row.address));
+  statement.bind(into(raw.facts));
+  statement.bind(into(raw.seen));
+  statement.bind(into(raw.generation));
+  statement.bind(into(raw.applied));
+  statement.bind(into(raw.sequence));
+  statement.bind(into(raw.audit_sequence));
+  statement.bind(into(raw.audit_hash));
+  statement.bind(into(raw.told));
+  statement.bind(into(raw.ahead));
+  statement.bind(into(raw.row.ahead_text));
+  statement.bind(into(raw.row.sealing_key));
 }
 
 // in     read_facts(row, json): how a row comes to its facts
 template <typename ReadFacts>
-std::vector<DeviceRow> select(soci::session& sql, const std::string& where,
+std::vector<DeviceRow> select(Store::Session& session, const std::string& where,
                               const std::string* value, const ReadFacts& read_facts) {
   RawDevice raw;
-  soci::statement statement(sql);
+  Statement statement(session, kDeviceColumns + where);
   bind(statement, raw);
-  if (value != nullptr) statement.exchange(use(*value));
-  statement.alloc();
-  statement.prepare(kDeviceColumns + where);
-  statement.define_and_bind();
-  statement.execute();
+  if (value != nullptr) statement.bind(use(*value));
+  statement.start();
   std::vector<DeviceRow> rows;
   while (statement.fetch()) read_facts(rows.emplace_back(raw.take()), raw.facts);
   return rows;
@@ -83,24 +80,20 @@ std::optional<DeviceRow> first(std::vector<DeviceRow> rows) {
 }
 
 // Groups and labels of one device, or of all.
-void add_memberships(soci::session& sql, std::map<std::string, Subject>& subjects,
+void add_memberships(Store::Session& session, std::map<std::string, Subject>& subjects,
                      const std::string& where) {
   std::string id;
   std::string name;
   std::string value;
-  soci::statement groups =
-      (sql.prepare << "SELECT device_id, group_name FROM device_groups " + where +
-                          " ORDER BY device_id, group_name",
-       into(id), into(name));
-  groups.execute();
+  Statement groups(session, "SELECT device_id, group_name FROM device_groups " + where +
+                                " ORDER BY device_id, group_name");
+  groups.start(into(id), into(name));
   while (groups.fetch()) {
     const auto found = subjects.find(id);
     if (found != subjects.end()) found->second.groups.push_back(name);
   }
-  soci::statement labels =
-      (sql.prepare << "SELECT device_id, name, value FROM device_labels " + where, into(id),
-       into(name), into(value));
-  labels.execute();
+  Statement labels(session, "SELECT device_id, name, value FROM device_labels " + where);
+  labels.start(into(id), into(name), into(value));
   while (labels.fetch()) {
     const auto found = subjects.find(id);
     if (found != subjects.end()) found->second.labels[name] = value;
@@ -119,10 +112,10 @@ Status Store::add_device(const DeviceRow& device) {
   if (changed_devices_) changed_devices_->insert(device.id);
   return guard("adding a device", [&] {
     const std::string facts = as_json(device.facts);
-    session_->sql << "INSERT INTO devices (id, name, public_key, enrolled_ms, "
-                     "certificate_until_ms, facts_json) VALUES (:i,:n,:k,:e,:u,:f)",
-        use(device.id), use(device.name), use(device.public_key), use(enrolled), use(until),
-        use(facts);
+    session_->run("INSERT INTO devices (id, name, public_key, enrolled_ms, certificate_until_ms, "
+                  "facts_json) VALUES (:i,:n,:k,:e,:u,:f)",
+                  use(device.id), use(device.name), use(device.public_key), use(enrolled),
+                  use(until), use(facts));
   });
 }
 
@@ -130,27 +123,27 @@ Result<std::optional<DeviceRow>> Store::device(std::string_view id) {
   const std::string value(id);
   const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
   return guard("reading a device",
-               [&] { return first(select(session_->sql, "WHERE id = :v", &value, facts)); });
+               [&] { return first(select(*session_, "WHERE id = :v", &value, facts)); });
 }
 
 Result<std::optional<DeviceRow>> Store::device_by_name(std::string_view name) {
   const std::string value(name);
   const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
   return guard("reading a device",
-               [&] { return first(select(session_->sql, "WHERE name = :v", &value, facts)); });
+               [&] { return first(select(*session_, "WHERE name = :v", &value, facts)); });
 }
 
 Result<std::vector<DeviceRow>> Store::devices(bool with_revoked) {
   const std::string where = with_revoked ? "ORDER BY name" : "WHERE revoked = 0 ORDER BY name";
   const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
   return guard("reading the devices",
-               [&] { return select(session_->sql, where, nullptr, facts); });
+               [&] { return select(*session_, where, nullptr, facts); });
 }
 
 Result<std::vector<DeviceRow>> Store::ahead_devices() {
   return guard("reading what is ahead", [&] {
     const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };
-    return select(session_->sql, "WHERE revoked = 0 AND ahead_ms > 0", nullptr, facts);
+    return select(*session_, "WHERE revoked = 0 AND ahead_ms > 0", nullptr, facts);
   });
 }
 
@@ -159,15 +152,13 @@ Result<std::vector<Subject>> Store::subjects() {
     std::map<std::string, Subject> found;
     std::vector<std::string> order;
     Subject subject;
-    soci::statement devices =
-        (session_->sql.prepare << "SELECT id, name FROM devices WHERE revoked = 0 ORDER BY name",
-         into(subject.id), into(subject.name));
-    devices.execute();
+    Statement devices(*session_, "SELECT id, name FROM devices WHERE revoked = 0 ORDER BY name");
+    devices.start(into(subject.id), into(subject.name));
     while (devices.fetch()) {
       found[subject.id] = Subject{subject.id, subject.name, {}, {}};
       order.push_back(subject.id);
     }
-    add_memberships(session_->sql, found, "");
+    add_memberships(*session_, found, "");
     std::vector<Subject> out;
     out.reserve(order.size());
     for (const std::string& id : order) out.push_back(std::move(found[id]));
@@ -180,19 +171,17 @@ Result<Subject> Store::subject(std::string_view id) {
   return guard("reading groups and labels", [&] {
     Subject out;
     out.id = value;
-    session_->sql << "SELECT name FROM devices WHERE id = :i", use(value), into(out.name);
+    session_->run("SELECT name FROM devices WHERE id = :i", use(value), into(out.name));
     std::string group;
-    soci::statement groups = (session_->sql.prepare << "SELECT group_name FROM device_groups "
-                                                       "WHERE device_id = :i ORDER BY group_name",
-                              use(value), into(group));
-    groups.execute();
+    Statement groups(*session_,
+                     "SELECT group_name FROM device_groups WHERE device_id = :i "
+                     "ORDER BY group_name");
+    groups.start(use(value), into(group));
     while (groups.fetch()) out.groups.push_back(group);
     std::string name;
     std::string text;
-    soci::statement labels =
-        (session_->sql.prepare << "SELECT name, value FROM device_labels WHERE device_id = :i",
-         use(value), into(name), into(text));
-    labels.execute();
+    Statement labels(*session_, "SELECT name, value FROM device_labels WHERE device_id = :i");
+    labels.start(use(value), into(name), into(text));
     while (labels.fetch()) out.labels[name] = text;
     return out;
   });
@@ -209,13 +198,11 @@ Result<DeviceCounts> Store::count_devices(std::int64_t now_ms, std::int64_t endi
     long long certificates = 0;
     long long first = 0;
     long long ahead = 0;
-    session_->sql << "SELECT COUNT(*), COALESCE(SUM(ahead_ms > 0), 0), "
-                     "COALESCE(SUM(seen_ms < :h), 0), COALESCE(SUM(seen_ms < :d), 0), "
-                     "COALESCE(SUM(certificate_until_ms < :e), 0), "
-                     "COALESCE(MIN(certificate_until_ms), 0) FROM devices WHERE revoked = 0",
-        use(hour), use(day), use(ending), into(all), into(ahead), into(silent_hour),
-        into(silent_day),
-        into(certificates), into(first);
+    session_->run("SELECT COUNT(*), COALESCE(SUM(ahead_ms > 0), 0), COALESCE(SUM(seen_ms < :h), "
+                  "0), COALESCE(SUM(seen_ms < :d), 0), COALESCE(SUM(certificate_until_ms < :e), "
+                  "0), COALESCE(MIN(certificate_until_ms), 0) FROM devices WHERE revoked = 0",
+                  use(hour), use(day), use(ending), into(all), into(ahead), into(silent_hour),
+                  into(silent_day), into(certificates), into(first));
     return DeviceCounts{all, silent_hour, silent_day, certificates, first, ahead};
   });
 }
@@ -234,8 +221,8 @@ Status Store::set_facts(std::string_view id, const v1::Telemetry& facts, std::in
   const long long seen = seen_ms;
   const Status written = guard("writing a device's facts", [&] {
     const std::string text = as_json(facts);
-    session_->sql << "UPDATE devices SET facts_json = :f, seen_ms = :s WHERE id = :i", use(text),
-        use(seen), use(i);
+    session_->run("UPDATE devices SET facts_json = :f, seen_ms = :s WHERE id = :i", use(text),
+                  use(seen), use(i));
   });
   if (!written || !hold_facts(id, facts, seen_ms)) {
     facts_.erase(i);
@@ -267,7 +254,7 @@ Status Store::let_go_facts(std::string_view id, std::int64_t seen_ms) {
   } else {
     const long long seen = seen_ms;
     TRY_VOID(guard("writing when a device was seen", [&] {
-      session_->sql << "UPDATE devices SET seen_ms = :s WHERE id = :i", use(seen), use(i);
+      session_->run("UPDATE devices SET seen_ms = :s WHERE id = :i", use(seen), use(i));
     }));
   }
   if (changed_devices_) changed_devices_->insert(i);
@@ -283,9 +270,9 @@ Status Store::set_hello(std::string_view id, std::string_view agent_version,
   const std::string a(address);
   const long long g = generation_applied;
   return guard("writing a Hello", [&] {
-    session_->sql << "UPDATE devices SET agent_version = :v, address = :a, "
-                     "generation_applied = :g WHERE id = :i",
-        use(v), use(a), use(g), use(i);
+    session_->run("UPDATE devices SET agent_version = :v, address = :a, generation_applied = :g "
+                  "WHERE id = :i",
+                  use(v), use(a), use(g), use(i));
   });
 }
 
@@ -295,9 +282,9 @@ Status Store::set_report_sequence(std::string_view id, std::int64_t sequence,
   const long long s = sequence;
   const long long g = generation_applied;
   return guard("writing a report's number", [&] {
-    session_->sql << "UPDATE devices SET report_sequence = :s, "
-                     "generation_applied = MAX(generation_applied, :g) WHERE id = :i",
-        use(s), use(g), use(i);
+    session_->run("UPDATE devices SET report_sequence = :s, generation_applied = "
+                  "MAX(generation_applied, :g) WHERE id = :i",
+                  use(s), use(g), use(i));
   });
 }
 
@@ -308,8 +295,8 @@ Status Store::set_certificate(std::string_view id, std::string_view public_key,
   const std::string k(public_key);
   const long long until = until_ms;
   return guard("writing a certificate", [&] {
-    session_->sql << "UPDATE devices SET public_key = :k, certificate_until_ms = :u WHERE id = :i",
-        use(k), use(until), use(i);
+    session_->run("UPDATE devices SET public_key = :k, certificate_until_ms = :u WHERE id = :i",
+                  use(k), use(until), use(i));
   });
 }
 
@@ -318,12 +305,12 @@ Status Store::revoke_device(std::string_view id) {
   if (changed_devices_) changed_devices_->insert(i);
   // The name is free again for another device; the row stays, so that the certificate is known.
   return guard("revoking a device", [&] {
-    session_->sql << "UPDATE devices SET revoked = 1, name = name || '~' || id "
-                     "WHERE id = :i AND revoked = 0",
-        use(i);
-    session_->sql << "DELETE FROM desired WHERE device_id = :i", use(i);
-    session_->sql << "DELETE FROM config_values WHERE device_id = :i", use(i);
-    session_->sql << "DELETE FROM config_before WHERE device_id = :i", use(i);
+    session_->run("UPDATE devices SET revoked = 1, name = name || '~' || id WHERE id = :i AND "
+                  "revoked = 0",
+                  use(i));
+    session_->run("DELETE FROM desired WHERE device_id = :i", use(i));
+    session_->run("DELETE FROM config_values WHERE device_id = :i", use(i));
+    session_->run("DELETE FROM config_before WHERE device_id = :i", use(i));
   });
 }
 
@@ -332,9 +319,9 @@ Status Store::add_group(std::string_view id, std::string_view group) {
   if (changed_devices_) changed_devices_->insert(i);
   const std::string g(group);
   return guard("adding to a group", [&] {
-    session_->sql << "INSERT INTO device_groups (device_id, group_name) VALUES (:i,:g) "
-                     "ON CONFLICT DO NOTHING",
-        use(i), use(g);
+    session_->run("INSERT INTO device_groups (device_id, group_name) VALUES (:i,:g) ON CONFLICT "
+                  "DO NOTHING",
+                  use(i), use(g));
   });
 }
 
@@ -344,9 +331,9 @@ Status Store::set_label(std::string_view id, std::string_view name, std::string_
   const std::string n(name);
   const std::string v(value);
   return guard("setting a label", [&] {
-    session_->sql << "INSERT INTO device_labels (device_id, name, value) VALUES (:i,:n,:v) "
-                     "ON CONFLICT (device_id, name) DO UPDATE SET value = excluded.value",
-        use(i), use(n), use(v);
+    session_->run("INSERT INTO device_labels (device_id, name, value) VALUES (:i,:n,:v) ON "
+                  "CONFLICT (device_id, name) DO UPDATE SET value = excluded.value",
+                  use(i), use(n), use(v));
   });
 }
 
@@ -355,8 +342,7 @@ Status Store::remove_label(std::string_view id, std::string_view name) {
   if (changed_devices_) changed_devices_->insert(i);
   const std::string n(name);
   return guard("removing a label", [&] {
-    session_->sql << "DELETE FROM device_labels WHERE device_id = :i AND name = :n", use(i),
-        use(n);
+    session_->run("DELETE FROM device_labels WHERE device_id = :i AND name = :n", use(i), use(n));
   });
 }
 

@@ -13,9 +13,9 @@ Status Store::add_measured(std::string_view id, const v1::HistorySample& span) {
   return guard("writing what a device measured", [&] {
     const std::string json = as_json(span);
     // The controller stopped and came back within the span.
-    session_->sql << "INSERT INTO measured (span_ms, device_id, row_json) VALUES (:s,:i,:j) "
-                     "ON CONFLICT (span_ms, device_id) DO UPDATE SET row_json = excluded.row_json",
-        use(at), use(i), use(json);
+    session_->run("INSERT INTO measured (span_ms, device_id, row_json) VALUES (:s,:i,:j) ON "
+                  "CONFLICT (span_ms, device_id) DO UPDATE SET row_json = excluded.row_json",
+                  use(at), use(i), use(json));
   });
 }
 
@@ -42,15 +42,15 @@ Result<std::vector<v1::HistorySample>> Store::measured(std::string_view id,
 Status Store::forget_measured(std::int64_t before_ms, std::int64_t most) {
   const long long before = before_ms;
   return guard("forgetting what devices measured", [&] {
-    session_->sql << "DELETE FROM measured WHERE span_ms < :b", use(before);
+    session_->run("DELETE FROM measured WHERE span_ms < :b", use(before));
     long long rows = 0;
-    session_->sql << "SELECT COUNT(*) FROM measured", into(rows);
+    session_->run("SELECT COUNT(*) FROM measured", into(rows));
     if (rows <= most) return;
     const long long over = rows - most - 1;
     long long last = 0;  // the newest span that goes
-    session_->sql << "SELECT span_ms FROM measured ORDER BY span_ms LIMIT 1 OFFSET :o", use(over),
-        into(last);
-    session_->sql << "DELETE FROM measured WHERE span_ms <= :l", use(last);
+    session_->run("SELECT span_ms FROM measured ORDER BY span_ms LIMIT 1 OFFSET :o", use(over),
+                  into(last));
+    session_->run("DELETE FROM measured WHERE span_ms <= :l", use(last));
   });
 }
 

@@ -7,7 +7,7 @@ namespace {
 using soci::into;
 using soci::use;
 
-std::vector<ReleaseRow> select(soci::session& sql, const std::string& app, long long from,
+std::vector<ReleaseRow> select(Store::Session& session, const std::string& app, long long from,
                                long long to) {
   ReleaseRow row;
   row.app = app;
@@ -15,13 +15,12 @@ std::vector<ReleaseRow> select(soci::session& sql, const std::string& app, long 
   long long number = 0;
   long long created = 0;
   long long size = 0;
-  soci::statement statement =
-      (sql.prepare << "SELECT number, created_ms, by_name, key_id, manifest_sha256, "
+  Statement statement(session,
+                      "SELECT number, created_ms, by_name, key_id, manifest_sha256, "
                       "manifest_json, size_bytes FROM releases "
-                      "WHERE app = :a AND number BETWEEN :f AND :t ORDER BY number DESC",
-       use(app), use(from), use(to), into(number), into(created), into(row.by), into(row.key_id),
-       into(row.manifest_sha256), into(manifest), into(size));
-  statement.execute();
+                      "WHERE app = :a AND number BETWEEN :f AND :t ORDER BY number DESC");
+  statement.start(use(app), use(from), use(to), into(number), into(created), into(row.by),
+                  into(row.key_id), into(row.manifest_sha256), into(manifest), into(size));
   std::vector<ReleaseRow> rows;
   while (statement.fetch()) {
     row.number = number;
@@ -34,10 +33,10 @@ std::vector<ReleaseRow> select(soci::session& sql, const std::string& app, long 
   return rows;
 }
 
-std::vector<std::string> strings(soci::session& sql, const std::string& query) {
+std::vector<std::string> strings(Store::Session& session, const std::string& query) {
   std::string value;
-  soci::statement statement = (sql.prepare << query, into(value));
-  statement.execute();
+  Statement statement(session, query);
+  statement.start(into(value));
   std::vector<std::string> out;
   while (statement.fetch()) out.push_back(value);
   return out;
@@ -50,8 +49,8 @@ Status Store::add_metadata(std::string_view role, std::int64_t version, std::str
   const std::string t(text);
   const long long v = version;
   return guard("adding metadata", [&] {
-    session_->sql << "INSERT INTO metadata (role, version, text) VALUES (:r,:v,:t)", use(r),
-        use(v), use(t);
+    session_->run("INSERT INTO metadata (role, version, text) VALUES (:r,:v,:t)", use(r), use(v),
+                  use(t));
   });
 }
 
@@ -59,9 +58,10 @@ Result<std::optional<std::string>> Store::metadata(std::string_view role) {
   const std::string r(role);
   return guard("reading metadata", [&]() -> std::optional<std::string> {
     std::string text;
-    session_->sql << "SELECT text FROM metadata WHERE role = :r ORDER BY version DESC LIMIT 1",
-        use(r), into(text);
-    if (!session_->sql.got_data()) return std::nullopt;
+    const bool found = session_->run("SELECT text FROM metadata WHERE role = :r "
+                                     "ORDER BY version DESC LIMIT 1",
+                                     use(r), into(text));
+    if (!found) return std::nullopt;
     return text;
   });
 }
@@ -71,16 +71,16 @@ Result<std::optional<std::string>> Store::metadata(std::string_view role, std::i
   const long long v = version;
   return guard("reading metadata", [&]() -> std::optional<std::string> {
     std::string text;
-    session_->sql << "SELECT text FROM metadata WHERE role = :r AND version = :v", use(r), use(v),
-        into(text);
-    if (!session_->sql.got_data()) return std::nullopt;
+    const bool found = session_->run("SELECT text FROM metadata WHERE role = :r AND version = :v",
+                                     use(r), use(v), into(text));
+    if (!found) return std::nullopt;
     return text;
   });
 }
 
 Result<std::vector<std::string>> Store::metadata_roles() {
   return guard("reading the roles", [&] {
-    return strings(session_->sql, "SELECT DISTINCT role FROM metadata ORDER BY role");
+    return strings(*session_, "SELECT DISTINCT role FROM metadata ORDER BY role");
   });
 }
 
@@ -88,9 +88,9 @@ Status Store::trim_metadata(std::string_view role, std::int64_t kept) {
   const std::string r(role);
   const long long k = kept;
   return guard("trimming metadata", [&] {
-    session_->sql << "DELETE FROM metadata WHERE role = :r AND version NOT IN (SELECT version "
-                     "FROM metadata WHERE role = :q ORDER BY version DESC LIMIT :k)",
-        use(r), use(r), use(k);
+    session_->run("DELETE FROM metadata WHERE role = :r AND version NOT IN (SELECT version FROM "
+                  "metadata WHERE role = :q ORDER BY version DESC LIMIT :k)",
+                  use(r), use(r), use(k));
   });
 }
 
@@ -100,25 +100,24 @@ Status Store::add_release(const ReleaseRow& release) {
   const long long size = release.size_bytes;
   return guard("adding a release", [&] {
     const std::string manifest = as_json(release.manifest);
-    session_->sql << "INSERT INTO releases (app, number, created_ms, by_name, key_id, "
-                     "manifest_sha256, manifest_json, size_bytes) "
-                     "VALUES (:a,:n,:c,:b,:k,:s,:m,:z)",
-        use(release.app), use(number), use(created), use(release.by), use(release.key_id),
-        use(release.manifest_sha256), use(manifest), use(size);
+    session_->run("INSERT INTO releases (app, number, created_ms, by_name, key_id, "
+                  "manifest_sha256, manifest_json, size_bytes) VALUES (:a,:n,:c,:b,:k,:s,:m,:z)",
+                  use(release.app), use(number), use(created), use(release.by), use(release.key_id),
+                  use(release.manifest_sha256), use(manifest), use(size));
   });
 }
 
 Result<std::vector<ReleaseRow>> Store::releases(std::string_view app) {
   const std::string a(app);
   return guard("reading the releases", [&] {
-    return select(session_->sql, a, 0, std::numeric_limits<long long>::max());
+    return select(*session_, a, 0, std::numeric_limits<long long>::max());
   });
 }
 
 Result<std::optional<ReleaseRow>> Store::release(std::string_view app, std::int64_t number) {
   const std::string a(app);
   return guard("reading a release", [&]() -> std::optional<ReleaseRow> {
-    std::vector<ReleaseRow> rows = select(session_->sql, a, number, number);
+    std::vector<ReleaseRow> rows = select(*session_, a, number, number);
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
   });
@@ -126,7 +125,7 @@ Result<std::optional<ReleaseRow>> Store::release(std::string_view app, std::int6
 
 Result<std::vector<std::string>> Store::apps() {
   return guard("reading the apps", [&] {
-    return strings(session_->sql, "SELECT DISTINCT app FROM releases ORDER BY app");
+    return strings(*session_, "SELECT DISTINCT app FROM releases ORDER BY app");
   });
 }
 

@@ -30,27 +30,23 @@ struct RawRollout {
 };
 
 // `tail` begins with WHERE or ORDER; its values are in `text` and `number`, in this order.
-std::vector<Rollout> select(soci::session& sql, const std::string& tail, const std::string* text,
-                            const long long* number) {
+std::vector<Rollout> select(Store::Session& session, const std::string& tail,
+                            const std::string* text, const long long* number) {
   RawRollout raw;
-  soci::statement statement(sql);
-  statement.exchange(into(raw.number));
-  statement.exchange(into(raw.app));
-  statement.exchange(into(raw.state));
-  statement.exchange(into(raw.kind));
-  statement.exchange(into(raw.release));
-  statement.exchange(into(raw.deadline));
-  statement.exchange(into(raw.first_failure));
-  statement.exchange(into(raw.json));
-  if (text != nullptr) statement.exchange(use(*text));
-  if (number != nullptr) statement.exchange(use(*number));
-  statement.alloc();
-  statement.prepare(
-      "SELECT number, app, state, kind, release_number, device_deadline_ms, first_failure, "
-      "rollout_json FROM rollouts " +
-      tail);
-  statement.define_and_bind();
-  statement.execute();
+  Statement statement(session,
+                      "SELECT number, app, state, kind, release_number, device_deadline_ms, "
+                      "first_failure, rollout_json FROM rollouts " + tail);
+  statement.bind(into(raw.number));
+  statement.bind(into(raw.app));
+  statement.bind(into(raw.state));
+  statement.bind(into(raw.kind));
+  statement.bind(into(raw.release));
+  statement.bind(into(raw.deadline));
+  statement.bind(into(raw.first_failure));
+  statement.bind(into(raw.json));
+  if (text != nullptr) statement.bind(use(*text));
+  if (number != nullptr) statement.bind(use(*number));
+  statement.start();
   std::vector<Rollout> out;
   while (statement.fetch()) out.push_back(raw.take());
   return out;
@@ -78,31 +74,29 @@ struct RawDevice {
   }
 };
 
-std::vector<Device> select_devices(soci::session& sql, long long number, const std::string* id,
-                                   const char* rest = " ORDER BY rowid") {
+std::vector<Device> select_devices(Store::Session& session, long long number,
+                                   const std::string* id, const char* rest = " ORDER BY rowid") {
   RawDevice raw;
-  soci::statement statement(sql);
-  statement.exchange(into(raw.id));
-  statement.exchange(into(raw.attempt));
-  statement.exchange(into(raw.deadline));
-  statement.exchange(into(raw.ended));
-  statement.exchange(into(raw.wanted));
-  statement.exchange(into(raw.release));
-  statement.exchange(into(raw.run));
-  statement.exchange(into(raw.stage));
-  statement.exchange(into(raw.wave));
-  statement.exchange(into(raw.let_in));
-  statement.exchange(into(raw.json));
-  statement.exchange(use(number));
-  if (id != nullptr) statement.exchange(use(*id));
-  statement.alloc();
-  statement.prepare(
+  Statement statement(
+      session,
       std::string("SELECT device_id, attempt, deadline_ms, ended, before_wanted, before_release, "
                   "before_run, before_stage, wave, let_in, row_json FROM rollout_devices "
                   "WHERE rollout = :r") +
-      (id != nullptr ? " AND device_id = :d" : rest));
-  statement.define_and_bind();
-  statement.execute();
+          (id != nullptr ? " AND device_id = :d" : rest));
+  statement.bind(into(raw.id));
+  statement.bind(into(raw.attempt));
+  statement.bind(into(raw.deadline));
+  statement.bind(into(raw.ended));
+  statement.bind(into(raw.wanted));
+  statement.bind(into(raw.release));
+  statement.bind(into(raw.run));
+  statement.bind(into(raw.stage));
+  statement.bind(into(raw.wave));
+  statement.bind(into(raw.let_in));
+  statement.bind(into(raw.json));
+  statement.bind(use(number));
+  if (id != nullptr) statement.bind(use(*id));
+  statement.start();
   std::vector<Device> out;
   while (statement.fetch()) out.push_back(raw.take());
   return out;
@@ -113,7 +107,7 @@ std::vector<Device> select_devices(soci::session& sql, long long number, const s
 Result<std::int64_t> Store::next_rollout_number() {
   return guard("numbering a rollout", [&]() -> std::int64_t {
     long long last = 0;
-    session_->sql << "SELECT COALESCE(MAX(number), 0) FROM rollouts", into(last);
+    session_->run("SELECT COALESCE(MAX(number), 0) FROM rollouts", into(last));
     return last + 1;
   });
 }
@@ -126,11 +120,11 @@ Status Store::add_rollout(const Rollout& value) {
   const long long deadline = value.device_deadline_ms;
   return guard("adding a rollout", [&] {
     const std::string json = as_json(to_api(value));
-    session_->sql << "INSERT INTO rollouts (number, app, state, kind, release_number, "
-                     "device_deadline_ms, first_failure, rollout_json) "
-                     "VALUES (:n,:a,:s,:k,:r,:d,:f,:j)",
-        use(number), use(value.app), use(state), use(kind), use(release), use(deadline),
-        use(value.first_failure), use(json);
+    session_->run("INSERT INTO rollouts (number, app, state, kind, release_number, "
+                  "device_deadline_ms, first_failure, rollout_json) VALUES "
+                  "(:n,:a,:s,:k,:r,:d,:f,:j)",
+                  use(number), use(value.app), use(state), use(kind), use(release), use(deadline),
+                  use(value.first_failure), use(json));
     if (session_->in_transaction) working_[value.number] = {value, false};
   });
 }
@@ -155,9 +149,9 @@ Status Store::write_rollout(const Rollout& value) {
   const long long state = value.state;
   return guard("writing a rollout", [&] {
     const std::string json = as_json(to_api(value));
-    session_->sql << "UPDATE rollouts SET state = :s, first_failure = :f, rollout_json = :j "
-                     "WHERE number = :n",
-        use(state), use(value.first_failure), use(json), use(number);
+    session_->run("UPDATE rollouts SET state = :s, first_failure = :f, rollout_json = :j WHERE "
+                  "number = :n",
+                  use(state), use(value.first_failure), use(json), use(number));
   });
 }
 
@@ -166,7 +160,7 @@ Result<std::optional<Rollout>> Store::rollout(std::int64_t number) {
   if (known != working_.end()) return std::optional<Rollout>(known->second.value);
   const long long n = number;
   return guard("reading a rollout", [&]() -> std::optional<Rollout> {
-    std::vector<Rollout> rows = select(session_->sql, "WHERE number = :n", nullptr, &n);
+    std::vector<Rollout> rows = select(*session_, "WHERE number = :n", nullptr, &n);
     if (rows.empty()) return std::nullopt;
     if (session_->in_transaction) working_[number] = {rows.front(), false};
     return std::move(rows.front());
@@ -177,7 +171,7 @@ Result<std::vector<Rollout>> Store::rollouts(std::int64_t limit) {
   TRY_VOID(write_rollouts());
   const long long n = limit;
   return guard("reading the rollouts", [&] {
-    return select(session_->sql, "ORDER BY number DESC LIMIT :n", nullptr, &n);
+    return select(*session_, "ORDER BY number DESC LIMIT :n", nullptr, &n);
   });
 }
 
@@ -186,7 +180,7 @@ Result<std::vector<Rollout>> Store::rollouts_of(std::string_view app, v1::Rollou
   const std::string a(app);
   const long long s = state;
   return guard("reading an app's rollouts", [&] {
-    return select(session_->sql, "WHERE app = :a AND state = :s ORDER BY number DESC", &a, &s);
+    return select(*session_, "WHERE app = :a AND state = :s ORDER BY number DESC", &a, &s);
   });
 }
 
@@ -195,7 +189,7 @@ Result<std::vector<Rollout>> Store::rollouts_of_app(std::string_view app, std::i
   const std::string a(app);
   const long long n = limit;
   return guard("reading an app's rollouts", [&] {
-    return select(session_->sql, "WHERE app = :a ORDER BY number DESC LIMIT :n", &a, &n);
+    return select(*session_, "WHERE app = :a ORDER BY number DESC LIMIT :n", &a, &n);
   });
 }
 
@@ -203,7 +197,7 @@ Result<std::vector<Rollout>> Store::running_rollouts() {
   TRY_VOID(write_rollouts());
   // Running, paused, reverting.
   return guard("reading the running rollouts", [&] {
-    return select(session_->sql, "WHERE state IN (1, 6, 7) ORDER BY number DESC", nullptr,
+    return select(*session_, "WHERE state IN (1, 6, 7) ORDER BY number DESC", nullptr,
                   nullptr);
   });
 }
@@ -237,13 +231,14 @@ Status Store::add_rollout_device(std::int64_t number, std::string_view app, cons
   const std::string a(app);
   return guard("adding a rollout's device", [&] {
     const Columns row(device);
-    session_->sql << "INSERT INTO rollout_devices (rollout, device_id, app, attempt, state, "
-                     "ended, deadline_ms, before_wanted, before_release, before_run, "
-                     "before_stage, wave, let_in, online, going_back, row_json) "
-                     "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:g,:v,:l,:o,:b,:j)",
-        use(n), use(device.id), use(a), use(device.attempt), use(row.state), use(row.ended),
-        use(row.deadline), use(row.wanted), use(row.release), use(row.run), use(row.stage),
-        use(row.wave), use(row.let_in), use(row.online), use(row.back), use(row.json);
+    session_->run("INSERT INTO rollout_devices (rollout, device_id, app, attempt, state, ended, "
+                  "deadline_ms, before_wanted, before_release, before_run, before_stage, wave, "
+                  "let_in, online, going_back, row_json) "
+                  "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:g,:v,:l,:o,:b,:j)",
+                  use(n), use(device.id), use(a), use(device.attempt), use(row.state),
+                  use(row.ended), use(row.deadline), use(row.wanted), use(row.release),
+                  use(row.run), use(row.stage), use(row.wave), use(row.let_in), use(row.online),
+                  use(row.back), use(row.json));
   });
 }
 
@@ -251,13 +246,14 @@ Status Store::set_rollout_device(std::int64_t number, const Device& device) {
   const long long n = number;
   return guard("writing a rollout's device", [&] {
     const Columns row(device);
-    session_->sql << "UPDATE rollout_devices SET attempt = :t, state = :s, ended = :e, "
-                     "deadline_ms = :d, before_wanted = :w, before_release = :r, "
-                     "before_run = :u, before_stage = :g, wave = :v, let_in = :l, online = :o, "
-                     "going_back = :b, row_json = :j WHERE rollout = :n AND device_id = :i",
-        use(device.attempt), use(row.state), use(row.ended), use(row.deadline), use(row.wanted),
-        use(row.release), use(row.run), use(row.stage), use(row.wave), use(row.let_in),
-        use(row.online), use(row.back), use(row.json), use(n), use(device.id);
+    session_->run("UPDATE rollout_devices SET attempt = :t, state = :s, ended = :e, "
+                  "deadline_ms = :d, before_wanted = :w, before_release = :r, before_run = :u, "
+                  "before_stage = :g, wave = :v, let_in = :l, online = :o, going_back = :b, "
+                  "row_json = :j WHERE rollout = :n AND device_id = :i",
+                  use(device.attempt), use(row.state), use(row.ended), use(row.deadline),
+                  use(row.wanted), use(row.release), use(row.run), use(row.stage), use(row.wave),
+                  use(row.let_in), use(row.online), use(row.back), use(row.json), use(n),
+                  use(device.id));
   });
 }
 
@@ -265,14 +261,14 @@ Status Store::remove_rollout_device(std::int64_t number, std::string_view id) {
   const long long n = number;
   const std::string i(id);
   return guard("removing a rollout's device", [&] {
-    session_->sql << "DELETE FROM rollout_devices WHERE rollout = :n AND device_id = :i", use(n),
-        use(i);
+    session_->run("DELETE FROM rollout_devices WHERE rollout = :n AND device_id = :i", use(n),
+                  use(i));
   });
 }
 
 Result<std::vector<Device>> Store::rollout_devices(std::int64_t number) {
   return guard("reading a rollout's devices",
-               [&] { return select_devices(session_->sql, number, nullptr); });
+               [&] { return select_devices(*session_, number, nullptr); });
 }
 
 Result<std::vector<Device>> Store::bad_rollout_devices(std::int64_t number) {
@@ -280,14 +276,14 @@ Result<std::vector<Device>> Store::bad_rollout_devices(std::int64_t number) {
                                   std::to_string(v1::FAILED) + ", " + std::to_string(v1::HELD) +
                                   ") ORDER BY rowid";
   return guard("reading a rollout's devices", [&] {
-    return select_devices(session_->sql, number, nullptr, rest.c_str());
+    return select_devices(*session_, number, nullptr, rest.c_str());
   });
 }
 
 Result<std::optional<Device>> Store::rollout_device(std::int64_t number, std::string_view id) {
   const std::string i(id);
   return guard("reading a rollout's device", [&]() -> std::optional<Device> {
-    std::vector<Device> rows = select_devices(session_->sql, number, &i);
+    std::vector<Device> rows = select_devices(*session_, number, &i);
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
   });
@@ -298,10 +294,8 @@ Result<std::map<v1::RolloutState, std::int64_t>> Store::count_rollouts() {
   return guard("counting the rollouts", [&] {
     long long state = 0;
     long long count = 0;
-    soci::statement statement =
-        (session_->sql.prepare << "SELECT state, COUNT(*) FROM rollouts GROUP BY state",
-         into(state), into(count));
-    statement.execute();
+    Statement statement(*session_, "SELECT state, COUNT(*) FROM rollouts GROUP BY state");
+    statement.start(into(state), into(count));
     std::map<v1::RolloutState, std::int64_t> counts;
     while (statement.fetch()) counts[static_cast<v1::RolloutState>(state)] = count;
     return counts;
@@ -317,11 +311,10 @@ Result<RolloutReach> Store::rollout_reach(std::int64_t number,
   return guard("counting a rollout's devices", [&] {
     long long devices = 0;
     long long own = 0;
-    session_->sql << "SELECT COUNT(*), COALESCE(SUM(EXISTS (SELECT 1 FROM device_groups g "
-                     "WHERE g.device_id = d.device_id "
-                     "AND instr(:g, ',' || g.group_name || ',') > 0)), 0) "
-                     "FROM rollout_devices d WHERE d.rollout = :n",
-        use(all), use(n), into(devices), into(own);
+    session_->run("SELECT COUNT(*), COALESCE(SUM(EXISTS (SELECT 1 FROM device_groups g WHERE "
+                  "g.device_id = d.device_id AND instr(:g, ',' || g.group_name || ',') > 0)), 0) "
+                  "FROM rollout_devices d WHERE d.rollout = :n",
+                  use(all), use(n), into(devices), into(own));
     return RolloutReach{devices, own};
   });
 }
@@ -331,9 +324,10 @@ Result<std::int64_t> Store::rollout_of_attempt(std::string_view id, std::string_
   const std::string a(attempt);
   return guard("reading an attempt", [&]() -> std::int64_t {
     long long number = 0;
-    session_->sql << "SELECT rollout FROM rollout_devices WHERE attempt = :a AND device_id = :i",
-        use(a), use(i), into(number);
-    return session_->sql.got_data() ? number : 0;
+    const bool found = session_->run("SELECT rollout FROM rollout_devices WHERE attempt = :a AND "
+                                     "device_id = :i",
+                                     use(a), use(i), into(number));
+    return found ? number : 0;
   });
 }
 
@@ -341,10 +335,9 @@ Result<std::vector<std::int64_t>> Store::open_rollouts_of(std::string_view id) {
   const std::string i(id);
   return guard("reading a device's rollouts", [&] {
     long long number = 0;
-    soci::statement statement = (session_->sql.prepare << "SELECT rollout FROM rollout_devices "
-                                                          "WHERE device_id = :i AND ended = 0",
-                                 use(i), into(number));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT rollout FROM rollout_devices WHERE device_id = :i AND ended = 0");
+    statement.start(use(i), into(number));
     std::vector<std::int64_t> out;
     while (statement.fetch()) out.push_back(number);
     return out;
@@ -356,11 +349,10 @@ Result<std::vector<std::pair<std::int64_t, std::string>>> Store::due(std::int64_
   return guard("reading deadlines", [&] {
     long long number = 0;
     std::string id;
-    soci::statement statement =
-        (session_->sql.prepare << "SELECT rollout, device_id FROM rollout_devices "
-                                  "WHERE deadline_ms > 0 AND deadline_ms <= :t LIMIT 256",
-         use(now), into(number), into(id));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT rollout, device_id FROM rollout_devices WHERE deadline_ms > 0 AND "
+                        "deadline_ms <= :t LIMIT 256");
+    statement.start(use(now), into(number), into(id));
     std::vector<std::pair<std::int64_t, std::string>> out;
     while (statement.fetch()) out.emplace_back(number, id);
     return out;

@@ -24,18 +24,17 @@ std::vector<std::string> split(const std::string& text) {
   return words;
 }
 
-std::vector<ApiToken> select(soci::session& sql, const std::string& where,
+std::vector<ApiToken> select(Store::Session& session, const std::string& where,
                              const std::string& value) {
   ApiToken token;
   std::string groups;
   long long created = 0;
   long long expires = 0;
-  soci::statement statement =
-      (sql.prepare << "SELECT name, role, groups_text, created_ms, expires_ms, by_name "
-                      "FROM api_tokens " + where,
-       use(value), into(token.name), into(token.role), into(groups), into(created), into(expires),
-       into(token.by));
-  statement.execute();
+  Statement statement(session,
+                      "SELECT name, role, groups_text, created_ms, expires_ms, by_name "
+                      "FROM api_tokens " + where);
+  statement.start(use(value), into(token.name), into(token.role), into(groups), into(created),
+                  into(expires), into(token.by));
   std::vector<ApiToken> tokens;
   while (statement.fetch()) {
     token.groups = split(groups);
@@ -54,17 +53,17 @@ Status Store::add_api_token(std::string_view hash, const ApiToken& token) {
   const long long created = token.created_ms;
   const long long expires = token.expires_ms;
   return guard("adding an API token", [&] {
-    session_->sql << "INSERT INTO api_tokens (hash, name, role, created_ms, groups_text, "
-                     "expires_ms, by_name) VALUES (:h,:n,:r,:t,:g,:e,:b)",
-        use(h), use(token.name), use(token.role), use(created), use(groups), use(expires),
-        use(token.by);
+    session_->run("INSERT INTO api_tokens (hash, name, role, created_ms, groups_text, expires_ms, "
+                  "by_name) VALUES (:h,:n,:r,:t,:g,:e,:b)",
+                  use(h), use(token.name), use(token.role), use(created), use(groups), use(expires),
+                  use(token.by));
   });
 }
 
 Result<std::optional<ApiToken>> Store::api_token(std::string_view hash) {
   const std::string h(hash);
   return guard("reading an API token", [&]() -> std::optional<ApiToken> {
-    std::vector<ApiToken> found = select(session_->sql, "WHERE hash = :v", h);
+    std::vector<ApiToken> found = select(*session_, "WHERE hash = :v", h);
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
   });
@@ -72,14 +71,14 @@ Result<std::optional<ApiToken>> Store::api_token(std::string_view hash) {
 
 Result<std::vector<ApiToken>> Store::api_tokens() {
   return guard("reading the API tokens", [&] {
-    return select(session_->sql, "WHERE name <> :v ORDER BY name, created_ms", std::string());
+    return select(*session_, "WHERE name <> :v ORDER BY name, created_ms", std::string());
   });
 }
 
 Status Store::remove_api_token(std::string_view name) {
   const std::string n(name);
   return guard("removing an API token",
-               [&] { session_->sql << "DELETE FROM api_tokens WHERE name = :n", use(n); });
+               [&] { session_->run("DELETE FROM api_tokens WHERE name = :n", use(n)); });
 }
 
 }  // namespace controller

@@ -15,14 +15,12 @@ Result<std::vector<Store::Waiting>> Store::waiting_devices(std::int64_t number, 
   const std::string l(label);
   return guard("reading who waits for a turn", [&] {
     Waiting row;
-    soci::statement statement =
-        (session_->sql.prepare
-             << "SELECT d.device_id, COALESCE(l.value, '') FROM rollout_devices d "
-                "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
-                "WHERE d.rollout = :n AND d.ended = 0 AND d.let_in = 0 AND d.online = 1 "
-                "AND d.wave <= :w ORDER BY d.wave, d.rowid LIMIT :m",
-         use(l), use(n), use(w), use(most), into(row.id), into(row.value));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT d.device_id, COALESCE(l.value, '') FROM rollout_devices d "
+                        "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
+                        "WHERE d.rollout = :n AND d.ended = 0 AND d.let_in = 0 AND d.online = 1 "
+                        "AND d.wave <= :w ORDER BY d.wave, d.rowid LIMIT :m");
+    statement.start(use(l), use(n), use(w), use(most), into(row.id), into(row.value));
     std::vector<Waiting> out;
     while (statement.fetch()) out.push_back(row);
     return out;
@@ -35,14 +33,14 @@ Result<std::vector<Store::Waiting>> Store::devices_under_way(std::string_view la
   return guard("reading who is under way", [&] {
     Waiting row;
     // Pushes (1) and rollbacks (7); who is to go back (and waits, 1) is not told before it returns.
-    soci::statement statement =
-        (session_->sql.prepare
-             << "SELECT DISTINCT d.device_id, COALESCE(l.value, '') FROM rollout_devices d "
-                "JOIN rollouts r ON r.number = d.rollout AND r.kind IN (1, 7) "
-                "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
-                "WHERE d.ended = 0 AND d.let_in = 1 AND (d.going_back = 0 OR d.state <> 1)",
-         use(l), into(row.id), into(row.value));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT DISTINCT d.device_id, COALESCE(l.value, '') "
+                        "FROM rollout_devices d "
+                        "JOIN rollouts r ON r.number = d.rollout AND r.kind IN (1, 7) "
+                        "LEFT JOIN device_labels l ON l.device_id = d.device_id AND l.name = :l "
+                        "WHERE d.ended = 0 AND d.let_in = 1 "
+                        "AND (d.going_back = 0 OR d.state <> 1)");
+    statement.start(use(l), into(row.id), into(row.value));
     std::vector<Waiting> out;
     while (statement.fetch()) out.push_back(row);
     return out;
@@ -54,13 +52,11 @@ Result<std::vector<std::int64_t>> Store::rollouts_with_waiting() {
   return guard("reading who waits for a turn", [&] {
     long long number = 0;
     // Running (1), succeeded (2), superseded (5).
-    soci::statement statement =
-        (session_->sql.prepare << "SELECT DISTINCT d.rollout FROM rollout_devices d "
-                                  "JOIN rollouts r ON r.number = d.rollout "
-                                  "AND r.state IN (1, 2, 5) "
-                                  "WHERE d.ended = 0 AND d.let_in = 0 AND d.online = 1",
-         into(number));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT DISTINCT d.rollout FROM rollout_devices d "
+                        "JOIN rollouts r ON r.number = d.rollout AND r.state IN (1, 2, 5) "
+                        "WHERE d.ended = 0 AND d.let_in = 0 AND d.online = 1");
+    statement.start(into(number));
     std::vector<std::int64_t> out;
     while (statement.fetch()) out.push_back(number);
     return out;
@@ -75,11 +71,10 @@ Result<std::vector<std::pair<std::int64_t, std::string>>> Store::standing_rollou
     long long number = 0;
     std::string app;
     // Running (1), succeeded (2), paused (6).
-    soci::statement statement =
-        (session_->sql.prepare << "SELECT number, app FROM rollouts WHERE state IN (1, 2, 6) "
-                                  "ORDER BY number DESC LIMIT :m",
-         use(most), into(number), into(app));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT number, app FROM rollouts WHERE state IN (1, 2, 6) ORDER BY "
+                        "number DESC LIMIT :m");
+    statement.start(use(most), into(number), into(app));
     std::vector<std::pair<std::int64_t, std::string>> out;
     while (statement.fetch()) out.emplace_back(number, app);
     return out;
@@ -89,11 +84,10 @@ Result<std::vector<std::pair<std::int64_t, std::string>>> Store::standing_rollou
 Result<std::vector<std::int64_t>> Store::rollouts_with_online() {
   return guard("reading who was online", [&] {
     long long number = 0;
-    soci::statement statement =
-        (session_->sql.prepare << "SELECT DISTINCT rollout FROM rollout_devices "
-                                  "WHERE ended = 0 AND online = 1",
-         into(number));
-    statement.execute();
+    Statement statement(*session_,
+                        "SELECT DISTINCT rollout FROM rollout_devices "
+                        "WHERE ended = 0 AND online = 1");
+    statement.start(into(number));
     std::vector<std::int64_t> out;
     while (statement.fetch()) out.push_back(number);
     return out;
@@ -107,10 +101,10 @@ Result<std::int64_t> Store::newest_rollout_of(std::string_view id, std::string_v
   const long long config = v1::KIND_CONFIG;
   return guard("reading a device's newest rollout", [&]() -> std::int64_t {
     long long number = 0;
-    session_->sql << "SELECT COALESCE(MAX(rollout), 0) FROM rollout_devices "
-                     "WHERE device_id = :i AND app = :a AND NOT EXISTS (SELECT 1 FROM rollouts "
-                     "WHERE rollouts.number = rollout_devices.rollout AND kind = :k)",
-        use(i), use(a), use(config), into(number);
+    session_->run("SELECT COALESCE(MAX(rollout), 0) FROM rollout_devices WHERE device_id = :i AND "
+                  "app = :a AND NOT EXISTS (SELECT 1 FROM rollouts WHERE rollouts.number = "
+                  "rollout_devices.rollout AND kind = :k)",
+                  use(i), use(a), use(config), into(number));
     return number;
   });
 }
