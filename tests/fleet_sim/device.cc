@@ -160,12 +160,13 @@ proto::awaitable<bool> Device::update(DesiredApp wish) {
   bool fetched = !behaviour_.downloads;
   for (int tries = 1; !fetched && tries <= kDownloadTries; ++tries) {
     const Endpoint controller{behaviour_.bootstrap.address(), behaviour_.bootstrap.host_name()};
-    const auto bytes = co_await download(context_, controller, wish,
-                                         Deadline::after(clock_, kPatienceMs));
+    const auto downloaded = co_await download(context_, controller, wish, apps_[wish.app()].image,
+                                              Deadline::after(clock_, kPatienceMs));
     if (!newest(wish)) co_return false;
-    fetched = bytes.has_value();
+    fetched = downloaded.has_value();
     if (fetched) {
-      counts_.downloaded_bytes += *bytes;
+      counts_.downloaded_bytes += downloaded->bytes;
+      apps_[wish.app()].image = downloaded->image;
     } else {
       ++counts_.failed_downloads;
       co_await proto::sleep_ms(clock_, agent::backoff_ms(tries, 0, ota::random_below));

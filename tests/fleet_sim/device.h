@@ -76,6 +76,7 @@ class Device {
     std::string attempt;        // of the newest wish
     std::uint64_t live = 0;
     std::uint64_t before = 0;   // in the other slot
+    std::string image;          // that it downloaded, SHA-256
     fleet::v1::DeviceState state = fleet::v1::DEVICE_STATE_UNSPECIFIED;
   };
   std::map<std::string, App> apps_;

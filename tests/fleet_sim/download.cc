@@ -74,9 +74,9 @@ Result<ota::ListedRelease> find_release(const std::string& role, const std::stri
 
 }  // namespace
 
-proto::awaitable<Result<std::uint64_t>> download(std::shared_ptr<proto::TlsContext> context,
-                                                 Endpoint endpoint, fleet::v1::DesiredApp wish,
-                                                 proto::Deadline deadline) {
+proto::awaitable<Result<Downloaded>> download(std::shared_ptr<proto::TlsContext> context,
+                                              Endpoint endpoint, fleet::v1::DesiredApp wish,
+                                              std::string held, proto::Deadline deadline) {
   CO_TRY(proto::TlsStream stream,
          co_await proto::tls_connect(std::move(context), endpoint.address, endpoint.host_name,
                                      deadline));
@@ -101,7 +101,9 @@ proto::awaitable<Result<std::uint64_t>> download(std::shared_ptr<proto::TlsConte
   const std::string image = manifest.images(0).kernel().sha256();
   const auto offer = std::find_if(wish.deltas().begin(), wish.deltas().end(),
                                   [&image](const auto& one) { return one.to() == image; });
-  if (offer != wish.deltas().end()) {
+  if (image == held) {
+    // As the agent, which keeps its blobs by digest.
+  } else if (offer != wish.deltas().end()) {
     CO_TRY_VOID(co_await wire.get("/device/v1/deltas/" + offer->sha256()));
   } else {
     CO_TRY_VOID(co_await wire.blob(image));
@@ -110,7 +112,7 @@ proto::awaitable<Result<std::uint64_t>> download(std::shared_ptr<proto::TlsConte
     CO_TRY_VOID(co_await wire.blob(file.content().sha256()));
   }
   wire.stream.close();
-  co_return wire.bytes;
+  co_return Downloaded{wire.bytes, image};
 }
 
 }  // namespace fleet_sim

@@ -18,12 +18,18 @@ struct Endpoint {
   std::string host_name;  // as its certificate says
 };
 
+struct Downloaded {
+  std::uint64_t bytes = 0;  // of all bodies
+  std::string image;        // its SHA-256
+};
+
 /// Metadata, manifest, image and files of the wanted release; the image as a delta if one is
-/// offered.
-/// out    bytes of all bodies
+/// offered, and not at all if the device holds it.
+/// in     held: the SHA-256 of the image that it has; "": none
 /// errors as proto::tls_connect | unavailable (another status than 200) | bad_metadata
-proto::awaitable<proto::Result<std::uint64_t>> download(
-    std::shared_ptr<proto::TlsContext> context, Endpoint endpoint, fleet::v1::DesiredApp wish,
-    proto::Deadline deadline);
+proto::awaitable<proto::Result<Downloaded>> download(std::shared_ptr<proto::TlsContext> context,
+                                                     Endpoint endpoint,
+                                                     fleet::v1::DesiredApp wish, std::string held,
+                                                     proto::Deadline deadline);
 
 }  // namespace fleet_sim
