@@ -234,8 +234,8 @@ Status Fleet::apply(std::int64_t number, const std::string& device_id,
   if (!rollout || !device) return {};
   if (device->row.address().empty()) {
     // Where its published ports are reached; a device that was never online has none yet.
-    TRY(const auto row, store_.device(device_id));
-    if (row) device->row.set_address(row->address);
+    TRY(const auto member, store_.member(device_id));
+    if (member) device->row.set_address(member->address);
   }
   const rollout::Step step =
       rollout::step(std::move(*rollout), std::move(*device), event, clock_.wall_ms());

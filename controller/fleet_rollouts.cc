@@ -45,9 +45,10 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish, std::uint3
                           wish.device.name);
   }
   device.row.set_wave(wave);
-  rollout::Step step = rollout::step(rollout, device, rollout::Joined{}, clock_.wall_ms());
+  rollout::Step step =
+      rollout::step(std::move(rollout), std::move(device), rollout::Joined{}, clock_.wall_ms());
+  rollout = std::move(step.rollout);
   TRY_VOID(store_.add_rollout_device(rollout.number, rollout.app, step.device));
-  rollout = step.rollout;
   TRY_VOID(store_.set_rollout(rollout));
   touched_.insert(rollout.number);
   if (!order) return {};

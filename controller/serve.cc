@@ -123,7 +123,7 @@ Status serve(const ServeOptions& options) {
   Consoles consoles(*console_disk, clock);
   Flights flights(*flight_disk, flight_pool, clock);
   const auto is_member = [&store](const std::string& device_id) {
-    const auto device = store->device(device_id);
+    const auto device = store->member(device_id);
     return !device || (*device && !(*device)->revoked);
   };
   TRY_VOID(flights.open(is_member));

@@ -76,7 +76,7 @@ Status Sessions::may_link(const proto::PeerFacts& peer) {
   if (!peer.has_certificate) {
     return Error{Code::unauthenticated, "a link needs a device certificate; enrol first", ""};
   }
-  TRY(const auto device, store_.device(peer.certificate.common_name));
+  TRY(const auto device, store_.member(peer.certificate.common_name));
   if (!device) {
     return Error{Code::unauthenticated, "this device is not known here; enrol it again", ""};
   }
@@ -121,9 +121,9 @@ Status Sessions::take_sealing_key(const Heard& from, const std::string& key) {
   return fleet_.tell(std::span(&event, 1));
 }
 
-// Apart from serve(), whose frame lasts as long as the link: a row is large.
+// Apart from serve(), whose frame lasts as long as the link.
 Status Sessions::name(Session& session) {
-  TRY(const auto device, store_.device(session.id));
+  TRY(const auto device, store_.member(session.id));
   if (!device) return Error{Code::not_found, "this device is gone", session.id};
   session.name = device->name;
   return {};

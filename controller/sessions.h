@@ -25,6 +25,9 @@
 namespace controller {
 
 inline constexpr std::size_t kHeardInBatch = 256;
+inline constexpr std::size_t kSmallestBatch = 16;
+/// A full batch that holds up the loop for longer is followed by one of half its size.
+inline constexpr std::int64_t kBatch_ms = 20;
 inline constexpr std::int64_t kHeardWait_ms = 10;
 inline constexpr std::int64_t kFactsEvery_ms = 300'000;
 /// Flight records that wait to be written, one per device; who comes later says it again.
@@ -112,6 +115,7 @@ class Sessions {
   Enrolment& enrolment_;
   std::map<std::string, Session*> sessions_;  // borrowed from the serve() that runs it
   std::deque<Heard> heard_;
+  std::size_t heard_at_once_ = kHeardInBatch / 4;
   proto::Notifier heard_came_;
   bool more_to_do_ = false;  // the fleet has devices to let in
   std::map<std::string, v1::FlightRecord> waiting_flights_;  // by device id

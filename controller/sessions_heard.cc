@@ -12,6 +12,14 @@ namespace {
 constexpr std::int64_t kBreathMs = 1;  // between two batches, for everybody else
 constexpr std::int64_t kTryAgainMs = 1000;
 
+// Messages cost as much as they change, so the size of a full batch follows what the last one took.
+// The commit is not in it: a slow disk wants larger batches.
+std::size_t next_batch(std::size_t messages, std::int64_t took_ms) {
+  if (took_ms > kBatch_ms) return std::max(messages / 2, kSmallestBatch);
+  if (took_ms < kBatch_ms / 2) return std::min(messages * 2, kHeardInBatch);
+  return messages;
+}
+
 bool is_of_disk(const proto::Error& error) {
   return error.code == proto::Code::io || error.code == proto::Code::no_space;
 }
@@ -41,6 +49,7 @@ Status Sessions::take(const Heard& heard) {
 // In the order in which it came; reports that follow each other are taken together.
 Status Sessions::keep(const std::vector<Heard>& batch) {
   const auto work = [&]() -> Status {
+    const std::int64_t began_ms = clock_.now_ms();
     std::vector<DeviceReport> reports;
     for (const Heard& heard : batch) {
       if (const auto* report = std::get_if<v1::Report>(&heard.said)) {
@@ -50,7 +59,10 @@ Status Sessions::keep(const std::vector<Heard>& batch) {
       if (!reports.empty()) TRY_VOID(fleet_.take_reports(std::exchange(reports, {})));
       TRY_VOID(take(heard));
     }
-    return reports.empty() ? Status() : fleet_.take_reports(reports);
+    if (!reports.empty()) TRY_VOID(fleet_.take_reports(reports));
+    const bool full = batch.size() >= heard_at_once_;
+    if (full) heard_at_once_ = next_batch(heard_at_once_, clock_.now_ms() - began_ms);
+    return {};
   };
   return fleet_.together(work);
 }
@@ -110,9 +122,9 @@ awaitable<void> Sessions::keep_heard() {
       const bool woken = co_await heard_came_.wait(proto::Deadline::never());
       if (!woken) co_return;
     }
-    const bool gathers = heard_.size() < kHeardInBatch && !more_to_do_;
+    const bool gathers = heard_.size() < heard_at_once_ && !more_to_do_;
     co_await proto::sleep_ms(clock_, gathers ? kHeardWait_ms : kBreathMs);
-    const std::size_t count = std::min(heard_.size(), kHeardInBatch);
+    const std::size_t count = std::min(heard_.size(), heard_at_once_);
     const auto end = heard_.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<Heard> batch(std::make_move_iterator(heard_.begin()),
                              std::make_move_iterator(end));

@@ -74,6 +74,13 @@ struct DeviceRow {
   std::string sealing_key;           // X25519, hex; empty: it told none yet
 };
 
+/// What each request of a device asks for: its row without the facts.
+struct MemberRow {
+  std::string name;
+  std::string address;
+  bool revoked = false;
+};
+
 /// What a device's next generation is at least, and whether it is there to hear it.
 struct NextGeneration {
   std::int64_t least = 0;
@@ -186,6 +193,7 @@ class Store {
   // store_devices.cc
   Status add_device(const DeviceRow& device);
   Result<std::optional<DeviceRow>> device(std::string_view id);
+  Result<std::optional<MemberRow>> member(std::string_view id);
   Result<std::optional<DeviceRow>> device_by_name(std::string_view name);
   /// By name. Revoked ones are left out unless asked for.
   Result<std::vector<DeviceRow>> devices(bool with_revoked = false);
@@ -258,6 +266,7 @@ class Store {
   Status add_release(const ReleaseRow& release);
   /// Newest first.
   Result<std::vector<ReleaseRow>> releases(std::string_view app);
+  Result<std::optional<ReleaseRow>> newest_release(std::string_view app);
   Result<std::optional<ReleaseRow>> release(std::string_view app, std::int64_t number);
   Result<std::vector<std::string>> apps();
 
@@ -359,6 +368,7 @@ class Store {
   void read_facts(DeviceRow& row, const std::string& json) const;
   void keep_facts(const std::string& id, const v1::Telemetry& facts, std::int64_t seen_ms);
   void forget_transaction();
+  void keep_working(std::int64_t number, const rollout::Device& device);
 
   /// What a device that is online said last, as bytes: a tenth of what the message takes.
   struct HeldFacts {
@@ -377,6 +387,8 @@ class Store {
   std::set<std::string, std::less<>> facts_of_transaction_;  // written in it: gone if it fails
   // Each device of a batch moves its rollout's counts: they are read and written once for all.
   std::map<std::int64_t, WorkingRollout> working_;
+  // A device that is let in or reports is looked at several times in one: its row is read once.
+  std::map<std::pair<std::int64_t, std::string>, rollout::Device> working_devices_;
   std::optional<std::int64_t> last_event_;
 };
 

@@ -126,6 +126,19 @@ Result<std::optional<DeviceRow>> Store::device(std::string_view id) {
                [&] { return first(select(*session_, "WHERE id = :v", &value, facts)); });
 }
 
+Result<std::optional<MemberRow>> Store::member(std::string_view id) {
+  const std::string value(id);
+  return guard("reading a device", [&]() -> std::optional<MemberRow> {
+    MemberRow row;
+    long long revoked = 0;
+    const bool found = session_->run("SELECT name, address, revoked FROM devices WHERE id = :i",
+                                     use(value), into(row.name), into(row.address), into(revoked));
+    if (!found) return std::nullopt;
+    row.revoked = revoked != 0;
+    return row;
+  });
+}
+
 Result<std::optional<DeviceRow>> Store::device_by_name(std::string_view name) {
   const std::string value(name);
   const auto facts = [this](DeviceRow& row, const std::string& json) { read_facts(row, json); };

@@ -7,8 +7,15 @@ namespace {
 using soci::into;
 using soci::use;
 
-std::vector<ReleaseRow> select(Store::Session& session, const std::string& app, long long from,
-                               long long to) {
+// The numbers of one app that are asked for.
+struct Range {
+  long long from = 0;
+  long long to = std::numeric_limits<long long>::max();
+  long long most = -1;  // so many of them, the newest; -1: all
+};
+
+std::vector<ReleaseRow> select(Store::Session& session, const std::string& app,
+                               const Range& range) {
   ReleaseRow row;
   row.app = app;
   std::string manifest;
@@ -18,9 +25,11 @@ std::vector<ReleaseRow> select(Store::Session& session, const std::string& app, 
   Statement statement(session,
                       "SELECT number, created_ms, by_name, key_id, manifest_sha256, "
                       "manifest_json, size_bytes FROM releases "
-                      "WHERE app = :a AND number BETWEEN :f AND :t ORDER BY number DESC");
-  statement.start(use(app), use(from), use(to), into(number), into(created), into(row.by),
-                  into(row.key_id), into(row.manifest_sha256), into(manifest), into(size));
+                      "WHERE app = :a AND number BETWEEN :f AND :t ORDER BY number DESC "
+                      "LIMIT :l");
+  statement.start(use(app), use(range.from), use(range.to), use(range.most), into(number),
+                  into(created), into(row.by), into(row.key_id), into(row.manifest_sha256),
+                  into(manifest), into(size));
   std::vector<ReleaseRow> rows;
   while (statement.fetch()) {
     row.number = number;
@@ -110,14 +119,23 @@ Status Store::add_release(const ReleaseRow& release) {
 Result<std::vector<ReleaseRow>> Store::releases(std::string_view app) {
   const std::string a(app);
   return guard("reading the releases", [&] {
-    return select(*session_, a, 0, std::numeric_limits<long long>::max());
+    return select(*session_, a, {});
+  });
+}
+
+Result<std::optional<ReleaseRow>> Store::newest_release(std::string_view app) {
+  const std::string a(app);
+  return guard("reading a release", [&]() -> std::optional<ReleaseRow> {
+    std::vector<ReleaseRow> rows = select(*session_, a, {.most = 1});
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
   });
 }
 
 Result<std::optional<ReleaseRow>> Store::release(std::string_view app, std::int64_t number) {
   const std::string a(app);
   return guard("reading a release", [&]() -> std::optional<ReleaseRow> {
-    std::vector<ReleaseRow> rows = select(*session_, a, number, number);
+    std::vector<ReleaseRow> rows = select(*session_, a, {number, number});
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
   });

@@ -242,9 +242,16 @@ Status Store::add_rollout_device(std::int64_t number, std::string_view app, cons
   });
 }
 
+void Store::keep_working(std::int64_t number, const Device& device) {
+  constexpr std::size_t kMostWorking = 1024;
+  if (!session_->in_transaction) return;
+  if (working_devices_.size() >= kMostWorking) working_devices_.clear();
+  working_devices_[{number, device.id}] = device;
+}
+
 Status Store::set_rollout_device(std::int64_t number, const Device& device) {
   const long long n = number;
-  return guard("writing a rollout's device", [&] {
+  TRY_VOID(guard("writing a rollout's device", [&] {
     const Columns row(device);
     session_->run("UPDATE rollout_devices SET attempt = :t, state = :s, ended = :e, "
                   "deadline_ms = :d, before_wanted = :w, before_release = :r, before_run = :u, "
@@ -254,12 +261,15 @@ Status Store::set_rollout_device(std::int64_t number, const Device& device) {
                   use(row.wanted), use(row.release), use(row.run), use(row.stage), use(row.wave),
                   use(row.let_in), use(row.online), use(row.back), use(row.json), use(n),
                   use(device.id));
-  });
+  }));
+  keep_working(number, device);
+  return {};
 }
 
 Status Store::remove_rollout_device(std::int64_t number, std::string_view id) {
   const long long n = number;
   const std::string i(id);
+  working_devices_.erase({number, i});
   return guard("removing a rollout's device", [&] {
     session_->run("DELETE FROM rollout_devices WHERE rollout = :n AND device_id = :i", use(n),
                   use(i));
@@ -282,9 +292,12 @@ Result<std::vector<Device>> Store::bad_rollout_devices(std::int64_t number) {
 
 Result<std::optional<Device>> Store::rollout_device(std::int64_t number, std::string_view id) {
   const std::string i(id);
+  const auto known = working_devices_.find({number, i});
+  if (known != working_devices_.end()) return std::optional<Device>(known->second);
   return guard("reading a rollout's device", [&]() -> std::optional<Device> {
     std::vector<Device> rows = select_devices(*session_, number, &i);
     if (rows.empty()) return std::nullopt;
+    keep_working(number, rows.front());
     return std::move(rows.front());
   });
 }

@@ -440,7 +440,7 @@ TEST_F(FleetWaves, ARolloutOfASchemaBeforeGoesOn) {
 
 // A push to thousands: each transaction lets in a few, others come between, a pause stops it.
 TEST_F(FleetWaves, ManyAreLetInAFewAtATime) {
-  constexpr int kMany = 2 * static_cast<int>(kLetInAtOnce) + 88;
+  constexpr int kMany = 5 * static_cast<int>(kLetInAtOnce) / 2;
   const auto join = [&]() -> Status {
     for (int i = 1; i <= kMany; ++i) {
       DeviceRow row;
