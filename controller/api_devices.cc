@@ -155,6 +155,11 @@ Result<DeviceRow> device_named(Parts& parts, const std::string& name) {
   return std::move(*row);
 }
 
+Result<v1::Device> device_as_listed(Parts& parts, const DeviceRow& row) {
+  TRY(const Subject subject, parts.store.subject(row.id));
+  return to_api(parts, row, subject);
+}
+
 awaitable<Response> list_devices(Call call) {
   auto question = question_of(call);
   if (!question) co_return error_response(question.error());

@@ -1,8 +1,6 @@
-#include <map>
-#include <set>
-
 #include "controller/access.h"
 #include "controller/api_routes.h"
+#include "controller/overview.h"
 #include "fleet/v1/api.pb.h"
 #include "proto/json.h"
 #include "proto/log.h"
@@ -10,54 +8,10 @@
 namespace controller {
 namespace {
 
-// How many devices run each release, by app.
-using Running = std::map<std::string, std::map<std::uint64_t, std::uint32_t>>;
-
-Result<Running> count_running(Call& call) {
-  Running running;
-  TRY(const auto subjects, visible_devices(call.parts, call.caller));
-  std::set<std::string> seen;
-  for (const Subject& subject : subjects) seen.insert(subject.id);
-  TRY(const auto devices, call.parts.store.devices());
-  for (const DeviceRow& device : devices) {
-    if (seen.count(device.id) == 0) continue;
-    for (const v1::AppStatus& app : device.facts.apps()) {
-      if (app.live_release() != 0) ++running[app.app()][app.live_release()];
-    }
-  }
-  return running;
-}
-
-Result<v1::AppList> apps_of(Call& call) {
-  Parts& parts = call.parts;
-  v1::AppList list;
-  TRY(const Running running, count_running(call));
-  TRY(const auto names, parts.store.apps());
-  for (const std::string& name : names) {
-    TRY(const auto releases, parts.store.releases(name));
-    v1::App* app = list.add_apps();
-    app->set_name(name);
-    if (!releases.empty()) {
-      app->set_newest_release(static_cast<std::uint64_t>(releases.front().number));
-      app->set_description(releases.front().manifest.description());
-    }
-    TRY(const std::uint64_t wanted, parts.fleet.wanted_release(name));
-    app->set_wanted_release(wanted);
-    const auto found = running.find(name);
-    if (found == running.end()) continue;
-    for (const auto& [release, count] : found->second) {
-      v1::ReleaseCount* entry = app->add_running();
-      entry->set_release(release);
-      entry->set_devices(count);
-    }
-  }
-  return list;
-}
-
 Result<v1::ReleaseList> releases_of(Call& call, const std::string& app) {
   Parts& parts = call.parts;
   v1::ReleaseList list;
-  TRY(const Running running, count_running(call));
+  TRY(const auto running, parts.overview->running(call.caller.groups));
   TRY(const auto listed, listed_releases(parts.store, app));
   TRY(const auto releases, parts.store.releases(app));
   for (const ReleaseRow& row : releases) {
@@ -86,6 +40,32 @@ Result<v1::ReleaseList> releases_of(Call& call, const std::string& app) {
 }
 
 }  // namespace
+
+Result<v1::AppList> apps_of(Call& call) {
+  Parts& parts = call.parts;
+  v1::AppList list;
+  TRY(const auto running, parts.overview->running(call.caller.groups));
+  TRY(const auto names, parts.store.apps());
+  for (const std::string& name : names) {
+    TRY(const auto newest, parts.store.newest_release(name));
+    v1::App* app = list.add_apps();
+    app->set_name(name);
+    if (newest) {
+      app->set_newest_release(static_cast<std::uint64_t>(newest->number));
+      app->set_description(newest->manifest.description());
+    }
+    TRY(const std::uint64_t wanted, parts.fleet.wanted_release(name));
+    app->set_wanted_release(wanted);
+    const auto found = running.find(name);
+    if (found == running.end()) continue;
+    for (const auto& [release, count] : found->second) {
+      v1::ReleaseCount* entry = app->add_running();
+      entry->set_release(release);
+      entry->set_devices(count);
+    }
+  }
+  return list;
+}
 
 awaitable<Response> list_apps(Call call) {
   const auto list = apps_of(call);

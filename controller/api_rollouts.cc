@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "controller/access.h"
@@ -96,7 +95,10 @@ Result<std::vector<std::string>> names_of(Call& call) {
   return names;
 }
 
-// Those that reach a device which the caller sees.
+Asker asker(const Call& call) { return {call.caller.name, call.caller.groups}; }
+
+}  // namespace
+
 Result<v1::RolloutList> rollouts_for(Call& call, const std::vector<rollout::Rollout>& rollouts) {
   v1::RolloutList list;
   for (const rollout::Rollout& rollout : rollouts) {
@@ -107,37 +109,6 @@ Result<v1::RolloutList> rollouts_for(Call& call, const std::vector<rollout::Roll
   }
   return list;
 }
-
-Result<v1::ServerStatus> status_for(Call& call) {
-  const Parts& parts = call.parts;
-  v1::ServerStatus status;
-  status.set_version(FLEET_VERSION);
-  status.set_up_ms(static_cast<std::uint64_t>(parts.clock.now_ms() - parts.started_ms));
-  TRY(const auto subjects, visible_devices(call.parts, call.caller));
-  status.set_devices(static_cast<std::uint32_t>(subjects.size()));
-  std::set<std::string> names;
-  std::uint32_t online = 0;
-  for (const Subject& subject : subjects) {
-    names.insert(subject.name);
-    if (parts.fleet.is_online(subject.id)) ++online;
-  }
-  status.set_online(online);
-  TRY(const auto running, parts.store.running_rollouts());
-  TRY(auto list, rollouts_for(call, running));
-  status.mutable_running()->Swap(list.mutable_rollouts());
-  TRY(auto expiries, parts.metadata.expiries());
-  for (v1::RoleExpiry& role : expiries) *status.add_expiries() = std::move(role);
-  TRY(*status.mutable_audit_head(), parts.store.audit_head());
-  TRY(const auto strangers, parts.store.audit_strangers());
-  for (const std::string& name : strangers) {
-    if (names.count(name) == 1) status.add_audit_strange(name);
-  }
-  return status;
-}
-
-Asker asker(const Call& call) { return {call.caller.name, call.caller.groups}; }
-
-}  // namespace
 
 Result<v1::Rollout> shown(Call& call, const rollout::Rollout& rollout) {
   Parts& parts = call.parts;
@@ -251,12 +222,6 @@ awaitable<Response> follow_logs(Call call) {
   auto feed = call.parts.consoles.follow(app, *names);
   for (const std::string& name : *names) call.parts.sessions.ask_console(name, app, 60000);
   co_return feed_answer(std::move(feed));
-}
-
-awaitable<Response> show_status(Call call) {
-  const auto status = status_for(call);
-  if (!status) co_return error_response(status.error());
-  co_return answer(*status);
 }
 
 }  // namespace controller

@@ -39,7 +39,14 @@ struct Route {
 
 /// A device that is still of the fleet. errors not_found
 Result<DeviceRow> device_named(Parts& parts, const std::string& name);
+/// As lists show it.
+Result<v1::Device> device_as_listed(Parts& parts, const DeviceRow& row);
 
+/// The apps, with counts of the devices that the caller sees.
+Result<v1::AppList> apps_of(Call& call);
+
+/// Those that reach a device which the caller sees, without their devices.
+Result<v1::RolloutList> rollouts_for(Call& call, const std::vector<rollout::Rollout>& rollouts);
 /// A rollout with its devices, as the caller may see it.
 Result<v1::Rollout> shown(Call& call, const rollout::Rollout& rollout);
 
@@ -108,6 +115,8 @@ awaitable<Response> retry_rollout(Call call);
 awaitable<Response> follow_events(Call call);
 awaitable<Response> list_logs(Call call);
 awaitable<Response> follow_logs(Call call);
+
+// api_status.cc
 awaitable<Response> show_status(Call call);
 
 }  // namespace controller

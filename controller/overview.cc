@@ -85,6 +85,7 @@ Overview::Entry Overview::summarise(const DeviceRow& row, Subject subject,
     entry.ahead_ms = static_cast<std::uint64_t>(row.ahead_ms);
   }
   entry.certificate_until_ms = static_cast<std::uint64_t>(row.certificate_until_ms);
+  entry.takes_nothing_new = inventory.metadata().has_why();
   entry.subject = std::move(subject);
   return entry;
 }
@@ -98,8 +99,12 @@ Status Overview::refresh() {
     TRY(auto desired, store_.all_desired());
     std::map<std::string, Subject> by_id;
     for (const Subject& subject : subjects) by_id[subject.id] = subject;
+    TRY(const auto strange, store_.audit_strangers());
+    const std::set<std::string> strangers(strange.begin(), strange.end());
     for (const DeviceRow& row : rows) {
-      devices_[row.id] = summarise(row, std::move(by_id[row.id]), desired[row.id]);
+      Entry& entry = devices_[row.id];
+      entry = summarise(row, std::move(by_id[row.id]), desired[row.id]);
+      entry.audit_strange = strangers.count(row.name) == 1;
     }
     return {};
   }
@@ -111,7 +116,9 @@ Status Overview::refresh() {
     }
     TRY(Subject subject, store_.subject(id));
     TRY(const auto desired, store_.desired(id));
-    devices_[id] = summarise(*row, std::move(subject), desired);
+    Entry& entry = devices_[id];
+    entry = summarise(*row, std::move(subject), desired);
+    TRY(entry.audit_strange, store_.is_audit_stranger(id));
   }
   return {};
 }
@@ -195,6 +202,7 @@ Result<v1::FleetOverview> Overview::look(const std::string& by, const Groups& gr
   add_faults(out);
   add_device_needs(groups, out);
   for (v1::RoleExpiry& role : expiries) *out.add_expiries() = std::move(role);
+  *out.mutable_certificates() = certificates(groups);
   return out;
 }
 

@@ -20,6 +20,8 @@ namespace controller {
 inline constexpr std::uint64_t kLowMemoryBytes = 16 * proto::kMiB;
 /// Devices that are alike in what they need are told one by one up to so many.
 inline constexpr std::size_t kNeedsOneByOne = 3;
+/// Devices of one trouble that are named; more are a count.
+inline constexpr std::size_t kTroubledNamed = 5;
 
 /// Which devices a list is to have.
 struct SummaryQuestion {
@@ -33,6 +35,7 @@ struct SummaryQuestion {
 class Overview {
  public:
   using Groups = std::vector<std::string>;
+  using Running = std::map<std::string, std::map<std::uint64_t, std::uint32_t>>;
 
   /// All outlive it.
   Overview(Store& store, Fleet& fleet, Metadata& metadata)
@@ -44,6 +47,11 @@ class Overview {
   ///        groups: as SummaryQuestion. Rollouts are everybody's: controller/access narrows them
   /// errors io
   Result<v1::FleetOverview> look(const std::string& by, const Groups& groups);
+  /// Counts and troubles of the devices; those that are named have no more than their names.
+  /// errors io
+  Result<v1::ServerStatus> figures(const Groups& groups);
+  /// On how many devices each release runs, by app. errors io
+  Result<Running> running(const Groups& groups);
   /// By name. errors bad_argument (the selector) | io
   Result<v1::DeviceSummaryList> list(const SummaryQuestion& question);
 
@@ -53,6 +61,8 @@ class Overview {
     v1::DeviceSummary summary;  // state and note as if it were online and no rollout went badly
     std::uint64_t certificate_until_ms = 0;
     std::uint64_t ahead_ms = 0;  // since when a person has to decide on it
+    bool audit_strange = false;
+    bool takes_nothing_new = false;
   };
   /// What the last rollout of an app left behind on a device.
   struct Fault {
@@ -71,6 +81,11 @@ class Overview {
   std::string_view state_now(const std::string& id, const Entry& entry) const;
   /// The summary as it is now.
   v1::DeviceSummary now(const std::string& id, const Entry& entry) const;
+
+  // overview_figures.cc
+  struct Troubles;
+  void add_troubles(const std::string& id, const Entry& entry, Troubles& out) const;
+  v1::CertificateFigures certificates(const Groups& groups) const;
 
   // overview_needs.cc
   void add_tiles(const std::string& by, const Groups& groups, v1::FleetOverview& out) const;

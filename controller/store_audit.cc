@@ -87,6 +87,7 @@ Result<std::vector<v1::AuditEntry>> Store::audit(const AuditQuestion& question) 
 
 Status Store::set_device_audit(std::string_view id, const v1::AuditHead& head) {
   const std::string i(id);
+  if (changed_devices_) changed_devices_->insert(i);
   const auto sequence = static_cast<long long>(head.sequence());
   const std::string& hash = head.hash();
   return guard("writing a device's audit head", [&] {
@@ -132,6 +133,7 @@ Result<bool> Store::is_audit_stranger(std::string_view id) {
 }
 
 Status Store::accept_audit_strangers() {
+  changed_devices_.reset();
   return guard("taking audit heads for known", [&] {
     session_->run(std::string("UPDATE devices SET audit_accepted = audit_hash WHERE id IN "
                               "(SELECT devices.id ") + kStrange + ")");

@@ -128,6 +128,9 @@ one_size() {  # one_size DEVICES
   cpu=$(cpu_ms "$controller"); sleep 20
   printf '       idle: controller %d KiB alone, %s KiB for each device; %d us of a processor for each device and second\n' \
     "$before" "$per_device" $(($(each_us "$cpu" "$n") / 20))
+  read_for 5
+  wait "$reading" || true
+  printf '       status: %s\n' "$(<"$work/reader.out")"
   peer=$(broker "$n")
   awk -v ours="$per_device" -v peer="$peer" 'BEGIN {printf "       mosquitto: %s KiB for each idle client; ours is %.1f times that\n", peer, ours / peer}'
 

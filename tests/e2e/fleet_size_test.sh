@@ -64,6 +64,8 @@ expect_said "names in it" "$(jq '[.devices[].name] | unique | length' "$work/dev
 expect_said "up to date" "$(jq '[.devices[] | select(.up_to_date)] | length' "$work/devices.json")" "$devices"
 expect_said "the overview" "$(ask /v1/fleet | jq -c '[.devices, .online]')" "[$devices,$devices]"
 expect 0 "$devices   $devices online" fleetctl status
+(($(ask /v1/status | wc -c) < 8192)) || die "the status grows with the fleet: $(ask /v1/status)"
+ok "what fleetctl status reads is small"
 
 kill -9 "$controller"; wait "$controller" 2>/dev/null || true
 until_said online 0

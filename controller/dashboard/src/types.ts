@@ -40,6 +40,11 @@ export interface Expiry {
   needs_care?: boolean;
 }
 
+export interface Certificates {
+  first_until_ms?: Long;
+  ending?: number;
+}
+
 export interface Overview {
   devices?: number;
   online?: number;
@@ -53,6 +58,7 @@ export interface Overview {
   running?: Rollout[];
   last?: Rollout;
   expiries?: Expiry[];
+  certificates?: Certificates;
 }
 
 export interface Counts {

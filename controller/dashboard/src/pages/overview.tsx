@@ -5,7 +5,7 @@ import { Card, Command, Mark, Moment, Waiting } from "../parts";
 import { ReleasesOverTime } from "../release_plot";
 import { useResource } from "../resource";
 import { deviceAddress, devicesAddress, rolloutAddress } from "../route";
-import type { App, Expiry, FleetEvent, Long, Overview, Session } from "../types";
+import type { App, Certificates, Expiry, FleetEvent, Long, Overview, Session } from "../types";
 import * as words from "../words";
 import type { Sign } from "../words";
 import { Needs } from "./needs";
@@ -26,6 +26,16 @@ function Sum({ sign, value, to }: { sign: Sign; value: number; to: string }) {
       </a>
     </li>
   );
+}
+
+// Devices renew theirs themselves, long before they end.
+function DeviceCertificates({ of }: { of: Certificates }) {
+  if (!of.first_until_ms) return null;
+  if (!of.ending) return <span class="soft">certs ok</span>;
+  const left = words.num(of.first_until_ms) - Date.now();
+  const end = left > 0 ? `ends in ${words.lasting(left)}` : "has ended";
+  const which = of.ending === 1 ? "1 cert not renewed: it" : `${of.ending} certs not renewed: one`;
+  return <Mark sign={["▲", "look", ""]} word={`${which} ${end}`} />;
 }
 
 // The signature that ends first, of those that a person has to renew.
@@ -169,6 +179,7 @@ export function OverviewPage({ session }: { session: Session }) {
             to={devicesAddress({ state: "bad" })}
           />
         </ul>
+        <DeviceCertificates of={fleet.certificates ?? {}} />
         <Keys expiries={fleet.expiries ?? []} />
       </div>
       {restarted && (
