@@ -1,10 +1,9 @@
 #include "deploy/fleetctl/attention.h"
 
-#include <algorithm>
-#include <map>
 #include <set>
 
 #include "deploy/fleetctl/expiry.h"
+#include "deploy/fleetctl/lists.h"
 #include "deploy/fleetctl/text.h"
 #include "proto/document.h"
 #include "proto/units.h"
@@ -13,106 +12,111 @@ namespace fleetctl {
 namespace {
 
 using fleet::v1::Device;
+using fleet::v1::DeviceTrouble;
 
 constexpr std::uint64_t kDayMs = 24ull * 3'600'000;
-// A device renews when a third of its 90 days is left.
-constexpr std::uint64_t kCertificateCareMs = 21 * kDayMs;
-constexpr std::uint64_t kLowMemoryBytes = 16ull << 20;
 
-// A trouble that a device may have: `about` tells those of one kind together.
-struct Trouble {
-  std::string about;  // "offline"
-  std::string text;   // "offline for 3h12m"
-  std::string each;   // what to do about one; the device's name goes behind it
-  std::string all;    // about many
+// What is said of a trouble, and the commands that go on from there.
+struct Words {
+  std::string about;  // many devices: "offline"
+  std::string each;   // one; the device's name goes behind it
+  std::string all;    // many
 };
 
-std::string why_of(const fleet::v1::AppStatus& app) {
-  const fleet::v1::SlotStatus& a = app.a();
-  const fleet::v1::SlotStatus& b = app.b();
-  for (const auto* slot : {&a, &b}) {
-    if (slot->state() == fleet::v1::BAD && !slot->why().text().empty()) {
-      return ": " + visible(slot->why().text());
+Words words_of(const DeviceTrouble& trouble) {
+  const std::string& kind = trouble.kind();
+  if (kind == "app") {
+    return {visible(trouble.app()) + " " + proto::word_of(trouble.state()), "fleetctl why ",
+            "fleetctl flights " + visible(trouble.app())};
+  }
+  if (kind == "ahead") {
+    return {"are ahead of the controller, and left alone", "fleetctl device accept ",
+            "fleetctl device accept --to all"};
+  }
+  if (kind == "audit") {
+    return {"saw an audit log that is not this one", "", "fleetctl audit verify"};
+  }
+  if (kind == "offline") return {"offline", "fleetctl why ", "fleetctl devices --state offline"};
+  if (kind == "certificate") {
+    return {"do not renew their certificates", "fleetctl device show ", "fleetctl devices"};
+  }
+  if (kind == "metadata") return {"take nothing new", "fleetctl why ", "fleetctl keys list"};
+  if (kind == "memory") return {"are short of memory", "fleetctl ps --to ", "fleetctl ps"};
+  return {"need a look: " + visible(kind), "fleetctl why ", "fleetctl devices"};  // a newer word
+}
+
+std::string why_of(const Device& device, const std::string& name) {
+  for (const auto& app : device.apps()) {
+    if (app.app() != name) continue;
+    for (const auto* slot : {&app.a(), &app.b()}) {
+      if (slot->state() == fleet::v1::BAD && !slot->why().text().empty()) {
+        return ": " + visible(slot->why().text());
+      }
     }
   }
   return "";
 }
 
-void add_link_troubles(const Device& device, std::uint64_t now_ms, std::vector<Trouble>& out) {
-  if (device.has_ahead()) {
-    out.push_back({"are ahead of the controller, and left alone",
-                   visible(device.ahead().text()), "fleetctl device accept ",
-                   "fleetctl device accept --to all"});
+// What one of the devices is told by.
+std::string text_of(const DeviceTrouble& trouble, const Device& device, std::uint64_t now_ms) {
+  const std::string& kind = trouble.kind();
+  if (kind == "app") return words_of(trouble).about + why_of(device, trouble.app());
+  if (kind == "ahead") return visible(device.ahead().text());
+  if (kind == "audit") {
+    return "saw entry " + std::to_string(device.audit_head().sequence()) +
+           " of another audit log: rewritten, or an older backup";
   }
-  if (device.audit_strange()) {
-    out.push_back({"saw an audit log that is not this one",
-                   "saw entry " + std::to_string(device.audit_head().sequence()) +
-                       " of another audit log: rewritten, or an older backup",
-                   "", "fleetctl audit verify"});
+  if (kind == "offline") {
+    const std::uint64_t seen_ms = device.seen_ms();
+    return seen_ms == 0 ? "never connected"
+                        : "offline for " + age_text(now_ms > seen_ms ? now_ms - seen_ms : 0);
   }
-  if (!device.online()) {
-    out.push_back({"offline",
-                   device.seen_ms() == 0
-                       ? "never connected"
-                       : "offline for " +
-                             age_text(now_ms > device.seen_ms() ? now_ms - device.seen_ms() : 0),
-                   "fleetctl why ", "fleetctl devices --state offline"});
+  if (kind == "certificate") {
+    const std::uint64_t until_ms = device.certificate_until_ms();
+    return until_ms > now_ms ? "its certificate ends in " + age_text(until_ms - now_ms)
+                             : std::string("its certificate has ended");
   }
-  const std::uint64_t until_ms = device.certificate_until_ms();
-  if (until_ms != 0 && until_ms < now_ms + kCertificateCareMs) {
-    out.push_back({"do not renew their certificates",
-                   until_ms > now_ms ? "its certificate ends in " + age_text(until_ms - now_ms)
-                                     : std::string("its certificate has ended"),
-                   "fleetctl device show ", "fleetctl devices"});
+  if (kind == "metadata") {
+    return "takes nothing new: " + visible(device.inventory().metadata().why().text());
+  }
+  if (kind == "memory") {
+    return proto::format_size_bytes(device.inventory().memory_free_bytes()) + " free";
+  }
+  return words_of(trouble).about;
+}
+
+void add_troubles(const fleet::v1::ServerStatus& server, std::uint64_t now_ms,
+                  std::vector<Attention>& out) {
+  for (const DeviceTrouble& trouble : server.troubles()) {
+    const Words words = words_of(trouble);
+    if (trouble.named_size() == 0) {
+      out.push_back({count_text(trouble.devices(), "device"), words.about, words.all});
+    }
+    for (const Device& device : trouble.named()) {
+      const std::string name = visible(device.name());
+      out.push_back({name, text_of(trouble, device, now_ms),
+                     words.each.empty() ? words.all : words.each + name});
+    }
   }
 }
 
-std::vector<Trouble> troubles_of(const Device& device, std::uint64_t now_ms) {
-  std::vector<Trouble> out;
-  if (device.revoked()) return out;
-  for (const auto& app : device.apps()) {
-    const bool bad = app.state() == fleet::v1::FAILED || app.state() == fleet::v1::HELD;
-    if (!bad) continue;
-    const std::string word = visible(app.app()) + " " + proto::word_of(app.state());
-    out.push_back({word, word + why_of(app), "fleetctl why ",
-                   "fleetctl flights " + visible(app.app())});
-  }
-  add_link_troubles(device, now_ms, out);
-  if (!device.online()) return out;
-  const auto& held = device.inventory().metadata();
-  if (held.has_why()) {
-    out.push_back({"take nothing new", "takes nothing new: " + visible(held.why().text()),
-                   "fleetctl why ", "fleetctl keys list"});
-  }
-  const std::uint64_t free = device.inventory().memory_free_bytes();
-  if (free != 0 && free < kLowMemoryBytes) {
-    out.push_back({"are short of memory", proto::format_size_bytes(free) + " free",
-                   "fleetctl ps --to ", "fleetctl ps"});
-  }
-  return out;
-}
-
-// "2 devices run agent 0.2.1 (300 want 0.3.0)": other than most of them.
-void add_agents(const StatusInput& input, std::vector<Attention>& out) {
-  std::map<std::string, std::vector<std::string>> devices;
-  for (const Device& device : input.devices.devices()) {
-    if (device.revoked() || device.agent_version().empty()) continue;
-    devices[device.agent_version()].push_back(visible(device.name()));
-  }
-  const std::string& ours = input.server.version();
-  for (const auto& [version, names] : devices) {
-    if (version == ours) continue;
-    out.push_back({count_text(names.size(), "device"),
-                   (names.size() == 1 ? "runs agent " : "run agent ") + visible(version) +
-                       ", the controller is " + visible(ours),
-                   names.size() == 1 ? "fleetctl device show " + names.front()
-                                     : "fleetctl devices"});
+// "2 devices run agent 0.2.1, the controller is 0.3.0"
+void add_agents(const fleet::v1::ServerStatus& server, std::vector<Attention>& out) {
+  for (const auto& agents : server.agents()) {
+    if (agents.version() == server.version()) continue;
+    const bool one = agents.devices() == 1;
+    out.push_back({count_text(agents.devices(), "device"),
+                   (one ? "runs agent " : "run agent ") + visible(agents.version()) +
+                       ", the controller is " + visible(server.version()),
+                   one ? "fleetctl device show " + visible(agents.device())
+                       : "fleetctl devices"});
   }
 }
 
-void add_rollouts(const StatusInput& input, std::uint64_t now_ms, std::vector<Attention>& out) {
+void add_rollouts(const fleet::v1::ServerStatus& server, std::uint64_t now_ms,
+                  std::vector<Attention>& out) {
   std::set<std::string> apps;  // the newest rollout of each app counts
-  for (const fleet::v1::Rollout& rollout : input.rollouts.rollouts()) {
+  for (const fleet::v1::Rollout& rollout : server.rollouts()) {
     if (!apps.insert(rollout.app()).second) continue;
     const bool recent = rollout.ended_ms() + kDayMs > now_ms;
     if (rollout.state() != fleet::v1::ROLLOUT_FAILED || !recent) continue;
@@ -125,46 +129,19 @@ void add_rollouts(const StatusInput& input, std::uint64_t now_ms, std::vector<At
 
 }  // namespace
 
-std::vector<Attention> attention_of(const StatusInput& input, std::uint64_t now_ms) {
+std::vector<Attention> attention_of(const fleet::v1::ServerStatus& server, std::uint64_t now_ms) {
   std::vector<Attention> out;
-  add_rollouts(input, now_ms, out);
+  add_rollouts(server, now_ms, out);
   std::vector<RoleExpiry> roles;
-  for (const auto& role : input.server.expiries()) {
+  for (const auto& role : server.expiries()) {
     roles.push_back({role.role(), static_cast<std::int64_t>(role.expires_ms() / 1000)});
   }
   for (const std::string& note : expiry_notes(roles, static_cast<std::int64_t>(now_ms / 1000))) {
     out.push_back({"keys", note, ""});
   }
-  // The kinds in the order in which they came up; a kind of many devices is one line.
-  std::vector<std::pair<std::string, std::vector<std::pair<std::string, Trouble>>>> kinds;
-  for (const Device& device : input.devices.devices()) {
-    for (Trouble& trouble : troubles_of(device, now_ms)) {
-      auto kind = std::find_if(kinds.begin(), kinds.end(),
-                               [&trouble](const auto& one) { return one.first == trouble.about; });
-      if (kind == kinds.end()) kind = kinds.insert(kinds.end(), {trouble.about, {}});
-      kind->second.emplace_back(visible(device.name()), std::move(trouble));
-    }
-  }
-  for (const auto& [about, devices] : kinds) {
-    if (devices.size() > kNamedDevices) {
-      out.push_back({count_text(devices.size(), "device"), about, devices.front().second.all});
-      continue;
-    }
-    for (const auto& [name, trouble] : devices) {
-      out.push_back(
-          {name, trouble.text, trouble.each.empty() ? trouble.all : trouble.each + name});
-    }
-  }
-  add_agents(input, out);
+  add_troubles(server, now_ms, out);
+  add_agents(server, out);
   return out;
-}
-
-std::size_t devices_in_need(const StatusInput& input, std::uint64_t now_ms) {
-  const auto& devices = input.devices.devices();
-  return static_cast<std::size_t>(
-      std::count_if(devices.begin(), devices.end(), [now_ms](const Device& device) {
-        return !troubles_of(device, now_ms).empty();
-      }));
 }
 
 }  // namespace fleetctl

@@ -1,12 +1,12 @@
 // What needs a person, for `status`: sorted by harm, each line with the command that goes on from
-// there. Pure.
+// there. The controller says what it is, the words are here. Pure.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "deploy/fleetctl/lists.h"
+#include "fleet/v1/api.pb.h"
 
 namespace fleetctl {
 
@@ -17,12 +17,7 @@ struct Attention {
   std::string hint;  // a command, "" if there is none
 };
 
-/// The same trouble of more than so many devices is one line.
-inline constexpr std::size_t kNamedDevices = 5;
-
-std::vector<Attention> attention_of(const StatusInput& input, std::uint64_t now_ms);
-
-/// Devices that are named in some of it, or counted: "1 needs you".
-std::size_t devices_in_need(const StatusInput& input, std::uint64_t now_ms);
+/// The same trouble of many devices is one line: the controller names them while they are few.
+std::vector<Attention> attention_of(const fleet::v1::ServerStatus& server, std::uint64_t now_ms);
 
 }  // namespace fleetctl

@@ -130,18 +130,10 @@ std::vector<std::string> rollouts_table(const fleet::v1::RolloutList& list, std:
 namespace {
 
 // "   2 updating   1 needs you", what there is of it.
-std::string states_text(const StatusInput& input, std::uint64_t now_ms) {
-  std::size_t updating = 0;
-  for (const auto& device : input.devices.devices()) {
-    const bool busy = std::any_of(device.apps().begin(), device.apps().end(), [](const auto& app) {
-      return app.state() == fleet::v1::FETCHING || app.state() == fleet::v1::STAGED ||
-             app.state() == fleet::v1::TRIAL;
-    });
-    if (busy) ++updating;
-  }
-  const std::size_t needing = devices_in_need(input, now_ms);
+std::string states_text(const fleet::v1::ServerStatus& server) {
+  const std::uint32_t needing = server.needing();
   std::string text;
-  if (updating > 0) text += "   " + std::to_string(updating) + " updating";
+  if (server.updating() > 0) text += "   " + std::to_string(server.updating()) + " updating";
   if (needing > 0) {
     text += "   " + std::to_string(needing) + (needing == 1 ? " needs you" : " need you");
   }
@@ -160,15 +152,15 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
   const std::uint32_t all = input.server.devices();
   pairs.push_back({"DEVICES", std::to_string(all) + "   " + std::to_string(input.server.online()) +
                                   " online   " + std::to_string(all - input.server.online()) +
-                                  " offline" + states_text(input, now_ms)});
+                                  " offline" + states_text(input.server)});
   std::vector<std::string> apps;
-  for (const auto& app : input.apps.apps()) {
+  for (const auto& app : input.server.apps()) {
     apps.push_back(visible(app.name()) + "  " + running_on(app));
   }
   pairs.push_back({"APPS", apps.empty() ? "none yet: fleetctl push APP --to SELECTOR"
                                         : join(apps, "     ")});
-  for (int i = 0; i < std::min(kRolloutsInStatus, input.rollouts.rollouts_size()); ++i) {
-    const Rollout& rollout = input.rollouts.rollouts(i);
+  for (int i = 0; i < std::min(kRolloutsInStatus, input.server.rollouts_size()); ++i) {
+    const Rollout& rollout = input.server.rollouts(i);
     const bool running = rollout.ended_ms() == 0;
     pairs.push_back(
         {i == 0 ? "ROLLOUTS" : "",
@@ -177,7 +169,7 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
              age_text(since(running ? rollout.created_ms() : rollout.ended_ms(), now_ms)) +
              (running ? ": " : " ago: ") + counts_text(rollout)});
   }
-  if (input.rollouts.rollouts_size() == 0) pairs.push_back({"ROLLOUTS", "none yet"});
+  if (input.server.rollouts_size() == 0) pairs.push_back({"ROLLOUTS", "none yet"});
   std::vector<RoleExpiry> roles;
   for (const auto& role : input.server.expiries()) {
     roles.push_back({role.role(), static_cast<std::int64_t>(role.expires_ms() / 1000)});
@@ -187,7 +179,7 @@ std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t no
   const std::vector<std::string> body = aligned(pairs, "");
   lines.insert(lines.end(), body.begin(), body.end());
 
-  const std::vector<Attention> attention = attention_of(input, now_ms);
+  const std::vector<Attention> attention = attention_of(input.server, now_ms);
   if (attention.empty()) {
     lines.push_back("Nothing needs you.");
     return lines;
@@ -277,18 +269,13 @@ CommandResult show_device(Program& program, const std::string& name) {
 
 CommandResult show_status(Program& program) {
   TRY(const Connection connection, connect(program));
-  Api& api = *connection.api;
-  TRY(const fleet::v1::ServerStatus server, api.status());
+  TRY(const fleet::v1::ServerStatus server, connection.api->status());
   if (program.json) {
     program.print_json(server);
     return ExitCode::ok;
   }
-  TRY(const fleet::v1::Whoami who, api.whoami());
-  TRY(const fleet::v1::DeviceList devices, api.devices("all"));
-  TRY(const fleet::v1::AppList apps, api.apps());
-  TRY(const fleet::v1::RolloutList rollouts, api.rollouts());
-  program.terminal.lines(
-      status_lines({connection.host(), server, who, devices, apps, rollouts}, now_ms()));
+  TRY(const fleet::v1::Whoami who, connection.api->whoami());
+  program.terminal.lines(status_lines({connection.host(), server, who}, now_ms()));
   return ExitCode::ok;
 }
 

@@ -42,9 +42,6 @@ struct StatusInput {
   std::string host;
   const fleet::v1::ServerStatus& server;
   const fleet::v1::Whoami& who;
-  const fleet::v1::DeviceList& devices;
-  const fleet::v1::AppList& apps;
-  const fleet::v1::RolloutList& rollouts;
 };
 std::vector<std::string> status_lines(const StatusInput& input, std::uint64_t now_ms);
 

@@ -54,6 +54,15 @@ fleet::v1::DeviceList two_devices() {
   return list;
 }
 
+// The controller names these devices.
+void add_trouble(fleet::v1::ServerStatus& server, const std::string& kind,
+                 const std::vector<fleet::v1::Device>& devices) {
+  auto& trouble = *server.add_troubles();
+  trouble.set_kind(kind);
+  trouble.set_devices(static_cast<std::uint32_t>(devices.size()));
+  for (const auto& each : devices) *trouble.add_named() = each;
+}
+
 bool says(const Lines& lines, const std::string& text) {
   std::string all;
   for (const std::string& line : lines) all += line + "\n";
@@ -157,8 +166,9 @@ TEST(Lists, StatusIsOnePageAndNamesWhatNeedsYou) {
   fleet::v1::Whoami who;
   who.set_name("ana");
   who.set_role("deployer");
-  fleet::v1::AppList apps;
-  auto& app = *apps.add_apps();
+  server.set_needing(1);
+  add_trouble(server, "offline", {device("edge-118", false)});
+  auto& app = *server.add_apps();
   app.set_name("dns");
   auto& count = *app.add_running();
   count.set_release(4);
@@ -166,13 +176,13 @@ TEST(Lists, StatusIsOnePageAndNamesWhatNeedsYou) {
   auto& root = *server.add_expiries();
   root.set_role("root");
   root.set_expires_ms(kNow + 500ull * 24 * 3'600'000);
-  EXPECT_EQ(status_lines({"fleet.example.net", server, who, two_devices(), apps, {}}, kNow),
+  EXPECT_EQ(status_lines({"fleet.example.net", server, who}, kNow),
             (Lines{"fleet.example.net   ana (deployer)   controller 0.1.0, up 41d",
                    "DEVICES   2   1 online   1 offline   1 needs you", "APPS      dns  4 on 2",
                    "ROLLOUTS  none yet", "KEYS      root 500d", "ATTENTION",
                    "  edge-118  offline for 3h12m  fleetctl why edge-118"}));
   root.set_expires_ms(kNow + 30ull * 24 * 3'600'000);
-  EXPECT_TRUE(says(status_lines({"h", server, who, {}, apps, {}}, kNow), "fleetctl keys refresh"));
+  EXPECT_TRUE(says(status_lines({"h", server, who}, kNow), "fleetctl keys refresh"));
 }
 
 TEST(Lists, AYankedReleaseIsMarkedWhereItRuns) {
@@ -197,7 +207,9 @@ TEST(Lists, ADeviceSaysWhyItTakesNothingNew) {
   held.set_fresh_until_ms(kNow - 3ull * 3'600'000);
   held.mutable_why()->set_text("timestamp version 5 expired");
   EXPECT_TRUE(says(device_lines(device, kNow), "expired 3h ago"));
-  const std::vector<std::string> lines = status_lines({"h", {}, {}, list, {}, {}}, kNow);
+  fleet::v1::ServerStatus server;
+  add_trouble(server, "metadata", {device});
+  const Lines lines = status_lines({"h", server, {}}, kNow);
   EXPECT_TRUE(says(lines, "takes nothing new: timestamp version 5 expired"));
 }
 
@@ -208,28 +220,44 @@ TEST(Lists, StatusSaysWhoseTokenItIsAndWhatNeedsAPersonWithTheNextCommand) {
   who.set_name("ana");
   who.set_role("deployer");
   who.add_groups("edge");
-  fleet::v1::DeviceList list;
-  for (int i = 1; i <= 7; ++i) *list.add_devices() = device("edge-" + std::to_string(i), i > 6);
-  auto& strange = *list.mutable_devices(6);
+  server.set_needing(7);
+  server.set_updating(2);
+  fleet::v1::Device strange = device("edge-7", true);
   strange.set_audit_strange(true);
   strange.mutable_audit_head()->set_sequence(812);
-  strange.set_agent_version("0.2.1");
   strange.set_certificate_until_ms(kNow + 3ull * 24 * 3'600'000);
   strange.mutable_inventory()->set_memory_free_bytes(6ull << 20);
-  fleet::v1::RolloutList rollouts;
-  auto& rollout = *rollouts.add_rollouts();
+  strange.mutable_apps(0)->mutable_a()->set_state(fleet::v1::BAD);
+  strange.mutable_apps(0)->mutable_a()->mutable_why()->set_text("no answer");
+  add_trouble(server, "app", {strange});
+  server.mutable_troubles(0)->set_app("dns");
+  server.mutable_troubles(0)->set_state(fleet::v1::FAILED);
+  add_trouble(server, "audit", {strange});
+  add_trouble(server, "offline", {});
+  server.mutable_troubles(2)->set_devices(6);
+  add_trouble(server, "certificate", {strange});
+  add_trouble(server, "memory", {strange});
+  add_trouble(server, "a newer word", {strange});
+  for (const char* version : {"0.2.1", "0.3.0"}) {
+    auto& agents = *server.add_agents();
+    agents.set_version(version);
+    agents.set_devices(1);
+    agents.set_device("edge-7");
+  }
+  auto& rollout = *server.add_rollouts();
   rollout.set_id("r-9");
   rollout.set_app("dns");
   rollout.set_release(4);
   rollout.set_state(fleet::v1::ROLLOUT_FAILED);
   rollout.set_ended_ms(kNow - 1000);
   rollout.mutable_counts()->set_reverted(3);
-  const Lines lines = status_lines({"h", server, who, list, {}, rollouts}, kNow);
+  const Lines lines = status_lines({"h", server, who}, kNow);
   for (const char* line :
-       {"ana (deployer of edge)", "7 need you", "r-9        dns 4 failed: 3 reverted",
+       {"ana (deployer of edge)", "2 updating   7 need you", "r-9        dns 4 failed: 3 reverted",
         "fleetctl rollout show r-9", "6 devices  offline ", "fleetctl devices --state offline",
         "saw entry 812 of another audit log", "fleetctl audit verify",
         "its certificate ends in 3d", "6 MiB free", "fleetctl ps --to edge-7",
+        "dns failed: no answer", "need a look: a newer word", "fleetctl device show edge-7",
         "runs agent 0.2.1, the controller is 0.3.0"}) {
     EXPECT_TRUE(says(lines, line)) << line;
   }
@@ -243,7 +271,9 @@ TEST(Lists, ADeviceThatIsAheadIsNamedWithTheCommandThatDecides) {
   device.mutable_ahead()->set_text("obeyed a newer word; it runs dns 3");
   EXPECT_TRUE(says(devices_table(list, kNow), "! ahead"));
   EXPECT_TRUE(says(device_lines(device, kNow), "obeyed a newer word; it runs dns 3"));
-  EXPECT_TRUE(says(status_lines({"h", {}, {}, list, {}, {}}, kNow),
+  fleet::v1::ServerStatus server;
+  add_trouble(server, "ahead", {device});
+  EXPECT_TRUE(says(status_lines({"h", server, {}}, kNow),
                    "fleetctl device accept " + device.name()));
 }
 
