@@ -159,8 +159,10 @@ Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
   desired->clear_rollout();
   desired->set_deadline_ms(0);
   TRY_VOID(fill_values(device.id, *desired));
-  // The values of before are the point of it only where it was values that changed.
-  desired->set_keep_values(step.rollout.kind != v1::KIND_CONFIG);
+  // The values of before are the point of it only where it was values that changed. One that never
+  // heard of it may not have heard of values that were set before it either.
+  const bool heard = device.row.started_ms() != 0;
+  desired->set_keep_values(heard && step.rollout.kind != v1::KIND_CONFIG);
   return want(device.id, std::move(*desired));
 }
 

@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "controller/config.h"
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -57,6 +58,9 @@ Operator::Prepared Operator::prepare(const std::string& selector) {
   if (random.chance(300)) {
     manifest.mutable_update()->set_handover(fleet::v1::STOP_START);
   }
+  fleet::v1::Var& zone = (*manifest.mutable_vars())[kVariable];
+  zone.set_type(fleet::v1::VAR_STRING);
+  zone.set_default_("none");
   *manifest.mutable_rollout() = any_policy();
   Prepared prepared{hq.next_push(selector, image, std::move(manifest)), ota::sha256(image)};
   prepared.request.set_strategy(fleet::v1::STRATEGY_UNSPECIFIED);
@@ -112,18 +116,20 @@ std::int64_t Operator::send(const Prepared& prepared, const tests::Script& scrip
   return begun->number;
 }
 
-std::int64_t Operator::push(const std::string& selector, const tests::Script& script) {
+std::int64_t Operator::push(const std::string& selector, const tests::Script& script, As as) {
   if (!world_.controller.running()) return 0;
   controller::Headquarters& hq = world_.controller.headquarters;
   refresh();
   auto before = hq.role;
-  const Prepared prepared = prepare(selector);
+  Prepared prepared = prepare(selector);
+  prepared.request.set_stage_only(as == As::staged);
   const std::string key = "key-" + std::to_string(++pushes_);
   const std::int64_t number = send(prepared, script, key);
   if (number == 0) {
     hq.role = std::move(before);
     return 0;
   }
+  if (as == As::staged) world_.rules.staged_only(prepared.request.release());
   const bool again = world_.random.chance(200);  // its answer was lost
   if (again && send(prepared, script, key) != number) {
     world_.rules.fail(nullptr, "a push that came twice is not the same rollout");
@@ -205,9 +211,37 @@ void Operator::accept_ahead() {
   for (const auto& left : result->left()) tell(left.device() + " is left ahead: " + left.why());
 }
 
+void Operator::relabel_any() {
+  if (!world_.controller.running()) return;
+  const Device& device = *world_.devices[world_.random.below(world_.devices.size())];
+  const std::string value = world_.random.chance(600) ? kRing : "";
+  const auto done = world_.controller.headquarters.label(device.id, kRingLabel, value);
+  tell((value.empty() ? "takes its ring from " : "puts into the ring ") + device.name + ": " +
+       (done ? "done" : done.error().what));
+}
+
+void Operator::configure(const std::string& selector) {
+  if (!world_.controller.running()) return;
+  controller::Headquarters& hq = world_.controller.headquarters;
+  fleet::v1::ConfigChange change;
+  change.set_selector(selector);
+  if (world_.random.chance(250)) {
+    change.add_unset(kVariable);
+  } else {
+    (*change.mutable_set())[kVariable] = "zone-" + std::to_string(world_.random.below(5));
+  }
+  controller::Config config(*hq.store, *hq.fleet, *hq.pushes);
+  std::vector<std::string> nearest;
+  const auto changed = config.change(kApp, change, {"ana"}, nearest);
+  const std::string to = change.unset_size() > 0 ? "nothing" : change.set().begin()->second;
+  tell("sets " + std::string(kVariable) + " to " + to + " on " + selector + ": " +
+       (changed ? "r-" + std::to_string(changed->rollout) : changed.error().what));
+}
+
 std::string Operator::any_selector() {
   Random& random = world_.random;
-  if (random.chance(600)) return "all";
+  if (random.chance(500)) return "all";
+  if (random.chance(300)) return std::string(kRingLabel) + "=" + kRing;
   return world_.devices[random.below(world_.devices.size())]->name;
 }
 
@@ -233,7 +267,7 @@ void Operator::act(bool bad_releases) {
     push("all", {});
     return;
   }
-  switch (world_.random.below(16)) {
+  switch (world_.random.below(20)) {
     case 0: return order(fleet::v1::ORDER_STOP, any_selector());
     case 1: return order(fleet::v1::ORDER_START, any_selector());
     case 2: return order(fleet::v1::ORDER_RESTART, any_selector());
@@ -243,6 +277,12 @@ void Operator::act(bool bad_releases) {
     case 6: return abort_newest();
     case 7: return push_twice(any_selector());
     case 11: return accept_ahead();
+    case 12: return relabel_any();
+    case 13: return configure(any_selector());
+    case 14: {
+      push(any_selector(), any_script(bad_releases), As::staged);
+      return;
+    }
     case 8:
     case 9:
     case 10: return change_any();

@@ -17,8 +17,11 @@ class Operator {
  public:
   explicit Operator(World& world) : world_(world) {}
 
-  /// Pushes the next release, whose guests behave so. out: the rollout's number; 0: refused
-  std::int64_t push(const std::string& selector, const tests::Script& script);
+  enum class As { started, staged };
+  /// Pushes the next release, whose guests behave so, or has it fetched and verified alone.
+  /// out: the rollout's number; 0: refused
+  std::int64_t push(const std::string& selector, const tests::Script& script,
+                    As as = As::started);
   /// Two of them sign the same next number; only one can have it.
   void push_twice(const std::string& selector);
   void order(fleet::v1::OrderKind kind, const std::string& selector);
@@ -27,6 +30,10 @@ class Operator {
   void change_any();
   /// Decides on devices that are ahead of a restored controller: what they run is wanted.
   void accept_ahead();
+  /// A device gets its ring's label, or loses it: it joins what names the ring, or leaves it.
+  void relabel_any();
+  /// Another value of the releases' variable, or none, which makes it the default's again.
+  void configure(const std::string& selector);
   /// Any of these, by chance.
   void act(bool bad_releases);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/guest_config.h"
+#include "controller/config.h"
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -126,6 +128,9 @@ void Rules::started(Device& device, const agent::GuestTag& tag, const ota::Sha25
   const std::string release = "release " + std::to_string(tag.release);
   const auto found = signed_.find(tag.release);
   if (found == signed_.end()) return fail(&device, release + " runs and nobody signed it");
+  if (staged_only_.count(tag.release) == 1) {
+    return fail(&device, release + " runs, and was to be staged alone");
+  }
   if (found->second.count(kernel) == 0) return fail(&device, release + " runs with another image");
   const bool allowed = tag.release >= known.highest || tag.release == known.one_back;
   if (!allowed) {
@@ -300,7 +305,28 @@ void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
                         (!*wanted || !app || app->wish_done == agent::wish_key(**wanted));
   const bool as_wanted = guests == (runs ? 1u : 0u) || (runs && falls_ill && guests == 0);
   if (!replayed && !as_wanted) say(std::to_string(guests) + " guests run");
+  if (runs && !differs && *wanted) find_other_values(device, **wanted, *slots->live_slot(), out);
   find_leaks(device, *slots, out);
+}
+
+void Rules::find_other_values(Device& device, const fleet::v1::DesiredApp& wish,
+                              const ota::SlotRecord& live, std::vector<std::string>& out) {
+  if (wish.keep_values()) return;  // what a wish that ended badly left
+  const std::string wanted = agent::write_overrides(agent::values_of(wish));
+  if (live.release.overrides != wanted && !ended_there(device, wish)) {
+    out.push_back(device.name + ": runs with " + live.release.overrides + ", wanted is " + wanted);
+  }
+  controller::Headquarters& hq = world_.controller.headquarters;
+  controller::Config config(*hq.store, *hq.fleet, *hq.pushes);
+  const auto subject = hq.store->subject(device.id);
+  const fleet::v1::DeviceConfig shown = or_none(config.show(or_none(subject), kApp));
+  for (const fleet::v1::ConfigValue& value : shown.values()) {
+    const auto told = wish.overrides().find(value.name());
+    const std::string there = told == wish.overrides().end() ? "none" : told->second;
+    if (there == value.value()) continue;
+    out.push_back(device.name + ": " + value.name() + " is " + value.value() + " for people, " +
+                  there + " is wanted");
+  }
 }
 
 bool Rules::ended_there(Device& device, const fleet::v1::DesiredApp& wish) {
@@ -313,7 +339,9 @@ void Rules::find_leaks(Device& device, const ota::AppSlots& slots,
                        std::vector<std::string>& out) {
   const auto say = [&](const std::string& what) { out.push_back(device.name + ": " + what); };
   if (slots.trial()) say("a trial is on");
-  if (slots.candidate) say("a candidate is left");
+  // What was staged alone stays for the push that will want its bytes, one at most.
+  const bool for_later = slots.candidate && staged_only_.count(slots.candidate->release) == 1;
+  if (slots.candidate && !for_later) say("a candidate is left");
   if (device.guests.instances.size() > 1) say("ended guests are not forgotten");
   const auto pinned = ota::Slots::pinned_blobs(device.process()->state().database());
   std::set<std::string> names;

@@ -19,6 +19,7 @@ class Device;
 class World;
 
 inline constexpr const char* kApp = "dns";
+inline constexpr const char* kVariable = "zone";  // of each release
 
 class Rules {
  public:
@@ -31,6 +32,8 @@ class Rules {
   // What happened.
   /// The operator signed a release with that image; a yanked one stays known.
   void signed_release(std::uint64_t release, const ota::Sha256& image);
+  /// That release is to be fetched and verified, and never started.
+  void staged_only(std::uint64_t release) { staged_only_.insert(release); }
   /// Something was synced on the device's disk: its records are looked at after this event.
   void touched(Device& device) { touched_.insert(&device); }
   void after_event();
@@ -66,6 +69,9 @@ class Rules {
   void check_yanks(Device& device, const ota::AppSlots& slots);
   void check_bytes(Device& device, const ota::ReleaseRecord& record);
   void find_unrest(Device& device, std::vector<std::string>& out);
+  /// What runs has the values that are wanted there, which are those that people set.
+  void find_other_values(Device& device, const fleet::v1::DesiredApp& wish,
+                         const ota::SlotRecord& live, std::vector<std::string>& out);
   /// Both know of that wish that it ended, or only the device: its word went with an old backup.
   bool ended_there(Device& device, const fleet::v1::DesiredApp& wish);
   void find_leaks(Device& device, const ota::AppSlots& slots, std::vector<std::string>& out);
@@ -73,6 +79,7 @@ class Rules {
   World& world_;
   std::map<const Device*, Known> known_;
   std::map<std::uint64_t, std::set<ota::Sha256>> signed_;  // two may sign one number
+  std::set<std::uint64_t> staged_only_;
   std::set<Device*> touched_;
   std::string broken_;
 };

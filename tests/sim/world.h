@@ -24,6 +24,8 @@ namespace sim {
 
 /// Devices have one of two sites.
 inline constexpr const char* kSiteLabel = "site";
+inline constexpr const char* kRingLabel = "ring";
+inline constexpr const char* kRing = "canary";
 
 /// What can go wrong beside the network. Chances in thousandths.
 struct Faults {

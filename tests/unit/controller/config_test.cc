@@ -189,6 +189,33 @@ TEST_F(ConfigTest, AnAbortedChangeLeavesTheValuesOfBefore) {
   EXPECT_FALSE(world.wish("edge-1")->keep_values());
 }
 
+TEST_F(ConfigTest, ADeviceThatIsAwayGetsItsValuesWhateverWasCalledOffMeanwhile) {
+  release(1);
+  world.offline("edge-1");
+  ASSERT_TRUE(set("edge", {{"www", "192.0.2.1"}}).has_value());
+  healthy("edge-2", 1);
+  const auto restart = world.order(v1::ORDER_RESTART, "edge-1");
+  ASSERT_TRUE(restart.has_value());
+  ASSERT_TRUE(world.fleet->abort(restart->number, "ana").has_value());
+  EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
+  EXPECT_FALSE(world.wish("edge-1")->keep_values());
+  const auto push = world.push(world.next_push("edge-1"));
+  ASSERT_TRUE(push.has_value());
+  EXPECT_EQ(world.wish("edge-1")->release(), 2u);
+  ASSERT_TRUE(world.fleet->abort(push->number, "ana").has_value());
+  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
+  EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
+  EXPECT_FALSE(world.wish("edge-1")->keep_values()) << "it runs with the default still";
+  // One that heard of it runs on with what it has.
+  world.online("edge-1");
+  healthy("edge-1", 1);
+  const auto heard = world.push(world.next_push("edge-1"));
+  ASSERT_TRUE(heard.has_value());
+  ASSERT_TRUE(world.report("edge-1", v1::FETCHING, 1).has_value());
+  ASSERT_TRUE(world.fleet->abort(heard->number, "ana").has_value());
+  EXPECT_TRUE(world.wish("edge-1")->keep_values());
+}
+
 TEST_F(ConfigTest, AStopLeavesValuesAndAStartBringsThem) {
   release(1);
   ASSERT_TRUE(world.order(v1::ORDER_STOP, "edge-1").has_value());

@@ -23,23 +23,10 @@ struct FleetWaves : ::testing::Test {
     }
   }
   void label(int number, const std::string& key, const std::string& value) {
-    Store::Transaction transaction(*world.store);
-    ASSERT_TRUE(world.store->set_label(world.id_of(name(number)), key, value).has_value());
-    const auto subject = world.store->subject(world.id_of(name(number)));
-    ASSERT_TRUE(subject.has_value());
-    const Status done = world.fleet->relabelled(*subject);
+    const Status done = world.label(world.id_of(name(number)), key, value);
     ASSERT_TRUE(done.has_value()) << (done ? "" : done.error().what);
-    ASSERT_TRUE(transaction.commit().has_value());
-    world.fleet->committed();
   }
-  void unlabel(int number, const std::string& key) {
-    Store::Transaction transaction(*world.store);
-    ASSERT_TRUE(world.store->remove_label(world.id_of(name(number)), key).has_value());
-    ASSERT_TRUE(world.fleet->relabelled(*world.store->subject(world.id_of(name(number))))
-                    .has_value());
-    ASSERT_TRUE(transaction.commit().has_value());
-    world.fleet->committed();
-  }
+  void unlabel(int number, const std::string& key) { label(number, key, ""); }
   std::int64_t push(const v1::RolloutPolicy& policy, const std::string& selector = "edge",
                     bool stage = false) {
     world.next_rollout = policy;

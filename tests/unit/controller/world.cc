@@ -173,6 +173,18 @@ Result<rollout::Rollout> Headquarters::order(v1::OrderKind kind, const std::stri
   return pushes->accept_order(request, "ana", nearest);
 }
 
+Status Headquarters::label(const std::string& device_id, const std::string& key,
+                           const std::string& value) {
+  Store::Transaction transaction(*store);
+  TRY_VOID(value.empty() ? store->remove_label(device_id, key)
+                         : store->set_label(device_id, key, value));
+  TRY(const Subject subject, store->subject(device_id));
+  TRY_VOID(fleet->relabelled(subject));
+  TRY_VOID(transaction.commit());
+  fleet->committed();
+  return {};
+}
+
 v1::EnrollToken Headquarters::token(std::uint32_t uses, const std::string& group) {
   v1::EnrollTokenRequest request;
   request.set_group(group);

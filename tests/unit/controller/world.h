@@ -52,6 +52,8 @@ struct Headquarters {
                             v1::AppManifest manifest);
   Result<rollout::Rollout> push(const v1::PushRequest& request, const std::string& key = "");
   Result<rollout::Rollout> order(v1::OrderKind kind, const std::string& selector);
+  /// `fleetctl device label`; no value removes it.
+  Status label(const std::string& device_id, const std::string& key, const std::string& value);
 
   // Devices.
   /// Enrols a device in group edge, with a token of its own. out: its id
