@@ -425,16 +425,6 @@ TEST(ManifestRulesTest, VolumesAreSupportedAlsoOneThatGoesBack) {
   EXPECT_TRUE(proto::check_supported(manifest));
 }
 
-TEST(ManifestRulesTest, APortOfAHostsBridgeMayHaveAnAddressAndNoSourceFilter) {
-  AppManifest manifest = good();
-  manifest.clear_publish();
-  manifest.mutable_network(0)->set_bridge("br-lan");
-  manifest.mutable_network(0)->set_address("192.168.1.1/24");
-  manifest.mutable_network(0)->set_promiscuous(true);  // a router sends for others
-  const auto checked = proto::check_manifest(manifest, ManifestStage::complete);
-  EXPECT_TRUE(checked) << checked.error().what;
-}
-
 TEST(ManifestRulesTest, WhatForwardsHasEachPortOnABridgeOfItsOwn) {
   AppManifest manifest = good();
   for (const char* bridge : {"br-wan", "br-lan"}) {
@@ -505,16 +495,6 @@ TEST(ManifestRulesTest, AFieldOrValueOfTheFutureIsTooNewAtAnyDepth) {
   AppManifest in_map = good();
   (*in_map.mutable_vars())["a"].set_type(static_cast<fleet::v1::VarType>(77));
   EXPECT_EQ(proto::check_known(in_map).error().code, Code::manifest_too_new);
-}
-
-TEST(ManifestRulesTest, PortsSurviveTheirText) {
-  for (const char* text : {"53:53/udp", "8080:80/tcp", "127.0.0.1:1:65535/tcp"}) {
-    EXPECT_EQ(proto::format_published_port(proto::parse_published_port(text).value()), text);
-  }
-  for (const char* text : {"", "53", "53/udp", ":53/udp", "53:/udp", "0:1/udp", "65536:1/udp",
-                           "53:53/sctp", "host:53:53/udp", "53:53/udp ", "-1:53/udp"}) {
-    EXPECT_FALSE(proto::parse_published_port(text)) << text;
-  }
 }
 
 }  // namespace

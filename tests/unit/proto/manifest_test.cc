@@ -308,4 +308,27 @@ TEST_F(ManifestFilesTest, AManifestThatIsNotThereIsNotFound) {
   EXPECT_EQ(file.error().code, Code::not_found);
 }
 
+TEST(ManifestTest, PortsSurviveTheirText) {
+  for (const char* text : {"53:53/udp", "8080:80/tcp", "127.0.0.1:1:65535/tcp"}) {
+    EXPECT_EQ(proto::format_published_port(proto::parse_published_port(text).value()), text);
+  }
+  for (const char* text : {"", "53", "53/udp", ":53/udp", "53:/udp", "0:1/udp", "65536:1/udp",
+                           "53:53/sctp", "host:53:53/udp", "53:53/udp ", "-1:53/udp"}) {
+    EXPECT_FALSE(proto::parse_published_port(text)) << text;
+  }
+}
+
+TEST(ManifestTest, APortOfAHostsBridgeMayHaveAnAddressAndNoSourceFilter) {
+  const auto on = [](const std::string& bridge) {
+    return proto::parse_manifest(
+        "version: 1\napplications:\n- name: edge-fw\n  image: a\n  memory: 16M\n"
+        "  network: [{name: lan, bridge: " + bridge +
+            ", address: 192.168.1.1/24, promiscuous: true}]\n", "m", "");
+  };
+  EXPECT_TRUE(on("br-lan")) << "a router sends for others";
+  const auto managed = on("fleet0");
+  ASSERT_FALSE(managed);
+  EXPECT_NE(managed.error().what.find("promiscuous"), std::string::npos) << managed.error().what;
+}
+
 }  // namespace
