@@ -7,99 +7,23 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 images=${FLEET_BUILD:?FLEET_BUILD is the build folder}/images
 net=fleet-dns-$$
-work=$(mktemp -d)
-monitor=
-passed=0
-
-finish() {
-  local status=$?
-  [[ -z $monitor ]] || kill "$monitor" 2>/dev/null || true
-  ip netns del "$net" 2>/dev/null || true
-  rm -rf "$work"
-  exit "$status"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-fail() {
-  echo "FAILED: ${platform:-}: $*" >&2
-  cat "$work/console" >&2 || true
-  exit 1
-}
-ok() { echo "ok: $platform: $*"; passed=$((passed + 1)); }
-
-ip netns add "$net"
-ip -n "$net" link set lo up
+source "$here/guest.sh"
+namespace "$net"
 ip -n "$net" tuntap add guest0 mode tap
 ip -n "$net" addr add 10.77.0.1/24 dev guest0
 ip -n "$net" link set guest0 up
 
-# volume ARGUMENT...: the config volume, with the zone files of $work/files.
+# volume ARGUMENT...: the config volume, with the zone files of $work/zones.
 volume() {
-  local root=$work/volume
-  rm -rf "$root"
-  mkdir -p "$root/files/zones"
-  printf 'version=1\nhostname=dns\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')" \
-    >"$root/config"
-  printf 'net0.mac=52:54:00:12:34:56\nnet0.address=10.77.0.3/24\nnet0.gateway=10.77.0.1\n' \
-    >>"$root/config"
-  : >"$root/args"
-  (($# == 0)) || printf '%s\0' "$@" >"$root/args"
-  : >"$root/env"
-  cp "$work"/zones/* "$root/files/zones/"
-  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env $(find files -type f))
+  rm -rf "$work/files"
+  mkdir "$work/files"
+  cp -r "$work/zones" "$work/files/"
+  guest_volume "$work/files" hostname=dns net0.mac=52:54:00:12:34:56 net0.address=10.77.0.3/24 \
+    net0.gateway=10.77.0.1 -- "$@"
 }
-
-# boot FOLDER: starts its DNS image in the background; the console goes to $work/console.
-boot() {
-  local image=$images/$1/dns.x86_64.$platform
-  : >"$work/console"
-  if [[ $platform != virtio ]]; then
-    ip netns exec "$net" "$FLEET_BUILD/bin/fleet-$platform" --mem="${memory:-16}" --net:service=guest0 \
-      --net-mac:service=52:54:00:12:34:56 --block:config="$work/volume.tar" "$image" \
-      </dev/null >"$work/console" 2>"$work/stderr" &
-    monitor=$!
-    return
-  fi
-  ip netns exec "$net" qemu-system-x86_64 -M microvm,acpi=off -accel tcg -m 16 \
-    -nodefaults -no-user-config -no-reboot -display none \
-    -global virtio-mmio.force-legacy=false -device isa-debug-exit,iobase=0xf4,iosize=1 \
-    -serial "file:$work/console" -kernel "$image" -initrd "$work/volume.tar" \
-    -netdev tap,id=n0,ifname=guest0,script=no,downscript=no \
-    -device virtio-net-device,netdev=n0,mac=52:54:00:12:34:56 </dev/null 2>"$work/stderr" &
-  monitor=$!
-}
-
-# ended STATUS: waits for the guest's end and compares its status; "fault" is one, too.
-ended() {
-  local status=0 wanted=$1
-  case $platform.$wanted in
-    virtio.fault) wanted=97 ;;
-    virtio.*) wanted=$((33 + 2 * wanted)) ;;
-    spt.fault) wanted=139 ;;
-    hvt.fault) wanted=255 ;;
-  esac
-  wait "$monitor" || status=$?
-  monitor=
-  [[ $status == "$wanted" ]] || fail "it ended with $status, not $wanted: $(cat "$work/stderr")"
-}
-stop() {
-  kill "$monitor"
-  wait "$monitor" 2>/dev/null || true
-  monitor=
-}
-
+boot() { guest_boot "$1/dns" "${memory:-16}" service=guest0=52:54:00:12:34:56; }
 ask() { ip netns exec "$net" dig +time=3 +tries=1 @10.77.0.3 "$@"; }
 answers() { [[ $(ask +short "$@" 2>/dev/null) == "$want" ]]; }
-said() { grep -qF "$1" "$work/console"; }
-until_said() {
-  for ((i = 0; i < 200; i++)); do
-    ! said "$1" || return 0
-    kill -0 "$monitor" 2>/dev/null || break
-    sleep 0.02
-  done
-  said "$1" || fail "the console never said: $1"
-}
 
 test_platform() {
   rm -rf "$work/zones"
@@ -114,7 +38,7 @@ ZONE
   for ((i = 0; i < 200; i++)); do echo "many A 192.0.2.$i" >>"$work/zones/big.test.zone"; done
 
   volume
-  started=$(date +%s%N)
+  begun=$(date +%s%N)
   boot dns
   want=192.0.2.80
   for ((i = 0; i < 100; i++)); do
@@ -122,7 +46,7 @@ ZONE
     sleep 0.01
   done
   answers www.example.test || fail "no answer by UDP"
-  ok "first answer $((($(date +%s%N) - started) / 1000000)) ms after the monitor's start"
+  ok "first answer $((($(date +%s%N) - begun) / 1000000)) ms after the monitor's start"
   said 'dns: zone example.test: 12 records' || fail "the zone's line is missing"
   said 'dns: listening on 10.77.0.3:53' || fail "the address's line is missing"
   answers +tcp www.example.test || fail "no answer by TCP"

@@ -5,34 +5,13 @@
 # runtime_net_test.sh [virtio|spt|hvt]...
 set -euo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
 images=${FLEET_BUILD:?FLEET_BUILD is the build folder}/images
 net=fleet-net-$$
-work=$(mktemp -d)
-monitor=
-server=
-passed=0
-
-finish() {
-  local status=$?
-  [[ -z $monitor ]] || kill "$monitor" 2>/dev/null || true
-  [[ -z $server ]] || kill "$server" 2>/dev/null || true
-  ip netns del "$net" 2>/dev/null || true
-  rm -rf "$work"
-  exit "$status"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-fail() {
-  echo "FAILED: ${platform:-}: $*" >&2
-  cat "$work/console" "$work/stderr" "$work/dhcp.log" >&2 2>/dev/null || true
-  exit 1
-}
-ok() { echo "ok: $platform: $*"; passed=$((passed + 1)); }
+source "$here/guest.sh"
 inside() { ip netns exec "$net" "$@"; }
 
-ip netns add "$net"
-ip -n "$net" link set lo up
+namespace "$net"
 for tap in guest0 guest1; do
   ip -n "$net" tuntap add "$tap" mode tap
   ip -n "$net" link set "$tap" up
@@ -45,58 +24,14 @@ ip -n "$net" addr add 2001:db8:99::1/128 dev lo
 
 # volume LINE...: a config volume with those lines of `config` and one zone.
 volume() {
-  local root=$work/volume
-  rm -rf "$root"
-  mkdir -p "$root/files/zones"
-  printf 'version=1\nhostname=names\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')" \
-    >"$root/config"
-  printf '%s\n' "$@" >>"$root/config"
-  cp "$images/dns/zones/example.test.zone" "$root/files/zones/"
-  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config files/zones/example.test.zone)
+  mkdir -p "$work/files/zones"
+  cp "$images/dns/zones/example.test.zone" "$work/files/zones/"
+  guest_volume "$work/files" hostname=names "$@"
 }
 
 # boot IMAGE MAC0 [MAC1]: the guest in the background, one interface on each tap.
-boot() {
-  local image=$images/$1.x86_64.$platform device=0 mac
-  local arguments=()
-  shift
-  : >"$work/console"
-  if [[ $platform != virtio ]]; then
-    local names=(service second)
-    for mac in "$@"; do
-      arguments+=(--net:"${names[device]}"=guest$device --net-mac:"${names[device]}"="$mac")
-      device=$((device + 1))
-    done
-    ip netns exec "$net" "$FLEET_BUILD/bin/fleet-$platform" --mem=16 "${arguments[@]}" \
-      --block:config="$work/volume.tar" "$image" </dev/null >"$work/console" 2>"$work/stderr" &
-    monitor=$!
-    return
-  fi
-  for mac in "$@"; do
-    arguments+=(-netdev "tap,id=n$device,ifname=guest$device,script=no,downscript=no"
-      -device "virtio-net-device,netdev=n$device,mac=$mac")
-    device=$((device + 1))
-  done
-  ip netns exec "$net" qemu-system-x86_64 -M microvm,acpi=off -accel tcg -m 16 -nodefaults -no-user-config \
-    -no-reboot -display none -global virtio-mmio.force-legacy=false \
-    -device isa-debug-exit,iobase=0xf4,iosize=1 -serial "file:$work/console" -kernel "$image" \
-    -initrd "$work/volume.tar" "${arguments[@]}" </dev/null 2>"$work/stderr" &
-  monitor=$!
-}
-stop() {
-  kill "$monitor"
-  wait "$monitor" 2>/dev/null || true
-  monitor=
-}
+boot() { guest_boot "$1" 16 "service=guest0=$2" ${3:+"second=guest1=$3"}; }
 
-until_ok() {
-  for ((i = 0; i < 200; i++)); do
-    ! "$@" >/dev/null 2>&1 || return 0
-    kill -0 "$monitor" 2>/dev/null || break
-    sleep 0.05
-  done
-  fail "never came true: $*"
-}
 # answers ADDRESS [FROM]
 answers() {
   [[ $(inside dig +short +time=1 +tries=1 ${2:+-b "$2"} "@$1" www.example.test) == 192.0.2.80 ]]
@@ -156,6 +91,7 @@ CONF
   : >"$work/leases"
   ip netns exec "$net" busybox udhcpd -f "$work/udhcpd.conf" >"$work/dhcp.log" 2>&1 &
   server=$!
+  started+=("$server")
   volume net0.mac=52:54:00:12:34:56 net0.address=dhcp
   boot dns/dns 52:54:00:12:34:56
   until_ok answers 10.77.0.40
@@ -164,7 +100,7 @@ CONF
   stop
   kill "$server"
   wait "$server" 2>/dev/null || true
-  server=
+  started=()
 
   # The way out is the second interface's: the first one has no gateway.
   volume net0.mac=52:54:00:12:34:56 net0.address=10.77.0.3/24 \

@@ -5,51 +5,33 @@
 #   sensor_guest_test.sh [virtio|spt|hvt]...
 set -euo pipefail
 
-images=${FLEET_BUILD:?FLEET_BUILD is the build folder}/images
+here=$(cd "$(dirname "$0")" && pwd)
+: "${FLEET_BUILD:?FLEET_BUILD is the build folder}"
 net=fleet-sensor-$$
-work=$(mktemp -d)
+source "$here/guest.sh"
 chmod 755 "$work"
-monitor= broker= subscriber=
-passed=0
-
-finish() {
-  local status=$? pid
-  for pid in $monitor $broker $subscriber; do kill "$pid" 2>/dev/null || true; done
-  ip netns del "$net" 2>/dev/null || true
-  rm -rf "$work"
-  exit "$status"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
+broker= subscriber=
+also_started() { echo "$broker $subscriber"; }
 fail() {
   echo "FAILED: ${platform:-}: $*" >&2
   tail -n 20 "$work/console" "$work/broker" "$work/got" "$work/watcher" >&2 || true
   exit 1
 }
-ok() { echo "ok: $platform: $*"; passed=$((passed + 1)); }
 inside() { ip netns exec "$net" "$@"; }
 
-ip netns add "$net"
-ip -n "$net" link set lo up
+namespace "$net"
 ip -n "$net" tuntap add guest0 mode tap
 ip -n "$net" addr add 10.77.0.1/24 dev guest0
 ip -n "$net" link set guest0 up
 
 # volume [PASSWORD]: the config volume with $work/sensor.conf.
 volume() {
-  local root=$work/volume
-  rm -rf "$root"
-  mkdir -p "$root/files"
-  printf 'version=1\nhostname=gateway-1\nseed=%s\n' \
-    "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')" >"$root/config"
-  printf 'net0.mac=52:54:00:12:34:56\nnet0.address=10.77.0.3/24\nnet0.gateway=10.77.0.1\n' \
-    >>"$root/config"
-  : >"$root/args"
-  : >"$root/env"
-  cp "$work/sensor.conf" "$root/files/"
-  (($# == 0)) || printf '%s\n' "$1" >"$root/files/mqtt.password"
-  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env $(find files -type f))
+  rm -rf "$work/files"
+  mkdir "$work/files"
+  cp "$work/sensor.conf" "$work/files/"
+  (($# == 0)) || printf '%s\n' "$1" >"$work/files/mqtt.password"
+  guest_volume "$work/files" hostname=gateway-1 net0.mac=52:54:00:12:34:56 \
+    net0.address=10.77.0.3/24 net0.gateway=10.77.0.1
 }
 
 # python3 -c "$with_line" PROGRAM...: descriptor 9 is a serial line at which nothing is attached.
@@ -60,40 +42,16 @@ ours.set_inheritable(True)
 os.dup2(theirs.fileno(), 9)
 os.execv(sys.argv[1], sys.argv[1:])'
 
-boot() {
-  local image=$images/sensor/sensor.x86_64.$platform
-  : >"$work/console"
-  if [[ $platform != virtio ]]; then
-    ip netns exec "$net" python3 -c "$with_line" "$FLEET_BUILD/bin/fleet-$platform" --mem=8 \
-      --net:service=guest0 --net-mac:service=52:54:00:12:34:56 --net:serial=@9 \
-      --block:config="$work/volume.tar" "$image" \
-      </dev/null >"$work/console" 2>"$work/stderr" &
-    monitor=$!
-    return
-  fi
-  ip netns exec "$net" qemu-system-x86_64 -M microvm,acpi=off -accel tcg -m 8 \
-    -nodefaults -no-user-config -no-reboot -display none \
-    -global virtio-mmio.force-legacy=false -device isa-debug-exit,iobase=0xf4,iosize=1 \
-    -serial "file:$work/console" -kernel "$image" -initrd "$work/volume.tar" \
-    -netdev tap,id=n0,ifname=guest0,script=no,downscript=no \
-    -device virtio-net-device,netdev=n0,mac=52:54:00:12:34:56 </dev/null 2>"$work/stderr" &
-  monitor=$!
-}
+guest_under=(python3 -c "$with_line")
+guest_more=(--net:serial=@9)
+boot() { guest_boot sensor/sensor 8 service=guest0=52:54:00:12:34:56; }
 refused() {  # refused LINE: it ends with status 1 and says so
-  local status=0 wanted=1
-  [[ $platform != virtio ]] || wanted=35
   volume
   boot
-  wait "$monitor" || status=$?
-  monitor=
-  ((status == wanted)) || fail "it ended with $status, not $wanted: $(cat "$work/stderr")"
-  grep -qF "$1" "$work/console" || fail "the console does not say: $1"
+  ended 1
+  said "$1" || fail "the console does not say: $1"
 }
-stop_guest() {
-  kill -9 "$monitor"
-  wait "$monitor" 2>/dev/null || true
-  monitor=
-}
+stop_guest() { stop -KILL; }
 
 broker_conf() {  # broker_conf [LINE]...
   cat >"$work/mosquitto.conf" <<CONF
@@ -137,7 +95,6 @@ until_true() {
   for ((tick = 0; tick < ticks; tick++)); do "$@" 2>/dev/null && return; sleep 0.05; done
   return 1
 }
-said() { grep -qF "$1" "$work/console"; }
 got() { grep -qE "$1" "$work/got"; }
 count_at_least() { (($(grep -c "^plant/lyon/$1 " "$work/got") >= $2)); }
 sequences() { sed -nE "s|^plant/lyon/$1 .*\"sequence\":([0-9]+),.*|\1|p" "$work/got"; }
