@@ -216,6 +216,25 @@ TEST_F(ConfigTest, ADeviceThatIsAwayGetsItsValuesWhateverWasCalledOffMeanwhile) 
   EXPECT_TRUE(world.wish("edge-1")->keep_values());
 }
 
+TEST_F(ConfigTest, NeitherAStagedReleaseNorAStepBackKeepsNewValuesAway) {
+  release(1);
+  release(2);
+  v1::PushRequest staged = world.next_push("edge-1");
+  staged.set_stage_only(true);
+  ASSERT_TRUE(world.push(staged).has_value());
+  ASSERT_TRUE(world.report("edge-1", v1::STAGED, 2).has_value());
+  ASSERT_EQ(world.wish("edge-1")->stage_release(), 3u);
+  ASSERT_TRUE(world.order(v1::ORDER_REVERT, "edge-2").has_value());
+  healthy("edge-2", 1);
+  ASSERT_EQ(world.wish("edge-2")->fall_back(), 1u);
+  ASSERT_TRUE(set("edge", {{"www", "192.0.2.1"}}).has_value());
+  for (const char* name : {"edge-1", "edge-2"}) {
+    EXPECT_EQ(wanted(name, "www"), "192.0.2.1");
+    EXPECT_EQ(world.wish(name)->stage_release(), 0u) << name;
+    EXPECT_EQ(world.wish(name)->fall_back(), 0u) << name;
+  }
+}
+
 TEST_F(ConfigTest, AStopLeavesValuesAndAStartBringsThem) {
   release(1);
   ASSERT_TRUE(world.order(v1::ORDER_STOP, "edge-1").has_value());
