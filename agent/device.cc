@@ -17,6 +17,7 @@ Device::Device(Ports& the_ports, State& the_state, std::int64_t build_time_s)
       volumes(the_ports.disk),
       snapshots(the_ports.disk),
       trust(the_ports.disk),
+      link_lost_ms(the_ports.clock.now_ms()),
       outbox_changed(the_ports.clock),
       flights_changed(the_ports.clock),
       build_time_s_(build_time_s),
@@ -119,8 +120,7 @@ Status Device::publish() {
 
 bool Device::had_link(std::uint64_t within_ms) const {
   if (link_up) return true;
-  const std::int64_t ago_ms = ports.clock.now_ms() - link_lost_ms;
-  return link_lost_ms != 0 && ago_ms <= static_cast<std::int64_t>(within_ms);
+  return ports.clock.now_ms() - link_lost_ms <= static_cast<std::int64_t>(within_ms);
 }
 
 proto::awaitable<bool> Device::take_turn(std::function<bool()> given_up) {

@@ -50,7 +50,7 @@ class Device {
   bool stopping = false;
   bool link_up = false;
   std::int64_t link_since_ms = 0;          // monotonic: when the link that is up began to be made
-  std::int64_t link_lost_ms = 0;           // monotonic: when one was up last; 0 = never, or it is
+  std::int64_t link_lost_ms;               // monotonic: when one was up last, if none is
   std::size_t unadopted = 0;               // apps that have not yet found what runs of them
   bool store_untidy = true;                // blobs may lie there that no record names any more
   proto::Notifier outbox_changed;          // the link waits on it
@@ -60,7 +60,8 @@ class Device {
   /// Ends the link, so that it is made anew; set by the link.
   std::function<void()> renew_link;
 
-  /// Whether a link to the controller is up, or was within the last `within_ms`.
+  /// Whether a link to the controller is up, or was within the last `within_ms`. A start of the
+  /// agent counts as one: what it goes on with came by a link, and the next takes its time.
   bool had_link(std::uint64_t within_ms) const;
 
   /// Unix seconds by DESIGN 4.

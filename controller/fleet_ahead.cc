@@ -137,6 +137,8 @@ Status Fleet::want_what_runs(const DeviceRow& row) {
     wish.set_deadline_ms(0);
     wish.clear_rollout();
     wish.set_attempt(ota::random_id());
+    TRY_VOID(fill_values(row.id, wish));
+    wish.set_keep_values(true);  // those that it runs with, which this controller may not know
     TRY_VOID(store_.set_desired(row.id, wish));
   }
   for (const auto& [app, wish] : before) TRY_VOID(store_.remove_desired(row.id, app));

@@ -63,7 +63,20 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
   std::unique_ptr<Store> store(new Store(std::move(session)));
   const Status migrated = store->migrate();
   if (!migrated) return migrated.error().with(path);
+  const Status synced = store->sync_log();
+  if (!synced) return synced.error().with(path);
   return store;
+}
+
+// What a process that died had written and not synced is read by the next one, and told to devices.
+Status Store::sync_log() {
+  auto* backend = static_cast<soci::sqlite3_session_backend*>(session_->sql.get_backend());
+  sqlite_api::sqlite3_file* log = nullptr;
+  sqlite_api::sqlite3_file_control(backend->conn_, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                                   static_cast<void*>(&log));
+  if (log == nullptr || log->pMethods == nullptr) return {};
+  if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK) return {};
+  return Error{Code::io, "syncing the log of the database", ""};
 }
 
 Result<std::int64_t> Store::schema_version() {

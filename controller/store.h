@@ -361,6 +361,7 @@ class Store {
 
  private:
   explicit Store(std::unique_ptr<Session> session);
+  Status sync_log();
   Status migrate();
   /// Writes the rollouts of this transaction: at its end, and before a question about them all.
   Status write_rollouts();

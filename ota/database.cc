@@ -86,6 +86,18 @@ Status Database::configure(const std::string& path) {
     return Error{Code::io, "checking " + path + ": the database is damaged (" + verdict +
                                "); restore it, or move it away to start anew", {}};
   }
+  return sync_log(path);
+}
+
+// A process that died between writing a commit and syncing it left one that the next process reads,
+// and that a power cut can still take away. What is read from here on is told to others.
+Status Database::sync_log(const std::string& path) {
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (log == nullptr || log->pMethods == nullptr) return {};
+  if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) {
+    return Error{Code::io, "syncing " + path + "-wal", {}};
+  }
   return {};
 }
 

@@ -51,6 +51,7 @@ class Database {
   friend class Transaction;
   explicit Database(sqlite3* handle) : handle_(handle) {}
   Status configure(const std::string& path);
+  Status sync_log(const std::string& path);
   Status migrate(std::span<const Schema> schemas);
   proto::Error failed(std::string_view doing) const;
 

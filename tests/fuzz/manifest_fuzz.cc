@@ -17,7 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FLEET_ASSERT(proto::check_manifest(application.manifest, proto::ManifestStage::unresolved));
     FLEET_ASSERT(proto::check_supported(application.manifest));
     FLEET_ASSERT(proto::check_known(application.manifest));
-    FLEET_ASSERT(!application.images.empty());
+    // One without images takes the catalog's, or is built.
+    for (const auto& image : application.images) {
+      FLEET_ASSERT(!image.kernel.empty() || !image.disk.empty() || !image.catalog.empty());
+    }
+    FLEET_ASSERT(application.images.empty() || application.path.empty());
   }
   return 0;
 }

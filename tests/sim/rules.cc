@@ -286,7 +286,9 @@ void Rules::find_unrest(Device& device, std::vector<std::string>& out) {
   const bool stopped = *wanted && (*wanted)->run() == fleet::v1::STOP;
   const bool removed = *wanted && (*wanted)->run() == fleet::v1::REMOVE;
   if (removed && live != 0) say("it was to be removed, and is there");
-  const bool differs = *wanted && !stopped && !removed && (*wanted)->release() != live;
+  // One that was only asked to stage is wanted to run nothing in particular.
+  const bool differs = *wanted && !stopped && !removed && (*wanted)->release() != 0 &&
+                       (*wanted)->release() != live;
   if (differs && !ended_there(device, **wanted)) {
     say("release " + std::to_string((*wanted)->release()) + " is wanted, " +
         std::to_string(live) + " is live");

@@ -266,7 +266,17 @@ TEST_F(ForwardingTest, AReleaseThatLosesTheLinkIsTakenBackAndSaysWhy) {
   EXPECT_EQ(loops, 0U);
 }
 
+TEST_F(ForwardingTest, AfterAStartOfTheAgentAReleaseOwesTheLinkThatItsWishCameBy) {
+  install(firewall(1), "a1");
+  link_comes();
+  device.stop();
+  device.start();
+  want(with_uplink(2), "a2");
+  EXPECT_EQ(verdict("a2").why().code(), fleet::v1::CODE_UPLINK_LOST);
+}
+
 TEST_F(ForwardingTest, WithoutALinkBeforeNoneIsOwed) {
+  device.run_for(static_cast<std::int64_t>(kUplinkMs) + 1000);
   install(with_uplink(1), "a1");
   link_comes();
   device.agent->device().link_up = false;

@@ -199,13 +199,6 @@ TEST_F(ConfigTest, ADeviceThatIsAwayGetsItsValuesWhateverWasCalledOffMeanwhile) 
   ASSERT_TRUE(world.fleet->abort(restart->number, "ana").has_value());
   EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
   EXPECT_FALSE(world.wish("edge-1")->keep_values());
-  const auto push = world.push(world.next_push("edge-1"));
-  ASSERT_TRUE(push.has_value());
-  EXPECT_EQ(world.wish("edge-1")->release(), 2u);
-  ASSERT_TRUE(world.fleet->abort(push->number, "ana").has_value());
-  EXPECT_EQ(world.wish("edge-1")->release(), 1u);
-  EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
-  EXPECT_FALSE(world.wish("edge-1")->keep_values()) << "it runs with the default still";
   // One that heard of it runs on with what it has.
   world.online("edge-1");
   healthy("edge-1", 1);
