@@ -371,17 +371,21 @@ void Router::give_back(std::size_t in_port, Bytes frame) {
       make_icmp_error(packet, frame, error, is_ip6 ? port.address6 : port.address, reply);
   const std::span<std::uint8_t> made = std::span(reply).first(size);
   Packet about;
+  Address whom = packet.tuple.source;
   if (!is_ip6 && read_packet(made, about) == Malformed::no) {
     const FlowTable& flows = firewall_->flows();
     const FlowTable::Found found = flows.look(about, now_ms_);
     if (found.flow != 0) {
       const std::array<Tuple, 2>& tuples = flows.tuples(found);
       Tuple to = about.tuple;
-      to.target = tuples[1 - found.side].source;
+      to.target = whom = tuples[1 - found.side].source;
       translate_quoted(made, about, tuples[1 - found.side]);
       translate(made, about, to);
     }
   }
+  // Its flow may be forgotten by now, and with it who that was before it was translated.
+  const Route* back = routes_.find(whom, is_ip6);
+  if (back == nullptr || back->port != in_port) return;
   sender_.send(sender_.argument, in_port, made);
 }
 
