@@ -61,13 +61,7 @@ ip -n "$LAB-lan" addr add 10.5.0.1/24 dev eth0
 ip -n "$LAB-wan" addr add 10.5.0.2/24 dev eth0
 on "$LAB-wan" python3 -m http.server 8000 --bind 10.5.0.2 >/dev/null 2>&1 & LAB_PIDS[outside]=$!
 on "$LAB-lan" python3 -m http.server 8000 --bind 10.5.0.1 >/dev/null 2>&1 & LAB_PIDS[inside]=$!
-on "$LAB_NET" mosquitto -p 1883 -c /dev/stdin >"$LAB_DIR/broker.log" 2>&1 <<CONF &
-listener 1883 192.0.2.1
-allow_anonymous true
-CONF
-LAB_PIDS[broker]=$!
-lab_wait 10 lab_client bash -c 'exec 3<>/dev/tcp/192.0.2.1/1883' || die "mosquitto does not listen"
-on "$LAB_NET" mosquitto_sub -h 192.0.2.1 -v -t 'plant/#' >"$LAB_DIR/got" & LAB_PIDS[watcher]=$!
+plant_broker
 
 # All three, with the manifests of the catalog as far as this network lets them.
 fleetctl keys delegate edge-fw >/dev/null

@@ -90,6 +90,17 @@ table ip cut {
 NFT
 }
 heal_wire() { ip netns exec "$LAB-edge-1" nft delete table ip cut; }
+# plant_broker: a mosquitto in the lab's own network, and what comes for plant/# in $LAB_DIR/got.
+plant_broker() {
+  ip netns exec "$LAB_NET" mosquitto -p 1883 -c /dev/stdin >"$LAB_DIR/broker.log" 2>&1 <<CONF &
+listener 1883 192.0.2.1
+allow_anonymous true
+CONF
+  LAB_PIDS[broker]=$!
+  lab_wait 10 lab_client bash -c 'exec 3<>/dev/tcp/192.0.2.1/1883' || die "mosquitto does not listen"
+  lab_client mosquitto_sub -h 192.0.2.1 -v -t 'plant/#' >"$LAB_DIR/got" &
+  LAB_PIDS[watcher]=$!
+}
 # large_image: the dns image with a tail, three connections of a wire that is cut.
 large_image() { { cat dns.x86_64.virtio; head -c 300000 /dev/urandom; } >large; }
 # dies_at WHO SYSCALLS N [THREAD]: that process of the lab is killed as it (or its thread of that name)

@@ -46,14 +46,7 @@ says_and_gets() {
 fleet 1
 fleetctl keys delegate sensor
 plug
-ip netns exec "$LAB_NET" mosquitto -p 1883 -c /dev/stdin >"$LAB_DIR/broker.log" 2>&1 <<CONF &
-listener 1883 192.0.2.1
-allow_anonymous true
-CONF
-LAB_PIDS[broker]=$!
-lab_wait 10 lab_client bash -c 'exec 3<>/dev/tcp/192.0.2.1/1883' || die "mosquitto does not listen"
-lab_client mosquitto_sub -h 192.0.2.1 -v -t 'plant/#' >"$LAB_DIR/got" &
-LAB_PIDS[watcher]=$!
+plant_broker
 
 mkdir "$LAB_DIR/sensor"
 cd "$LAB_DIR/sensor"

@@ -20,14 +20,7 @@ ip link add wan0 netns "$LAB_NET" type veth peer name wan0 netns "$space"
 ip -n "$LAB_NET" link set wan0 master lan up
 ip -n "$space" link set wan0 master br-wan up
 
-lab_client mosquitto -p 1883 -c /dev/stdin >"$LAB_DIR/broker.log" 2>&1 <<CONF &
-listener 1883 192.0.2.1
-allow_anonymous true
-CONF
-LAB_PIDS[broker]=$!
-lab_wait 10 lab_client bash -c 'exec 3<>/dev/tcp/192.0.2.1/1883' || die "mosquitto does not listen"
-lab_client mosquitto_sub -h 192.0.2.1 -v -t 'plant/#' >"$LAB_DIR/got" &
-LAB_PIDS[watcher]=$!
+plant_broker
 readings() { grep -c '^plant/chain/boiler ' "$LAB_DIR/got" || true; }
 more() { (($(readings) > had)); }
 
