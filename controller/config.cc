@@ -227,12 +227,7 @@ Result<Config::Changed> Config::change(const std::string& app, const v1::ConfigC
     TRY(Target next, target(device, app, latest));
     TRY_VOID(apply(request, latest, by.name, checked, next));
     if (changed_names(next.before, next.after).empty()) continue;
-    if (runs(next.wish)) {
-      // Values are for what runs: neither for what is only staged, nor a step back that was taken.
-      wishes.push_back({device, *next.wish});
-      wishes.back().desired.set_stage_release(0);
-      wishes.back().desired.set_fall_back(0);
-    }
+    if (runs(next.wish)) wishes.push_back({device, *next.wish});
     targets.push_back(std::move(next));
   }
   out.changed = static_cast<std::uint32_t>(targets.size());

@@ -80,6 +80,9 @@ Status Fleet::give_order(const rollout::Rollout& rollout, const Wish& wish) {
   }
   v1::DesiredApp desired = wish.desired;
   desired.set_app(rollout.app);
+  // Orders are for what runs: neither for what is only staged, nor a step back that was taken.
+  desired.set_stage_release(0);
+  if (rollout.kind != v1::KIND_REVERT) desired.set_fall_back(0);
   // A count of its own would begin again with the row, numbers with an old backup; time goes on.
   const std::int64_t restarts = before ? before->restart_count() : 0;
   if (rollout.kind == v1::KIND_RESTART) {

@@ -275,8 +275,6 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
     if (!desired) {
       wish.desired.set_release(status == nullptr ? awaited : status->live_release());
     }
-    wish.desired.set_fall_back(0);
-    wish.desired.set_stage_release(0);
     switch (request.kind()) {
       case v1::ORDER_STOP: wish.desired.set_run(v1::STOP); break;
       case v1::ORDER_DELETE: wish.desired.set_run(v1::REMOVE); break;
