@@ -132,11 +132,18 @@ Status Fleet::want_no_more(const std::string& device_id, const std::string& app)
 
 // The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that
 // nobody tries the failed one again and no later report of it is taken for this rollout's.
-Status Fleet::keep_running(const EndedWish& wish, std::uint64_t release) {
+Status Fleet::keep_running(const EndedWish& wish, std::uint64_t live) {
   TRY(auto desired, store_.desired_app(wish.device_id, wish.app));
-  if (!desired || desired->attempt() != wish.attempt) return {};  // a newer wish stands
-  if (release == 0) return want_no_more(wish.device_id, wish.app);
-  desired->set_release(release);
+  if (!desired) return {};
+  if (desired->attempt() != wish.attempt) {
+    if (!stages_beside(*desired, wish.release)) return {};  // a newer wish stands
+    // What was staged since goes on; it wanted nothing of what runs.
+    desired->set_release(live);
+    return want(wish.device_id, std::move(*desired));
+  }
+  if (live == 0) return want_no_more(wish.device_id, wish.app);
+  desired->set_release(live);
+  desired->set_stage_release(0);
   desired->set_fall_back(0);
   desired->set_attempt(ota::random_id());
   desired->clear_rollout();
@@ -197,7 +204,7 @@ Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) 
     return want_back(step, back->release);
   }
   if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
-    return keep_running({id, step.rollout.app, step.device.attempt}, keep->release);
+    return keep_running({id, step.rollout.app, step.device.attempt, keep->ended}, keep->live);
   }
   if (const auto* taken = std::get_if<rollout::TakeBack>(&action)) {
     return take_back(step, taken->attempt);
@@ -351,7 +358,8 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
     const v1::DeviceState state = report.state();
     const bool bad = state == v1::REVERTED || state == v1::FAILED || state == v1::HELD;
     if (!bad) return {};
-    return keep_running({row.id, report.app(), report.attempt()}, report.status().live_release());
+    return keep_running({row.id, report.app(), report.attempt(), report.release()},
+                        report.status().live_release());
   }
   return apply(number, row.id, rollout::Reported{report});
 }

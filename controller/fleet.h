@@ -143,8 +143,13 @@ class Fleet {
     const std::string& device_id;
     const std::string& app;
     const std::string& attempt;
+    std::uint64_t release = 0;  // that it ended with
   };
-  Status keep_running(const EndedWish& wish, std::uint64_t release);
+  /// The newest wish stages something, and stands on that release without a word of its own to it.
+  static bool stages_beside(const v1::DesiredApp& desired, std::uint64_t release) {
+    return desired.stage_release() != 0 && release != 0 && desired.release() == release;
+  }
+  Status keep_running(const EndedWish& wish, std::uint64_t live);
   Status take_back(const rollout::Step& step, const std::string& attempt);
   Status follow_course(const rollout::Rollout& rollout, const rollout::Action& action);
   /// Stores it and does what it says.
@@ -187,7 +192,7 @@ class Fleet {
   Status let_in_touched();
   Status let_in(std::int64_t number);
   Status let_in_device(const rollout::Rollout& rollout, const std::string& device_id);
-  /// Another rollout of the app has told it something that it has not ended.
+  /// It was told something else of the app, by a rollout or not, and has not got there.
   Result<bool> is_under_way(const rollout::Rollout& rollout, const std::string& device_id);
   Status want_release(const rollout::Step& step);
   Status want_back(const rollout::Step& step, std::uint64_t release);

@@ -21,6 +21,20 @@ std::uint64_t good_other(const v1::AppStatus& status) {
   return good ? other.release() : 0;
 }
 
+// The device says that it is as wanted. A wish without a rollout has no row that would tell.
+bool is_reached(const v1::DesiredApp& desired, const v1::Telemetry& facts) {
+  v1::AppStatus status;
+  for (const v1::AppStatus& app : facts.apps()) {
+    if (app.app() == desired.app()) status = app;
+  }
+  switch (desired.run()) {
+    case v1::REMOVE: return status.live_release() == 0;
+    case v1::STOP: return status.live_release() == 0 ||
+                          (status.stopped() && status.instance().id().empty());
+    default: return status.live_release() == desired.release();
+  }
+}
+
 /// Who is under way by pushes of any app, by the label of a budget. A device that is under way
 /// already costs nothing more.
 ///   counts   from its offer to its end: verdict, deadline, or called off; and while it goes back
@@ -103,7 +117,9 @@ Result<bool> Fleet::is_under_way(const rollout::Rollout& rollout, const std::str
     TRY(const auto row, store_.rollout_device(number, device_id));
     if (other && row && other->app == rollout.app && row->row.let_in()) return true;
   }
-  return false;
+  TRY(const auto desired, store_.desired_app(device_id, rollout.app));
+  TRY(const auto row, store_.device(device_id));
+  return desired && row && !is_reached(*desired, row->facts);
 }
 
 Status Fleet::let_in_device(const rollout::Rollout& rollout, const std::string& device_id) {
@@ -131,7 +147,10 @@ Status Fleet::want_release(const rollout::Step& step) {
   desired.set_fall_back(0);
   desired.set_retry_refused(device.row.retries() > 0);
   if (rollout.kind == v1::KIND_STAGE) {
-    if (!before) desired.set_run(v1::RUN);
+    if (!before || before->run() == v1::REMOVE) {  // it is gone, and not to go again
+      desired.set_run(v1::RUN);
+      desired.set_release(0);
+    }
     desired.set_stage_release(rollout.release);
   } else {
     desired.set_release(rollout.release);
@@ -146,6 +165,10 @@ Status Fleet::want_release(const rollout::Step& step) {
 Status Fleet::want_back(const rollout::Step& step, std::uint64_t release) {
   TRY(auto desired, store_.desired_app(step.device.id, step.rollout.app));
   if (!desired) return {};
+  if (desired->stage_release() != 0) {
+    TRY_VOID(supersede(step.device.id, step.rollout, Superseded::all));
+    desired->set_stage_release(0);
+  }
   desired->set_release(release);
   desired->set_fall_back(release);
   desired->set_run(v1::RUN);
@@ -174,7 +197,8 @@ Status Fleet::halt_device(std::int64_t number, const std::string& device_id) {
   if (!rollout || !device || !device->row.let_in()) return {};
   TRY(const auto desired, store_.desired_app(device_id, rollout->app));
   const bool ours = desired && (desired->attempt() == device->attempt ||
-                                desired->rollout().empty());  // taken back, and it came too late
+                                desired->rollout().empty() ||  // taken back, and it came too late
+                                stages_beside(*desired, rollout->release));
   if (!ours) return {};  // a newer wish stands
   TRY(const std::uint64_t to, way_back(*rollout, *device));
   return apply(number, device_id, rollout::Halted{ota::random_id(), to});

@@ -232,7 +232,8 @@ std::int64_t Headquarters::generation(const std::string& name) {
   return (*row)->generation;
 }
 
-Status Headquarters::report(const std::string& name, v1::DeviceState state, std::uint64_t live) {
+Status Headquarters::report(const std::string& name, v1::DeviceState state, std::uint64_t live,
+                            const std::optional<Attempt>& of) {
   const std::string id = id_of(name);
   // As a session does: what changed was sent before the device can answer it.
   TRY_VOID(fleet->desired_sent(id));
@@ -241,8 +242,9 @@ Status Headquarters::report(const std::string& name, v1::DeviceState state, std:
   entry.device_id = id;
   entry.report.set_sequence(++sequence);
   entry.report.set_app("dns");
-  entry.report.set_attempt(wanted ? wanted->attempt() : "");
-  entry.report.set_release(wanted ? wanted->release() : 0);
+  const Attempt newest = wanted ? Attempt{wanted->attempt(), wanted->release()} : Attempt{};
+  entry.report.set_attempt(of.value_or(newest).id);
+  entry.report.set_release(of.value_or(newest).release);
   entry.report.set_state(state);
   entry.report.mutable_status()->set_app("dns");
   entry.report.mutable_status()->set_live_release(live);

@@ -64,8 +64,13 @@ struct Headquarters {
   /// The newest wish of the device for dns.
   std::optional<v1::DesiredApp> wish(const std::string& name);
   std::int64_t generation(const std::string& name);
-  /// Reports a state of the newest wish; `live` is what runs after it.
-  Status report(const std::string& name, v1::DeviceState state, std::uint64_t live);
+  struct Attempt {
+    std::string id;
+    std::uint64_t release = 0;
+  };
+  /// Reports a state of the newest wish, or of an older one; `live` is what runs after it.
+  Status report(const std::string& name, v1::DeviceState state, std::uint64_t live,
+                const std::optional<Attempt>& of = std::nullopt);
   std::string id_of(const std::string& name);
   rollout::Rollout rollout(std::int64_t number);
   v1::DeviceState state(std::int64_t number, const std::string& name);
