@@ -22,6 +22,13 @@ void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
   if (facts.apps_size() < static_cast<int>(proto::kMaxAppsPerDevice)) *facts.add_apps() = status;
 }
 
+std::uint64_t live_release(const v1::Telemetry& facts, const std::string& app) {
+  for (const v1::AppStatus& each : facts.apps()) {
+    if (each.app() == app) return each.live_release();
+  }
+  return 0;
+}
+
 }  // namespace
 
 Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
@@ -132,17 +139,11 @@ Status Fleet::want_no_more(const std::string& device_id, const std::string& app)
 
 // The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that
 // nobody tries the failed one again and no later report of it is taken for this rollout's.
-Status Fleet::keep_running(const EndedWish& wish, std::uint64_t live) {
+Status Fleet::keep_running(const EndedWish& wish, std::uint64_t release) {
   TRY(auto desired, store_.desired_app(wish.device_id, wish.app));
-  if (!desired) return {};
-  if (desired->attempt() != wish.attempt) {
-    if (!stages_beside(*desired, wish.release)) return {};  // a newer wish stands
-    // What was staged since goes on; it wanted nothing of what runs.
-    desired->set_release(live);
-    return want(wish.device_id, std::move(*desired));
-  }
-  if (live == 0) return want_no_more(wish.device_id, wish.app);
-  desired->set_release(live);
+  if (!desired || desired->attempt() != wish.attempt) return {};  // a newer wish stands
+  if (release == 0) return want_no_more(wish.device_id, wish.app);
+  desired->set_release(release);
   desired->set_stage_release(0);
   desired->set_fall_back(0);
   desired->set_attempt(ota::random_id());
@@ -151,6 +152,16 @@ Status Fleet::keep_running(const EndedWish& wish, std::uint64_t live) {
   TRY_VOID(fill_values(wish.device_id, *desired));
   desired->set_keep_values(true);
   return want(wish.device_id, std::move(*desired));
+}
+
+// What is staged stands beside what runs, whatever that is: it went back, ended, or was told too
+// late that it should not have begun.
+Status Fleet::stage_beside(const std::string& device_id, const v1::AppStatus& status) {
+  TRY(auto desired, store_.desired_app(device_id, status.app()));
+  const bool stages = desired && desired->stage_release() != 0;
+  if (!stages || desired->release() == status.live_release()) return {};
+  desired->set_release(status.live_release());
+  return want(device_id, std::move(*desired));
 }
 
 Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
@@ -204,7 +215,7 @@ Status Fleet::perform(const rollout::Step& step, const rollout::Action& action) 
     return want_back(step, back->release);
   }
   if (const auto* keep = std::get_if<rollout::KeepRunning>(&action)) {
-    return keep_running({id, step.rollout.app, step.device.attempt, keep->ended}, keep->live);
+    return keep_running({id, step.rollout.app, step.device.attempt}, keep->release);
   }
   if (const auto* taken = std::get_if<rollout::TakeBack>(&action)) {
     return take_back(step, taken->attempt);
@@ -349,7 +360,11 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
   if (sequence <= row.report_sequence) return {};  // taken before; only the Ack was lost
   row.report_sequence = sequence;
   device.lasting = device.lasting || is_lasting(row.facts, report.status());
-  take_status(row.facts, report.status());
+  const v1::AppStatus& status = report.status();
+  const bool moved = !status.app().empty() &&
+                     live_release(row.facts, status.app()) != status.live_release();
+  take_status(row.facts, status);
+  if (moved) TRY_VOID(stage_beside(row.id, status));
   TRY_VOID(store_.set_report_sequence(row.id, sequence,
                                       static_cast<std::int64_t>(report.generation())));
   TRY(const std::int64_t number, store_.rollout_of_attempt(row.id, report.attempt()));
@@ -358,8 +373,7 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
     const v1::DeviceState state = report.state();
     const bool bad = state == v1::REVERTED || state == v1::FAILED || state == v1::HELD;
     if (!bad) return {};
-    return keep_running({row.id, report.app(), report.attempt(), report.release()},
-                        report.status().live_release());
+    return keep_running({row.id, report.app(), report.attempt()}, report.status().live_release());
   }
   return apply(number, row.id, rollout::Reported{report});
 }

@@ -143,13 +143,13 @@ class Fleet {
     const std::string& device_id;
     const std::string& app;
     const std::string& attempt;
-    std::uint64_t release = 0;  // that it ended with
   };
   /// The newest wish stages something, and stands on that release without a word of its own to it.
   static bool stages_beside(const v1::DesiredApp& desired, std::uint64_t release) {
     return desired.stage_release() != 0 && release != 0 && desired.release() == release;
   }
-  Status keep_running(const EndedWish& wish, std::uint64_t live);
+  Status keep_running(const EndedWish& wish, std::uint64_t release);
+  Status stage_beside(const std::string& device_id, const v1::AppStatus& status);
   Status take_back(const rollout::Step& step, const std::string& attempt);
   Status follow_course(const rollout::Rollout& rollout, const rollout::Action& action);
   /// Stores it and does what it says.

@@ -176,7 +176,7 @@ void on_reported(Step& result, const v1::Report& report, std::int64_t now_ms) {
   if (is_failure(kind, state)) {
     // Without this the device would be offered the same release at its next Hello. Also when the
     // row failed by its deadline before: that left the wish to the device's own word.
-    result.actions.emplace_back(KeepRunning{report.status().live_release(), report.release()});
+    result.actions.emplace_back(KeepRunning{report.status().live_release()});
   }
 }
 

@@ -135,8 +135,7 @@ struct GoBack {            // want the release that it has in its other slot, by
   std::uint64_t release = 0;
 };
 struct KeepRunning {       // the wish ended: want what runs, so that nobody tries it again
-  std::uint64_t live = 0;   // 0: nothing runs, the app is named no more
-  std::uint64_t ended = 0;  // the release that it ended with
+  std::uint64_t release = 0;  // 0: nothing runs, the app is named no more
 };
 struct TakeBack {          // want again what was wanted before
   std::string attempt;     // whose wish is taken back; a newer one stands

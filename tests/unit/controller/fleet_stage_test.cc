@@ -101,6 +101,18 @@ TEST_F(FleetStage, AReleaseThatFailsUnderAStageIsNotWantedAnyMore) {
   EXPECT_EQ(wish->attempt(), staged);
 }
 
+TEST_F(FleetStage, StandsBesideWhatTurnsOutToRun) {
+  devices(1);
+  settled(1);
+  push({}, "edge", true);
+  const std::string staged = world.wish(name(1))->attempt();
+  // What it took while nobody heard of it; the rollout was called off since.
+  ASSERT_TRUE(world.report(name(1), v1::HEALTHY, 3, World::Attempt{"called-off", 3}).has_value());
+  EXPECT_EQ(world.wish(name(1))->release(), 3u);
+  EXPECT_EQ(world.wish(name(1))->stage_release(), 2u);
+  EXPECT_EQ(world.wish(name(1))->attempt(), staged);
+}
+
 TEST_F(FleetStage, AFleetGoesBackOverWhatWasStaged) {
   devices(4);
   settled(4);

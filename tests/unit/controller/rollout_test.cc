@@ -89,7 +89,7 @@ TEST(Rollout, OneRevertedDeviceFailsItOnceAllHaveEnded) {
   plan.say("edge-1", v1::REVERTED);
   EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_RUNNING);
   ASSERT_NE(plan.action<KeepRunning>(), nullptr);
-  EXPECT_EQ(plan.action<KeepRunning>()->live, 1u);
+  EXPECT_EQ(plan.action<KeepRunning>()->release, 1u);
   plan.say("edge-2", v1::HEALTHY);
   EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
   EXPECT_EQ(plan.rollout.verdict,
@@ -223,7 +223,7 @@ TEST(Rollout, AFailureThatIsToldAfterItsDeadlineStillEndsTheWish) {
   plan.event("edge-1", DeadlinePassed{});
   plan.say("edge-1", v1::FAILED);
   ASSERT_NE(plan.action<KeepRunning>(), nullptr);
-  EXPECT_EQ(plan.action<KeepRunning>()->live, 1u);
+  EXPECT_EQ(plan.action<KeepRunning>()->release, 1u);
   EXPECT_EQ(plan.action<Ended>(), nullptr) << "the verdict stands";
 }
 
