@@ -22,14 +22,14 @@ void take_status(v1::Telemetry& facts, const v1::AppStatus& status) {
   if (facts.apps_size() < static_cast<int>(proto::kMaxAppsPerDevice)) *facts.add_apps() = status;
 }
 
-std::uint64_t live_release(const v1::Telemetry& facts, const std::string& app) {
-  for (const v1::AppStatus& each : facts.apps()) {
-    if (each.app() == app) return each.live_release();
-  }
-  return 0;
-}
-
 }  // namespace
+
+const v1::AppStatus& status_of(const v1::Telemetry& facts, const std::string& app) {
+  for (const v1::AppStatus& each : facts.apps()) {
+    if (each.app() == app) return each;
+  }
+  return v1::AppStatus::default_instance();
+}
 
 Fleet::Fleet(Store& store, Events& events, proto::Clock& clock)
     : store_(store), events_(events), clock_(clock), audit_(store, clock), windows_(store),
@@ -362,7 +362,7 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
   device.lasting = device.lasting || is_lasting(row.facts, report.status());
   const v1::AppStatus& status = report.status();
   const bool moved = !status.app().empty() &&
-                     live_release(row.facts, status.app()) != status.live_release();
+                     status_of(row.facts, status.app()).live_release() != status.live_release();
   take_status(row.facts, status);
   if (moved) TRY_VOID(stage_beside(row.id, status));
   TRY_VOID(store_.set_report_sequence(row.id, sequence,

@@ -36,6 +36,9 @@ struct DeviceReport {
   v1::Report report;
 };
 
+/// What the device says of an app; of one that it does not have, an empty one.
+const v1::AppStatus& status_of(const v1::Telemetry& facts, const std::string& app);
+
 /// Devices of one rollout that one transaction lets in: about 10 ms of the loop.
 inline constexpr std::int64_t kLetInAtOnce = 64;
 
@@ -170,6 +173,7 @@ class Fleet {
   Status add_device(rollout::Rollout& rollout, const Wish& wish, std::uint32_t wave);
   Status fill_order_values(v1::RolloutKind kind, bool wanted, const std::string& device_id,
                            v1::DesiredApp& desired);
+  Result<rollout::Before> wanted_before(const std::string& device_id, const std::string& app);
   Status give_order(const rollout::Rollout& rollout, const Wish& wish);
   Result<rollout::Rollout> stored(std::int64_t number);
   Result<std::vector<std::string>> to_retry(const rollout::Rollout& rollout,

@@ -70,19 +70,33 @@ Status Fleet::fill_order_values(v1::RolloutKind kind, bool wanted, const std::st
   return {};
 }
 
+// What a device is wanted to do before something newer. A step back that it was to take is over with
+// that, taken or not: the release that it was to have is no more than a guess (wishes_of in push).
+Result<rollout::Before> Fleet::wanted_before(const std::string& device_id,
+                                             const std::string& app) {
+  TRY(const auto desired, store_.desired_app(device_id, app));
+  if (!desired) return rollout::Before();
+  rollout::Before before{true, desired->release(), desired->run(), desired->stage_release()};
+  if (desired->fall_back() == 0) return before;
+  TRY(const auto row, store_.device(device_id));
+  before.release = row ? status_of(row->facts, app).live_release() : 0;
+  return before;
+}
+
 // An order reaches everybody at once, also who is offline.
 Status Fleet::give_order(const rollout::Rollout& rollout, const Wish& wish) {
   const std::string& id = wish.device.id;
   TRY(const auto before, store_.desired_app(id, rollout.app));
-  rollout::LetIn event{ota::random_id(), {}};
-  if (before) {
-    event.before = {true, before->release(), before->run(), before->stage_release()};
-  }
+  TRY(const rollout::Before wanted, wanted_before(id, rollout.app));
+  const rollout::LetIn event{ota::random_id(), wanted};
   v1::DesiredApp desired = wish.desired;
   desired.set_app(rollout.app);
   // Orders are for what runs: neither for what is only staged, nor a step back that was taken.
   desired.set_stage_release(0);
-  if (rollout.kind != v1::KIND_REVERT) desired.set_fall_back(0);
+  if (rollout.kind != v1::KIND_REVERT) {
+    if (desired.fall_back() != 0) desired.set_release(event.before.release);
+    desired.set_fall_back(0);
+  }
   // A count of its own would begin again with the row, numbers with an old backup; time goes on.
   const std::int64_t restarts = before ? before->restart_count() : 0;
   if (rollout.kind == v1::KIND_RESTART) {

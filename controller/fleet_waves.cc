@@ -23,10 +23,7 @@ std::uint64_t good_other(const v1::AppStatus& status) {
 
 // The device says that it is as wanted. A wish without a rollout has no row that would tell.
 bool is_reached(const v1::DesiredApp& desired, const v1::Telemetry& facts) {
-  v1::AppStatus status;
-  for (const v1::AppStatus& app : facts.apps()) {
-    if (app.app() == desired.app()) status = app;
-  }
+  const v1::AppStatus& status = status_of(facts, desired.app());
   switch (desired.run()) {
     case v1::REMOVE: return status.live_release() == 0;
     case v1::STOP: return status.live_release() == 0 ||
@@ -124,11 +121,8 @@ Result<bool> Fleet::is_under_way(const rollout::Rollout& rollout, const std::str
 
 Status Fleet::let_in_device(const rollout::Rollout& rollout, const std::string& device_id) {
   TRY_VOID(supersede(device_id, rollout, Superseded::all));
-  TRY(const auto before, store_.desired_app(device_id, rollout.app));
-  rollout::LetIn event{ota::random_id(), {}};
-  if (before) {
-    event.before = {true, before->release(), before->run(), before->stage_release()};
-  }
+  TRY(const rollout::Before before, wanted_before(device_id, rollout.app));
+  const rollout::LetIn event{ota::random_id(), before};
   TRY_VOID(apply(rollout.number, device_id, event));
   return gate(rollout.number, device_id);
 }

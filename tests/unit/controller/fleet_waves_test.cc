@@ -109,6 +109,36 @@ TEST_F(FleetWaves, ANewerWishIsNotTakenBack) {
   EXPECT_EQ(world.rollout(number).state, v1::ROLLOUT_FAILED);
 }
 
+TEST_F(FleetWaves, AnOrderAfterAStepBackThatNobodyTookIsForWhatRuns) {
+  devices(1);
+  settled(1);
+  push({});
+  say(1, v1::HEALTHY, 2);
+  slots(1, 2, 0);  // its other slot is not known to hold anything
+  world.offline(name(1));
+  ASSERT_TRUE(world.order(v1::ORDER_REVERT, "edge").has_value());
+  ASSERT_EQ(world.wish(name(1))->release(), 1u) << "a guess; the device will say";
+  const auto restart = world.order(v1::ORDER_RESTART, "edge");
+  ASSERT_TRUE(restart.has_value());
+  EXPECT_EQ(world.wish(name(1))->release(), 2u);
+  EXPECT_EQ(world.wish(name(1))->fall_back(), 0u);
+}
+
+TEST_F(FleetWaves, WhatIsCalledOffAfterAStepBackBringsBackNoGuess) {
+  devices(1);
+  settled(1);
+  push({});
+  say(1, v1::HEALTHY, 2);
+  slots(1, 2, 0);
+  world.offline(name(1));
+  ASSERT_TRUE(world.order(v1::ORDER_REVERT, "edge").has_value());
+  const auto stop = world.order(v1::ORDER_STOP, "edge");
+  ASSERT_TRUE(stop.has_value());
+  ASSERT_TRUE(world.fleet->abort(stop->number, "ana").has_value());
+  EXPECT_EQ(world.wish(name(1))->run(), v1::RUN);
+  EXPECT_EQ(world.wish(name(1))->release(), 2u);
+}
+
 TEST_F(FleetWaves, NeverMoreOfOneSiteThanTheBudget) {
   devices(6, 2);
   const std::int64_t number = push(one_per_site());
