@@ -339,13 +339,15 @@ Status Fleet::desired_sent(const std::string& device_id) {
 
 namespace {
 
+bool is_on_its_way(v1::DeviceState state) {
+  return state == v1::OFFERED || state == v1::FETCHING || state == v1::STAGED ||
+         state == v1::TRIAL;
+}
+
 // What a device was at when the controller stopped it says again at its Hello; how it ended is
 // written with its rollout's row.
 bool is_lasting(const v1::Telemetry& before, const v1::AppStatus& status) {
-  const v1::DeviceState state = status.state();
-  const bool on_its_way = state == v1::OFFERED || state == v1::FETCHING || state == v1::STAGED ||
-                          state == v1::TRIAL;
-  if (!on_its_way) return true;
+  if (!is_on_its_way(status.state())) return true;
   for (const v1::AppStatus& each : before.apps()) {
     if (each.app() == status.app()) return each.live_release() != status.live_release();
   }
@@ -361,10 +363,11 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
   row.report_sequence = sequence;
   device.lasting = device.lasting || is_lasting(row.facts, report.status());
   const v1::AppStatus& status = report.status();
-  const bool moved = !status.app().empty() &&
+  // Its Hello may have said already what runs.
+  const bool moved = !is_on_its_way(report.state()) ||
                      status_of(row.facts, status.app()).live_release() != status.live_release();
   take_status(row.facts, status);
-  if (moved) TRY_VOID(stage_beside(row.id, status));
+  if (moved && !status.app().empty()) TRY_VOID(stage_beside(row.id, status));
   TRY_VOID(store_.set_report_sequence(row.id, sequence,
                                       static_cast<std::int64_t>(report.generation())));
   TRY(const std::int64_t number, store_.rollout_of_attempt(row.id, report.attempt()));

@@ -92,6 +92,7 @@ TEST_F(FleetStage, AReleaseThatFailsUnderAStageIsNotWantedAnyMore) {
   push({}, "edge", true);
   say(1, v1::STAGED, 1);
   const std::string staged = world.wish("edge-1")->attempt();
+  slots(1, 0, 0);  // its Hello comes first
   ASSERT_TRUE(world.report("edge-1", v1::FAILED, 0, World::Attempt{first, 1}).has_value());
   EXPECT_EQ(world.state(1, "edge-1"), v1::FAILED);
   const auto wish = world.wish("edge-1");
