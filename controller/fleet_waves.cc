@@ -141,9 +141,12 @@ Status Fleet::want_release(const rollout::Step& step) {
   desired.set_fall_back(0);
   desired.set_retry_refused(device.row.retries() > 0);
   if (rollout.kind == v1::KIND_STAGE) {
-    if (!before || before->run() == v1::REMOVE) {  // it is gone, and not to go again
+    if (!before || before->run() == v1::REMOVE) {  // what is gone is not to go again
+      TRY(const auto row, store_.device(device.id));
       desired.set_run(v1::RUN);
-      desired.set_release(0);
+      desired.set_release(row ? status_of(row->facts, rollout.app).live_release() : 0);
+      TRY_VOID(fill_values(device.id, desired));
+      desired.set_keep_values(true);
     }
     desired.set_stage_release(rollout.release);
   } else {

@@ -54,6 +54,14 @@ TEST_F(FleetStage, WaitsForAWishOfNoRollout) {
   EXPECT_EQ(world.wish(name(1))->run(), v1::STOP);
 }
 
+TEST_F(FleetStage, StandsBesideWhatRunsAndNobodyWants) {
+  devices(1);
+  slots(1, 1, 0);  // it took that before it was called off
+  push({}, "edge", true);
+  EXPECT_EQ(world.wish(name(1))->release(), 1u);
+  EXPECT_EQ(world.wish(name(1))->stage_release(), 1u);
+}
+
 TEST_F(FleetStage, StagesWhatWasDeleted) {
   devices(1);
   settled(1);
