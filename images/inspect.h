@@ -70,6 +70,7 @@ struct ImageInfo {
   std::uint64_t entry = 0;           // address; 0 where the protocol has none
   std::uint32_t abi_version = 0;     // Solo5
   std::vector<ImageDevice> devices;  // Solo5, in the note's order
+  std::string language;              // of the app's files, "firewall/1"; empty: it does not say
   std::string machine;               // Arch::other: whose CPU it is, "RISC-V"
   std::string obstacle;              // recognised, but nothing here can boot it: why. Else empty
   std::string summary;               // one line for people: "Solo5 spt, ABI 2, 1 net"

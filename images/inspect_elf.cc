@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "images/abi/elf.h"
 #include "images/inspect_solo5.h"
 
 namespace images {
@@ -14,6 +15,7 @@ constexpr std::size_t kMaxSegments = 128;
 constexpr std::size_t kMaxSections = 4096;
 constexpr std::uint64_t kMaxNoteBytes = 64 * 1024;
 constexpr std::uint64_t kMaxNamesBytes = 1024 * 1024;
+constexpr std::size_t kMaxLanguageBytes = 64;
 
 constexpr std::uint32_t kLoad = 1, kInterp = 3, kNote = 4;                  // p_type
 constexpr std::uint16_t k386 = 3, kX86_64 = 62, kAarch64 = 183;             // e_machine
@@ -42,6 +44,7 @@ struct Elf {
   bool is_linux_program = false;  // GNU's ABI tag says Linux
   std::string guest_os;
   Family ident = Family::unknown;
+  std::string language;
 
   bool has_section(std::string_view name) const {
     return std::find(sections.begin(), sections.end(), name) != sections.end();
@@ -137,7 +140,10 @@ Status check_segments(const Elf& elf, const ImageReader& reader) {
 
 Status take_note(Elf& elf, const std::string& owner, std::uint32_t type, const Fields& content) {
   if (owner == "Solo5") return elf.solo5.take(type, content);
-  if (owner == "Unifleet") elf.ident = Family::unifleet;
+  if (owner == "Unifleet" && type == abi::kUnifleetVersionNote) elf.ident = Family::unifleet;
+  if (owner == "Unifleet" && type == abi::kUnifleetLanguageNote) {
+    elf.language = content.text(0, kMaxLanguageBytes);
+  }
   if (owner == "NetBSD" && type == 1) elf.ident = Family::netbsd;
   if (owner == "FreeBSD" && type == 1) elf.ident = Family::freebsd;
   if (owner == "HERMIT" && type == kHermitEntry) elf.ident = Family::hermit;
@@ -305,6 +311,7 @@ Result<ImageInfo> inspect_elf(const ImageReader& reader, const Fields& head) {
   const bool is_x86 = elf.machine == kX86_64 || elf.machine == k386;
   info->arch = is_x86 ? Arch::x86_64 : elf.machine == kAarch64 ? Arch::aarch64 : Arch::other;
   info->machine = machine_name(elf.machine);
+  info->language = elf.language;
   return info;
 }
 

@@ -247,11 +247,13 @@ Result<std::vector<LoadedFile>> load_files(const FileApplication& application) {
   std::vector<LoadedFile> loaded;
   std::size_t total = 0;
   for (const FileSource& source : application.files) {
-    LoadedFile file{source.path, source.content, source.is_template};
+    const bool is_file = !source.from.empty();
+    LoadedFile file{source.path, source.content, source.is_template,
+                    is_file ? source.from : source.place, is_file};
     const auto bad = [&source](const std::string& what) {
       return Error{Code::bad_manifest, source.place + ": " + what, source.path};
     };
-    if (!source.from.empty()) {
+    if (is_file) {
       auto bytes = read_file(source.from, kMaxFileBytes);
       if (!bytes) return bad(bytes.error().what);
       file.bytes = std::move(*bytes);

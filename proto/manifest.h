@@ -69,6 +69,8 @@ struct LoadedFile {
   std::string path;
   std::string bytes;
   bool is_template = false;
+  std::string place;     // "rules.fw", or where the manifest holds its content
+  bool is_file = false;  // the former: a line of it is "rules.fw:12"
 };
 /// Reads the files of an application. errors bad_manifest: missing, empty, over 1 MiB, over 4 MiB
 /// in all, or a template with an undeclared ((name)); names the entry and its place

@@ -9,6 +9,7 @@
 
 #include "deploy/fleetctl/build.h"
 #include "deploy/fleetctl/catalog.h"
+#include "deploy/fleetctl/config_check.h"
 #include "deploy/fleetctl/diff.h"
 #include "deploy/fleetctl/text.h"
 #include "ota/disk.h"
@@ -292,6 +293,9 @@ proto::Result<Draft> make_draft(const Recipe& recipe, const PushOptions& options
     TRY_VOID(check_devices(draft.manifest, draft.images.back()));
   }
   TRY(std::vector<proto::LoadedFile> files, proto::load_files(*application));
+  for (const DraftImage& image : draft.images) {
+    TRY_VOID(check_config(image.info.language, draft.manifest, files));
+  }
   draft.manifest.clear_files();  // named by the parser; here they get their bytes
   for (proto::LoadedFile& loaded : files) {
     const ota::BlobRef ref{ota::sha256(loaded.bytes), loaded.bytes.size()};

@@ -63,6 +63,7 @@ CommandResult inspect_file(Program& program, const std::string& path) {
          {"arch", info.arch == images::Arch::other ? info.machine.c_str() : name_of(info.arch)},
          {"platform", name_of(info.platform)}, {"boot", name_of(info.boot)},
          {"abi_version", static_cast<std::int64_t>(info.abi_version)}, {"devices", devices},
+         {"language", info.language},
          {"obstacle", info.obstacle}})));
     return ExitCode::ok;
   }
@@ -73,6 +74,7 @@ CommandResult inspect_file(Program& program, const std::string& path) {
       {"platform", name_of(info.platform)},
       {"boots by", name_of(info.boot)}};
   if (!info.devices.empty()) pairs.push_back({"devices", devices_of(info)});
+  if (!info.language.empty()) pairs.push_back({"files in", visible(info.language)});
   if (!info.obstacle.empty()) pairs.push_back({"cannot run", visible(info.obstacle)});
   program.terminal.lines(aligned(pairs, ""));
   return ExitCode::ok;

@@ -82,7 +82,7 @@ Json image() {
   const Json device = record({{"name", text()}, {"kind", text()}});
   return record({{"file", text()}, {"summary", text()}, {"family", text()}, {"arch", text()},
                  {"platform", text()}, {"boot", text()}, {"abi_version", number()},
-                 {"devices", list_of(device)}, {"obstacle", text()}});
+                 {"devices", list_of(device)}, {"language", text()}, {"obstacle", text()}});
 }
 
 Json built_images() {

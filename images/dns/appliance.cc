@@ -26,8 +26,6 @@ namespace {
 using runtime::print;
 
 constexpr std::size_t kMaxZones = 64;
-constexpr std::string_view kFolder = "/zones/";
-constexpr std::string_view kEnding = ".zone";
 
 std::array<Zone, kMaxZones> zones;
 Options options;
@@ -49,14 +47,6 @@ bool read_options(const runtime::Config& config) {
     return false;
   }
   return true;
-}
-
-/// The zone's name in a path "/zones/NAME.zone"; empty for any other file.
-std::string_view zone_of(std::string_view path) {
-  if (!path.starts_with(kFolder) || !path.ends_with(kEnding)) return {};
-  path.remove_prefix(kFolder.size());
-  path.remove_suffix(kEnding.size());
-  return path.find('/') == std::string_view::npos ? path : std::string_view{};
 }
 
 bool add_zone(const runtime::ConfigFile& file, std::string_view path, std::string_view origin,
@@ -87,7 +77,7 @@ bool load_zones(const runtime::Config& config, runtime::Arena& memory, std::size
   std::array<char, abi::kMaxGuestPathBytes + 1> buffer;
   for (const runtime::ConfigFile& file : config.files()) {
     const std::string_view path = file.path(buffer);
-    const std::string_view origin = zone_of(path);
+    const std::string_view origin = zone_of_path(path);
     if (!origin.empty() && !add_zone(file, path, origin, memory, count)) return false;
   }
   if (count > 0 || options.forwards()) return true;

@@ -255,6 +255,15 @@ ZoneFault Parser::check_name(std::span<const Record> records, NameView apex) con
 
 }  // namespace
 
+std::string_view zone_of_path(std::string_view path) {
+  constexpr std::string_view kFolder = "/zones/";
+  constexpr std::string_view kEnding = ".zone";
+  if (!path.starts_with(kFolder) || !path.ends_with(kEnding)) return {};
+  path.remove_prefix(kFolder.size());
+  path.remove_suffix(kEnding.size());
+  return path.find('/') == std::string_view::npos ? path : std::string_view{};
+}
+
 ZoneFault parse_zone(std::string_view text, std::string_view origin_text, runtime::Arena& arena,
                      Zone& out) {
   Parser parser(text, arena);

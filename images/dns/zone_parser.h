@@ -22,6 +22,9 @@ struct ZoneFault {
   bool failed() const { return what != nullptr; }
 };
 
+/// The zone's name in a path "/zones/NAME.zone"; empty for any other file.
+std::string_view zone_of_path(std::string_view path);
+
 /// Parse one file into a zone. `origin_text` is where relative names stand before any $ORIGIN (the
 /// file's name without `.zone`). The text and the arena's memory must outlive the zone.
 /// errors  syntax | unknown type or directive | a name outside the zone | no SOA, two SOAs, no NS

@@ -20,7 +20,6 @@ namespace {
 
 using runtime::print;
 
-constexpr std::string_view kRulesPath = "/rules";
 constexpr int kExitRefused = 1;
 constexpr std::size_t kStations = 4096;
 constexpr std::uint32_t kTickMs = 1000;

@@ -1,6 +1,8 @@
 #include "images/firewall/interfaces.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "images/runtime/appliance.h"
 #include "images/runtime/console.h"
@@ -37,41 +39,30 @@ RouterPort router_port(const runtime::InterfaceConfig& config) {
 }  // namespace
 
 bool find_interfaces(const runtime::Config& config, Interfaces& out) {
-  std::size_t bare = 0;
-  std::size_t addressed = 0;
-  const auto is_addressed = [&](std::size_t i) {
-    const runtime::InterfaceConfig& one = config.interface(i);
-    return !one.is_frame_port() && one.name != kManagement;
-  };
+  std::array<InterfaceShape, kMaxRouterPorts> shapes;
   for (std::size_t i = 0; i < config.interfaces(); ++i) {
     const runtime::InterfaceConfig& interface = config.interface(i);
-    if (!interface.present) continue;
+    shapes[i] = {interface.present, !interface.is_frame_port(), interface.name};
     out.names[i] = interface.name;
-    out.uses[i] = InterfaceUse::own;
-    if (!interface.is_frame_port()) out.addressed[i] = interface.name;
-    bare += interface.is_frame_port() ? 1 : 0;
-    addressed += is_addressed(i) ? 1 : 0;
   }
-  out.is_routed = bare == 0 && addressed >= 2;
-  if (!out.is_routed && bare != 2) {
+  static_cast<InterfaceUses&>(out) = find_uses(std::span(shapes).first(config.interfaces()));
+  if (!out.is_possible()) {
     runtime::print("firewall: it bridges two interfaces with `address: none`, or routes between ",
-                   "two or more with addresses, beside mgmt; there are ", bare, " and ", addressed);
+                   "two or more with addresses, beside mgmt; there are ", out.bare, " and ",
+                   out.routable);
     return false;
   }
   for (std::size_t i = 0; i < config.interfaces(); ++i) {
-    const runtime::InterfaceConfig& interface = config.interface(i);
-    if (!interface.present || !(out.is_routed ? is_addressed(i) : interface.is_frame_port())) {
-      continue;
-    }
-    if (interface.name.empty()) {
+    const bool is_forwarded =
+        out.uses[i] == InterfaceUse::routed || out.uses[i] == InterfaceUse::bridged;
+    if (!is_forwarded) continue;
+    if (out.names[i].empty()) {
       runtime::print("firewall: net", i,
                      " has no name in the config: rules could not speak of it");
       return false;
     }
-    out.forwarded[i] = interface.name;
-    out.uses[i] = out.is_routed ? InterfaceUse::routed : InterfaceUse::bridged;
     out.ports[out.count++] = i;
-    if (out.is_routed) out.routed[i] = router_port(interface);
+    if (out.is_routed) out.routed[i] = router_port(config.interface(i));
   }
   return true;
 }

@@ -11,6 +11,7 @@
 
 namespace images::firewall {
 
+inline constexpr std::string_view kRulesPath = "/rules";  // in the guest
 inline constexpr std::size_t kMaxRules = 4096;
 inline constexpr std::size_t kMaxSteps = 16384;
 inline constexpr std::size_t kMaxRanges = 65536;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "images/abi/elf.h"
 #include "images/runtime/arena.h"
 #include "images/runtime/config.h"
 
@@ -57,4 +58,22 @@ struct InterfaceState {
 };
 InterfaceState interface_state(std::size_t port);
 
+/// An ELF note of what the app's files and arguments are written in (images/inspect).
+template <std::size_t size>
+struct LanguageNote {
+  abi::ElfNote header{9, size, abi::kUnifleetLanguageNote};
+  char owner[12] = "Unifleet";
+  char text[(size + 3) / 4 * 4]{};
+
+  constexpr explicit LanguageNote(const char (&from)[size]) {
+    for (std::size_t i = 0; i < size; ++i) text[i] = from[i];
+  }
+};
+
 }  // namespace images::runtime
+
+/// Once, in main.cc: "firewall/1" lets `fleetctl push` check the app's files before it signs. The
+/// number is that of the language, and goes up when something is read otherwise than before.
+#define RUNTIME_CONFIG_LANGUAGE(text)                                                           \
+  extern "C" constinit const __attribute__((section(".note.unifleet"), aligned(4), used))       \
+      ::images::runtime::LanguageNote<sizeof(text)> note_language(text)

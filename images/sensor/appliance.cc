@@ -21,7 +21,6 @@ namespace {
 
 using runtime::print;
 
-constexpr std::string_view kSettingsPath = "/sensor.conf";
 constexpr std::string_view kPasswordPath = "/mqtt.password";
 constexpr std::uint64_t kLossEveryMs = 60'000;  // of a line on the console
 

@@ -48,6 +48,8 @@ struct Settings {
   std::span<const SensorSettings> all() const { return {sensors.data(), sensor_count}; }
 };
 
+inline constexpr std::string_view kSettingsPath = "/sensor.conf";
+
 /// Why the text was refused; `what == nullptr`: it was not.
 struct SettingsFault {
   const char* what = nullptr;

@@ -137,10 +137,15 @@ closed "the update"
 no_loop "the update"
 ((($(taps br-wan)) == 1)) || die "$(taps br-wan) taps are up on br-wan"
 
-# Rules that cannot be read, and what cannot be reached, revert; it forwards all the time.
+# Rules that cannot be read are not even signed. What the guest refuses, and what cannot be reached,
+# reverts; it forwards all the time.
 see
 rules <<<'chain forward { iif "lan" acept }'
-expect 3 'firewall: /rules:1: ' fleetctl push edge-fw --to edge
+expect 1 'rules.fw:1: .*acept' fleetctl push edge-fw --to edge
+good_rules more
+sed -i 's/args: \[/&"--flows=1048576", /' manifest.yml
+expect 3 'firewall: too little memory for 1048576 flows' fleetctl push edge-fw --to edge
+cp manifest.base manifest.yml
 [[ $(app live_release) == 3 ]] || die "release $(app live_release) is live"
 passes || die "nothing passes after the revert"
 good_rules third

@@ -26,7 +26,7 @@ static_assert(sizeof(OpenBsdNote) == 24);
 
 /// Whose image it is, for images/inspect; the content is the config volume's version.
 struct UnifleetNote {
-  abi::ElfNote header{9, 4, 1};
+  abi::ElfNote header{9, 4, abi::kUnifleetVersionNote};
   char owner[12] = "Unifleet";
   std::uint32_t content = 1;
 };

@@ -283,6 +283,16 @@ TEST(Inspect, DevicesComeInTheirOrder) {
   EXPECT_EQ(info.entry, 0x100000u);
 }
 
+TEST(Inspect, TheLanguageOfItsFilesIsToldAndNoFamily) {
+  sample::Elf elf;
+  elf.notes = {sample::pvh_note(), sample::note("Unifleet", 2, std::string("firewall/1\0", 11))};
+  const auto info = look(elf.bytes()).value();
+  EXPECT_EQ(info.language, "firewall/1");
+  EXPECT_EQ(info.family, Family::unknown);
+  elf.notes.back() = sample::note("Unifleet", 2, std::string(5000, 'x'));
+  EXPECT_EQ(look(elf.bytes())->language.size(), 64u);
+}
+
 TEST(Inspect, AFileOnDiskIsReadLikeMemory) {
   std::string path = "/tmp/fleet-inspect-XXXXXX";
   const int descriptor = ::mkstemp(path.data());
