@@ -75,7 +75,7 @@ Ipv4 probed_address(const Guest& guest, const fleet::v1::AppManifest& of) {
   for (int i = 0; i < network.size(); ++i) {
     const std::string& wanted = of.health().interface();
     const bool is_it = wanted.empty() || wanted == network[i].name();
-    if (!is_it || network[i].address() == "none") continue;
+    if (!is_it || network[i].address() == "none" || network[i].address() == "dhcp") continue;
     const auto place = static_cast<std::size_t>(i);
     const auto& known = guest.last.interfaces;
     return place < known.size() ? known[place].address : guest.address;
@@ -138,6 +138,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
   CO_TRY(launch.image, device.ports.machine.inspect_image(image, bytes.kernel));
   StartFacts facts;
   facts.instance_id = guest.id;
+  facts.device_id = device.ports.credentials.device_id();
   facts.gateway = device.network->gateway();
   facts.prefix = device.network->prefix();
   facts.mtu = device.network->mtu();
@@ -170,6 +171,7 @@ proto::awaitable<Result<Guest>> App::start(ota::SlotName slot, ota::ReleaseRecor
     launch.config = std::move(*config);
     launch.egress = std::move(*egress);
     auto request = with.monitor->command(std::move(launch));
+    if (request) guest.last.interfaces = request->interfaces;
     started = request ? device.ports.launcher.start(std::move(*request)) : request.error();
   }
   if (!started) {
@@ -343,10 +345,7 @@ void App::begin_probe(ProbeRunner& runner, Guest& guest, const fleet::v1::AppMan
     runner.put(std::move(result));
     return;
   }
-  const bool network = health.type() == fleet::v1::HEALTH_TCP ||
-                       health.type() == fleet::v1::HEALTH_HTTP ||
-                       health.type() == fleet::v1::HEALTH_DNS;
-  if (!network) {
+  if (health.type() == fleet::v1::HEALTH_PROCESS) {
     result.passed = !guest.ended();
     result.text = result.passed ? "the process runs" : "the process ended";
     runner.put(std::move(result));

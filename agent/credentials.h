@@ -40,6 +40,7 @@ class DiskCredentials final : public Credentials {
   /// errors bad_argument (device.pem). `disk` outlives it.
   static proto::Result<std::unique_ptr<DiskCredentials>> load(ota::Disk& disk,
                                                               const Identity& identity);
+  const std::string& device_id() const override { return identity_.device_id; }
   std::int64_t valid_from_ms() const override { return facts_.not_before_ms; }
   std::int64_t valid_until_ms() const override { return facts_.not_after_ms; }
   proto::Result<std::string> make_request() override;

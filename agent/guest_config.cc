@@ -64,12 +64,22 @@ Result<monitors::GuestInterface> guest_interface(const AppManifest& manifest, in
   out.name = from.name();
   out.bridge = from.bridge();
   out.promiscuous = from.promiscuous();
-  out.mac = mac_for(start.instance_id, static_cast<std::uint32_t>(index));
+  const auto place = static_cast<std::uint32_t>(index);
+  out.mac = mac_for(start.instance_id, place);
   if (!from.mac().empty()) {
     TRY(out.mac, launcher::parse_mac(from.mac()));
   }
   TRY(out.dns, name_servers(from));
   if (from.address() == "none") return out;
+  if (!from.address6().empty()) {
+    TRY(out.address6, launcher::parse_ipv6(from.address6().substr(0, from.address6().find('/'))));
+  }
+  if (from.address() == "dhcp") {
+    out.dhcp = true;
+    // One that asks is known by its MAC: the same for every release, and one holds it at a time.
+    if (from.mac().empty()) out.mac = mac_for(start.device_id + "/" + manifest.name(), place);
+    return out;
+  }
   if (from.address() == "auto" || from.address().empty()) {
     out.address = start.address;
     out.gateway = start.gateway;

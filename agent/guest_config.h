@@ -43,6 +43,7 @@ proto::Result<fleet::v1::AppManifest> configured(const fleet::v1::AppManifest& m
 /// What differs from start to start.
 struct StartFacts {
   std::string instance_id;
+  std::string device_id;
   Ipv4 address;               // on the managed bridge
   Ipv4 gateway;
   std::uint8_t prefix = 24;

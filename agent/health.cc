@@ -1,12 +1,18 @@
 #include "agent/health.h"
 
+#include <netinet/ip_icmp.h>
+
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/generic/datagram_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -137,18 +143,54 @@ proto::awaitable<Status> NetworkProber::dns(fleet::v1::Health health, Ipv4 guest
   }
 }
 
+// A socket of ICMP that needs no right but the kernel's ping_group_range (icmp(7)): the kernel
+// writes identifier and checksum, and hands over the answers to it alone, without their IP header.
+proto::awaitable<Status> NetworkProber::icmp(Ipv4 guest, proto::Deadline deadline) {
+  const std::string what = "icmp echo";
+  asio::generic::datagram_protocol::socket socket(loop_);
+  boost::system::error_code error;
+  socket.open({AF_INET, IPPROTO_ICMP}, error);
+  if (error == asio::error::access_denied) {
+    co_return Error{Code::forbidden,
+                    what + ": this host allows none; let net.ipv4.ping_group_range hold the "
+                    "agent's group", ""};
+  }
+  if (error) co_return failed(error, false, what);
+  const udp::endpoint address(asio::ip::address_v4(guest.value), 0);
+  socket.connect({address.data(), address.size()}, error);
+  if (error) co_return failed(error, false, what);
+  const Expiry expiry(clock_, socket, deadline);
+  std::array<std::uint8_t, sizeof(icmphdr) + 16> echo{ICMP_ECHO};
+  ota::random_bytes(std::span(echo).subspan(offsetof(icmphdr, un.echo.sequence)));
+  const auto [unsent, sent] = co_await socket.async_send(asio::buffer(echo), kAwait);
+  if (unsent) co_return failed(unsent, expiry.expired(), what);
+  std::array<std::uint8_t, echo.size()> answer{};
+  while (true) {
+    const auto [lost, size] = co_await socket.async_receive(asio::buffer(answer), kAwait);
+    if (lost) co_return failed(lost, expiry.expired(), what);
+    constexpr std::size_t kSame = offsetof(icmphdr, un.echo.sequence);
+    const bool ours = size == answer.size() && answer[0] == ICMP_ECHOREPLY &&
+                      std::equal(answer.begin() + kSame, answer.end(), echo.begin() + kSame);
+    if (ours) co_return Status();
+  }
+}
+
 proto::awaitable<ProbeResult> NetworkProber::probe(fleet::v1::Health health, Ipv4 guest,
                                                    proto::Deadline deadline) {
   const std::int64_t began_ms = clock_.now_ms();
   const fleet::v1::HealthType type = health.type();
   Status done = Error{Code::not_supported, "no network probe", ""};
-  if (type == fleet::v1::HEALTH_TCP) {
+  if (guest == Ipv4()) {  // which would be this host itself
+    done = Error{Code::unreachable, "no address of the guest is known", ""};
+  } else if (type == fleet::v1::HEALTH_TCP) {
     const std::uint16_t port = port_of(health, 0);
     done = co_await tcp(guest, port, deadline);
   } else if (type == fleet::v1::HEALTH_HTTP) {
     done = co_await http(std::move(health), guest, deadline);
   } else if (type == fleet::v1::HEALTH_DNS) {
     done = co_await dns(std::move(health), guest, deadline);
+  } else if (type == fleet::v1::HEALTH_ICMP) {
+    done = co_await icmp(guest, deadline);
   }
   ProbeResult result;
   result.passed = done.has_value();

@@ -1,4 +1,4 @@
-// The network probes of the real world: tcp, http and dns against the guest's own address.
+// The network probes of the real world: tcp, http, dns and icmp against the guest's own address.
 // It never resolves a name and never follows a redirect or a referral.
 #pragma once
 
@@ -22,6 +22,7 @@ class NetworkProber final : public Prober {
   proto::awaitable<proto::Status> tcp(Ipv4 guest, std::uint16_t port, proto::Deadline deadline);
   proto::awaitable<proto::Status> http(fleet::v1::Health health, Ipv4 guest,
                                        proto::Deadline deadline);
+  proto::awaitable<proto::Status> icmp(Ipv4 guest, proto::Deadline deadline);
   proto::awaitable<proto::Status> dns(fleet::v1::Health health, Ipv4 guest,
                                       proto::Deadline deadline);
 

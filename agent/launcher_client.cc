@@ -52,7 +52,9 @@ Status put_id(char (&field)[proto::kIdLength], const std::string& id) {
 Status put_interface(const InterfaceRequest& from, launcher::WireInterface& to) {
   std::copy(from.mac.bytes.begin(), from.mac.bytes.end(), to.mac);
   to.promiscuous = from.promiscuous ? 1 : 0;
+  to.dhcp = from.dhcp ? 1 : 0;
   to.address = from.address.value;
+  std::copy(from.address6.bytes.begin(), from.address6.bytes.end(), to.address6);
   if (!launcher::is_interface_name(from.bridge)) return refused(from.bridge + " is no bridge name");
   launcher::set_field(to.bridge, from.bridge);
   return {};
@@ -115,6 +117,8 @@ Instance read_record(const launcher::InstanceRecord& record) {
     interface.address = Ipv4{wire.address};
     interface.bridge = std::string(launcher::field_text(wire.bridge));
     interface.promiscuous = wire.promiscuous != 0;
+    interface.dhcp = wire.dhcp != 0;
+    std::copy(std::begin(wire.address6), std::end(wire.address6), interface.address6.bytes.begin());
     instance.interfaces.push_back(std::move(interface));
     instance.taps.emplace_back(launcher::field_text(record.taps[i]));
   }

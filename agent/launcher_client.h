@@ -17,6 +17,7 @@ namespace agent {
 using launcher::BridgePair;
 using launcher::Fd;
 using launcher::Ipv4;
+using launcher::Ipv6;
 using launcher::MacAddress;
 using launcher::PortRange;
 using launcher::Protocol;
@@ -58,6 +59,8 @@ struct InterfaceRequest {
   Ipv4 address;                          // inside the subnet; 0 = no address (host bridges only)
   std::string bridge = "fleet0";         // or a bridge that launcher.conf names
   bool promiscuous = false;              // host bridges only: no source filter
+  bool dhcp = false;                     // host bridges only: the guest asks for its address
+  Ipv6 address6;                         // host bridges only
 };
 
 /// One line of `egress`. Prefix 0 and port 0 mean any.

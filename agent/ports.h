@@ -51,6 +51,8 @@ class LinkPort {
 class Credentials {
  public:
   virtual ~Credentials() = default;
+  /// The controller gave it at the enrolment; the same for good.
+  virtual const std::string& device_id() const = 0;
   /// Unix ms; 0 when unknown.
   virtual std::int64_t valid_from_ms() const = 0;
   virtual std::int64_t valid_until_ms() const = 0;

@@ -141,6 +141,7 @@ Error no_answer(Update& update) {
   std::string what = "no answer";
   if (health.type() == fleet::v1::HEALTH_DNS) what += ": dns " + health.query();
   if (health.type() == fleet::v1::HEALTH_HTTP) what += ": http " + health.path();
+  if (health.type() == fleet::v1::HEALTH_ICMP) what += ": icmp echo";
   if (health.type() == fleet::v1::HEALTH_TCP) what += ": tcp " + std::to_string(health.port());
   if (health.type() == fleet::v1::HEALTH_CONSOLE) what += ": console \"" + health.line() + "\"";
   what += probes;

@@ -48,6 +48,12 @@ bool is_ipv4(std::string_view text) {
   return ::inet_pton(AF_INET, std::string(text).c_str(), &address) == 1;
 }
 
+bool is_ipv6(std::string_view text) {
+  if (text.size() > 45) return false;
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+}
+
 bool is_ipv4_with_prefix(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos || !is_ipv4(text.substr(0, slash))) return false;

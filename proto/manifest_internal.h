@@ -19,6 +19,7 @@ Error broken(std::string_view field, std::string_view what);
 bool is_name(std::string_view text);            // [a-z][a-z0-9-]{0,39}
 bool is_host_name(std::string_view text);       // labels of 1..63, 253 in all
 bool is_ipv4(std::string_view text);
+bool is_ipv6(std::string_view text);
 bool is_ipv4_with_prefix(std::string_view text);  // A.B.C.D/N
 bool is_sha256(std::string_view text);
 bool holds_variable(std::string_view text);     // ((name)), variables.cc
@@ -36,6 +37,9 @@ Status check_size(std::string_view field, std::uint64_t bytes, std::uint64_t low
 
 /// All of the manifest but images and files, defaults included. errors bad_manifest
 Status fill_manifest(const fleet::v1::ApplicationDocument& in, fleet::v1::AppManifest& out);
+
+/// The agent knows where it is: neither none nor asked for by DHCP.
+bool has_known_address(const fleet::v1::Interface& interface);
 
 // The parts of check_manifest.
 Status check_vars(const fleet::v1::AppManifest& manifest);        // vars, and where they are used

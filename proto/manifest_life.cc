@@ -81,14 +81,15 @@ Status check_probe_interface(const AppManifest& manifest) {
     return health.interface().empty() ? Status() : unfit("health.interface", health);
   }
   for (const auto& interface : manifest.network()) {
-    if (interface.address() == "none") continue;
+    if (!has_known_address(interface)) continue;
     if (health.interface().empty() || health.interface() == interface.name()) return Status();
   }
   if (health.interface().empty()) {
-    return broken("health.type", word_of(health.type()) + " needs an interface with an address");
+    return broken("health.type", word_of(health.type()) + " needs an interface whose address is "
+                                     "known: auto or A.B.C.D/N; else write console or process");
   }
   return broken("health.interface",
-                "\"" + health.interface() + "\" is not one of network with an address");
+                "\"" + health.interface() + "\" is not one of network with a known address");
 }
 
 Status check_window(const char* field, const std::string& text) {

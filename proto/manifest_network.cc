@@ -101,6 +101,34 @@ Status check_addresses(const Interface& interface, const std::string& field) {
   return Status();
 }
 
+bool is_of_host(const Interface& interface) {
+  return interface.bridge() != "fleet0" && interface.bridge() != "user";
+}
+
+// What a network of its own gives or knows: fleet0 gives IPv4 addresses and nothing else.
+Status check_own_network(const Interface& interface, const std::string& field) {
+  if (interface.address() == "dhcp" && interface.bridge() == "fleet0") {
+    return broken(field + ".address", "dhcp is for a bridge of the host; fleet0 gives the address "
+                                      "itself: write auto");
+  }
+  if (interface.address() == "dhcp" && !interface.gateway().empty()) {
+    return broken(field + ".gateway", "comes with the address from DHCP; remove it");
+  }
+  const std::string& address6 = interface.address6();
+  if (address6.empty()) return {};
+  if (!address6.ends_with("/64") || !is_ipv6(address6.substr(0, address6.size() - 3))) {
+    return broken(field + ".address6", "\"" + address6 + "\" is no address of a /64; write it "
+                                       "like 2001:db8::53/64");
+  }
+  if (!is_of_host(interface)) {
+    return broken(field + ".address6", "is for a bridge of the host; " + interface.bridge() +
+                                           " has IPv4 alone");
+  }
+  if (interface.address() != "none") return {};
+  return broken(field + ".address6", "needs an IPv4 address beside it, or dhcp; a port with "
+                                     "address: none only forwards");
+}
+
 Status check_interface(const Interface& interface, const std::string& field) {
   if (!interface.name().empty() && !is_interface_name(interface.name())) {
     return broken(field + ".name", "is 1 to 15 of a-z 0-9 _ -, and begins with a letter");
@@ -118,6 +146,7 @@ Status check_interface(const Interface& interface, const std::string& field) {
     return broken(field + ".promiscuous", "is not for fleet0, where guests are kept apart");
   }
   TRY_VOID(check_addresses(interface, field));
+  TRY_VOID(check_own_network(interface, field));
   return check_egress(interface, field);
 }
 
@@ -131,8 +160,7 @@ Status check_forwarding(const AppManifest& manifest) {
     if (!bridges.insert(interface.bridge()).second) {
       return broken(field, interface.bridge() + " has another port without an address: a loop");
     }
-    const bool host = interface.bridge() != "fleet0" && interface.bridge() != "user";
-    if (!host && manifest.on_down() == fleet::v1::BYPASS) {
+    if (!is_of_host(interface) && manifest.on_down() == fleet::v1::BYPASS) {
       return broken(field, "is a bridge of the host with on_down: bypass");
     }
   }
@@ -147,10 +175,10 @@ Status check_publish(const AppManifest& manifest) {
   }
   bool has_address = false;
   for (const Interface& interface : manifest.network()) {
-    has_address = has_address || interface.address() != "none";
+    has_address = has_address || has_known_address(interface);
   }
   if (manifest.publish_size() != 0 && !has_address) {
-    return broken("publish", "needs an interface with an address");
+    return broken("publish", "needs an interface whose address is known: auto or A.B.C.D/N");
   }
   std::set<std::string> seen;
   for (int i = 0; i < manifest.publish_size(); ++i) {
@@ -176,6 +204,10 @@ Status check_publish(const AppManifest& manifest) {
 }  // namespace
 
 namespace manifest_detail {
+
+bool has_known_address(const Interface& interface) {
+  return interface.address() != "none" && interface.address() != "dhcp";
+}
 
 Status check_network(const AppManifest& manifest) {
   if (manifest.network_size() > static_cast<int>(kMaxInterfaces)) {

@@ -31,8 +31,6 @@ Status check_network_support(const AppManifest& manifest) {
     const auto& interface = manifest.network(i);
     const std::string field = indexed("network", i);
     if (interface.vlan() != 0) return unbuilt(field + ".vlan");
-    if (interface.address() == "dhcp") return unbuilt_value(field + ".address", "dhcp");
-    if (!interface.address6().empty()) return unbuilt(field + ".address6");
   }
   return Status();
 }
@@ -111,11 +109,7 @@ Status check_supported(const AppManifest& manifest) {
     if (manifest.devices(i).as() == "console") continue;
     return unbuilt_value(indexed("devices", i) + ".as", manifest.devices(i).as());
   }
-  TRY_VOID(check_network_support(manifest));
-  if (manifest.health().type() == fleet::v1::HEALTH_ICMP) {
-    return unbuilt_value("health.type", "icmp");
-  }
-  return Status();
+  return check_network_support(manifest);
 }
 
 Status check_known(const AppManifest& manifest) { return check_message(manifest, ""); }

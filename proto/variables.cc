@@ -49,11 +49,6 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-bool is_ipv6(const std::string& text) {
-  in6_addr address{};
-  return ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
-}
-
 // Thompson's way: linear in the value, so that no pair of pattern and value holds up a controller.
 constexpr auto kPatternKind = std::regex::extended | std::regex_constants::__polynomial;
 

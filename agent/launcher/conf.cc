@@ -291,6 +291,9 @@ Result<Conf> load_conf(const std::string& path) {
                  conf.agent_user);
     }
     conf.agent_uid = entry->pw_uid;
+    conf.agent_gid = entry->pw_gid;
+  } else {
+    conf.agent_gid = conf.agent_uid;
   }
   std::error_code ignored;
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();

@@ -21,6 +21,7 @@ struct SerialPort {
 struct Conf {
   std::string agent_user;                    // name, or empty when agent_uid is given
   std::uint32_t agent_uid = 0;
+  std::uint32_t agent_gid = 0;               // of agent_user; with agent_uid the same number
   std::string socket = "/run/fleet-launcher/launcher.sock";
   std::string bridge = "fleet0";
   Subnet subnet{Ipv4{0x0ad54d00}, 24};       // 10.213.77.0/24

@@ -4,6 +4,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <sstream>
+
 #include "agent/launcher/bypasses.h"
 #include "agent/launcher/nft_rules.h"
 #include "agent/launcher/system.h"
@@ -16,6 +18,7 @@ using proto::Error;
 using proto::Status;
 
 constexpr char kIpForward[] = "/proc/sys/net/ipv4/ip_forward";
+constexpr char kPingGroups[] = "/proc/sys/net/ipv4/ping_group_range";
 constexpr int kTapPatience = 200;  // times 10 ms, for taps of processes that are dying
 
 MacAddress random_mac() {
@@ -84,8 +87,23 @@ Status Host::set_up() {
   TRY(const std::optional<Link> bridge, links_.find(conf_.bridge));
   if (!bridge) return Error{Code::launcher, "the bridge vanished after it was made", ""};
   mtu_ = bridge->mtu;
-  TRY_VOID(nft_.run(base_rules(conf_)));
-  return leftovers_.change_setting(kIpForward, "1");
+  const auto forwarding = leftovers_.setting_before(kIpForward);
+  if (!forwarding) return forwarding.error();
+  TRY_VOID(nft_.run(base_rules(conf_, *forwarding != "0")));
+  TRY_VOID(leftovers_.change_setting(kIpForward, "1"));
+  return allow_echo_requests();
+}
+
+// The agent asks guests for an echo (health: icmp) without any right but this. A range that
+// somebody set stays as it is: the probe says if the agent is not in it.
+Status Host::allow_echo_requests() {
+  TRY(const std::string range, leftovers_.setting_before(kPingGroups));
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::istringstream(range) >> first >> last;
+  if (first <= last) return {};
+  const std::string group = std::to_string(conf_.agent_gid);
+  return leftovers_.change_setting(kPingGroups, group + "\t" + group);
 }
 
 void Host::take_down() {

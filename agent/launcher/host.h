@@ -26,6 +26,7 @@ class Host {
 
  private:
   proto::Status remove_old_links();
+  proto::Status allow_echo_requests();
 
   const Conf& conf_;
   Links& links_;

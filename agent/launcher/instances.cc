@@ -70,9 +70,11 @@ std::vector<std::string> split_arguments(const StartRequest& request) {
 bool share_address(const Entry& entry, const StartRequest& request) {
   const auto* end = request.interfaces + request.interface_count;
   return std::any_of(request.interfaces, end, [&entry](const WireInterface& wanted) {
-    return wanted.address != 0 &&
-           std::any_of(entry.interfaces.begin(), entry.interfaces.end(),
-                       [&wanted](const auto& held) { return held.address == wanted.address; });
+    const Ipv6 wanted6 = address6_of(wanted);
+    return std::any_of(entry.interfaces.begin(), entry.interfaces.end(), [&](const auto& held) {
+      return (wanted.address != 0 && held.address == wanted.address) ||
+             (!wanted6.is_none() && address6_of(held) == wanted6);
+    });
   });
 }
 
@@ -205,7 +207,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
       continue;
     }
     for (const WireInterface& wire : entry->interfaces) {
-      if (wire.address != 0) held.addresses.push_back(Ipv4{wire.address});
+      hold_addresses(wire, held);
       held.macs.push_back(mac_of(wire));
     }
     for (const auto& serial : entry->serials) held.serial_lines.push_back(serial->path());

@@ -31,7 +31,8 @@ Status Instances::make_network(const StartRequest& request, Entry& entry) {
     entry.tap_names.push_back(name);
     entry.interfaces.push_back(wire);
     entry.rules.ports.push_back(
-        {name, mac_of(wire), Ipv4{wire.address}, wire.promiscuous == 0, managed});
+        {name, mac_of(wire), Ipv4{wire.address}, address6_of(wire), wire.promiscuous == 0,
+         managed});
   }
   if (entry.taps.empty()) return {};
   TRY_VOID(parts_.nft.run(add_guest_rules(entry.rules)));
@@ -53,7 +54,9 @@ bool Instances::is_led(const Entry& entry, std::size_t tap) const {
 std::vector<std::string> Instances::frame_bridges(const Entry& entry) const {
   std::vector<std::string> bridges;
   for (std::size_t i = 0; i < entry.interfaces.size(); ++i) {
-    const bool takes_frames = !entry.rules.ports[i].managed && entry.interfaces[i].address == 0;
+    const WireInterface& wire = entry.interfaces[i];
+    const bool is_bare = wire.address == 0 && wire.dhcp == 0 && address6_of(wire).is_none();
+    const bool takes_frames = !entry.rules.ports[i].managed && is_bare;
     if (takes_frames) bridges.emplace_back(field_text(entry.interfaces[i].bridge));
   }
   return bridges;

@@ -24,6 +24,12 @@ bool lives(pid_t pid, std::uint64_t start_ticks) {
   return use && use->start_ticks == start_ticks;
 }
 
+proto::Result<std::string> read_setting(const std::string& path) {
+  TRY(std::string value, read_small_file(path));
+  while (!value.empty() && value.back() == '\n') value.pop_back();
+  return value;
+}
+
 }  // namespace
 
 proto::Status Leftovers::open(const std::string& folder) {
@@ -64,32 +70,41 @@ proto::Status Leftovers::record_processes(const std::vector<Process>& running) {
   return replace_file(folder_ + "/processes", text);
 }
 
+std::map<std::string, std::string> Leftovers::noted_settings() const {
+  std::map<std::string, std::string> noted;
+  const auto text = read_small_file(folder_ + "/settings");
+  std::istringstream lines(text ? *text : "");
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t blank = line.find(' ');
+    if (blank != std::string::npos) noted[line.substr(0, blank)] = line.substr(blank + 1);
+  }
+  return noted;
+}
+
+proto::Result<std::string> Leftovers::setting_before(const std::string& path) const {
+  const auto noted = noted_settings();
+  if (const auto known = noted.find(path); known != noted.end()) return known->second;
+  return read_setting(path);
+}
+
 proto::Status Leftovers::change_setting(const std::string& path, const std::string& value) {
-  TRY(std::string before, read_small_file(path));
-  while (!before.empty() && before.back() == '\n') before.pop_back();
+  TRY(const std::string before, read_setting(path));
   if (before == value) return {};
-  const std::string notes = folder_ + "/settings";
-  const auto known = read_small_file(notes);
-  std::string text = known ? *known : "";
-  // An older note knows better what was there before us.
-  if (text.find(path + " ") == std::string::npos) text += path + " " + before + "\n";
-  TRY_VOID(replace_file(notes, text));
+  auto noted = noted_settings();
+  noted.emplace(path, before);  // an older note knows better what was there before us
+  std::string text;
+  for (const auto& [each, was] : noted) text += each + " " + was + "\n";
+  TRY_VOID(replace_file(folder_ + "/settings", text));
   return write_small_file(path, value);
 }
 
 void Leftovers::restore_settings() {
-  const std::string notes = folder_ + "/settings";
-  const auto text = read_small_file(notes);
-  if (!text) return;
-  std::istringstream lines(*text);
-  std::string path;
-  std::string value;
-  while (lines >> path >> value) {
+  for (const auto& [path, value] : noted_settings()) {
     if (const auto done = write_small_file(path, value); !done) {
       log_line("error", "setting.kept", "why=\"" + done.error().what + "\"");
     }
   }
-  ::unlink(notes.c_str());
+  ::unlink((folder_ + "/settings").c_str());
 }
 
 void Leftovers::remove() {

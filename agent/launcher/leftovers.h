@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ class Leftovers {
   /// Changes a kernel setting and remembers what it was before the first launcher came. No note
   /// is made when it has the value already. Errors: io, not_found.
   proto::Status change_setting(const std::string& path, const std::string& value);
+  /// What it was before the first launcher came; what it is, if none changed it.
+  proto::Result<std::string> setting_before(const std::string& path) const;
   /// Puts every remembered setting back.
   void restore_settings();
   /// An empty folder for the jails' roots to be mounted on, in each one's own namespace.
@@ -35,6 +38,8 @@ class Leftovers {
   void remove();
 
  private:
+  std::map<std::string, std::string> noted_settings() const;
+
   std::string folder_;
   Fd lock_;
 };

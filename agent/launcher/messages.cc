@@ -6,6 +6,13 @@
 #include <memory>
 
 namespace launcher {
+
+Ipv6 address6_of(const WireInterface& wire) {
+  Ipv6 address;
+  std::copy(std::begin(wire.address6), std::end(wire.address6), address.bytes.begin());
+  return address;
+}
+
 namespace {
 
 using proto::Code;
@@ -45,9 +52,14 @@ Status check_interface(const WireInterface& wire) {
   std::copy(std::begin(wire.mac), std::end(wire.mac), mac.bytes.begin());
   if (!is_local_unicast(mac)) return bad("interface.mac must be locally administered unicast");
   if (wire.promiscuous > 1) return bad("interface.promiscuous must be 0 or 1");
-  if (wire.reserved != 0) return bad("interface.reserved must be 0");
+  if (wire.dhcp > 1) return bad("interface.dhcp must be 0 or 1");
+  if (wire.dhcp == 1 && wire.address != 0) return bad("interface.address has no place with dhcp");
   if (wire.address != 0 && !is_unicast(Ipv4{wire.address})) {
     return bad("interface.address must be unicast");
+  }
+  const Ipv6 address6 = address6_of(wire);
+  if (!address6.is_none() && !is_unicast(address6)) {
+    return bad("interface.address6 must be unicast, and not of the link");
   }
   TRY_VOID(check_text(wire.bridge, "interface.bridge"));
   if (!is_interface_name(field_text(wire.bridge))) return bad("interface.bridge is no name");

@@ -81,11 +81,13 @@ static_assert(sizeof(RequestHeader) == 16);
 struct WireInterface {
   std::uint8_t mac[6];
   std::uint8_t promiscuous;  // 0 or 1
-  std::uint8_t reserved;
+  std::uint8_t dhcp;         // 0 or 1: the guest asks for its address, nobody here knows it
   std::uint32_t address;     // host order; 0 = none
+  std::uint8_t address6[16]; // network order; all 0 = none
   char bridge[kInterfaceNameBytes];
 };
-static_assert(sizeof(WireInterface) == 28);
+static_assert(sizeof(WireInterface) == 44);
+Ipv6 address6_of(const WireInterface& wire);
 
 struct WireEgress {
   std::uint32_t address;
@@ -126,7 +128,7 @@ struct StartRequest {
   WireSerial serials[kMaxSerialLines];
   char arguments[kMaxArgumentBytes];  // each followed by one NUL, the rest NUL
 };
-static_assert(sizeof(StartRequest) == 192 + 8 * 28 + 32 * 8 + 8 + 4 * 64 + kMaxArgumentBytes);
+static_assert(sizeof(StartRequest) == 192 + 8 * 44 + 32 * 8 + 8 + 4 * 64 + kMaxArgumentBytes);
 
 /// The table comes in pages. A slot is an instance's for as long as it is in the table, so what is
 /// there from the first page to the last is in exactly one of them.
@@ -293,7 +295,7 @@ struct InstanceRecord {
   WireInterface interfaces[proto::kMaxInterfaces];
   char taps[proto::kMaxInterfaces][kInterfaceNameBytes];
 };
-static_assert(sizeof(InstanceRecord) == 144 + 16 + 40 + 224 + 128);
+static_assert(sizeof(InstanceRecord) == 144 + 16 + 40 + 352 + 128);
 
 struct ListReply {
   ReplyHeader header;

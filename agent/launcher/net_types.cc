@@ -1,6 +1,9 @@
 // Addresses as plain values: strict parsers and their text forms.
 #include "agent/launcher/net_types.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <utility>
@@ -53,6 +56,31 @@ proto::Result<Ipv4> parse_ipv4(std::string_view text) {
 std::string to_string(Ipv4 ip) {
   return std::to_string(ip.value >> 24) + "." + std::to_string(ip.value >> 16 & 0xff) + "." +
          std::to_string(ip.value >> 8 & 0xff) + "." + std::to_string(ip.value & 0xff);
+}
+
+proto::Result<Ipv6> parse_ipv6(std::string_view text) {
+  Ipv6 ip;
+  const std::string whole(text.substr(0, 64));
+  if (::inet_pton(AF_INET6, whole.c_str(), ip.bytes.data()) == 1) return ip;
+  return Error{Code::bad_argument, "\"" + whole + "\" is no IPv6 address", ""};
+}
+
+std::string to_string(const Ipv6& ip) {
+  char text[INET6_ADDRSTRLEN];
+  ::inet_ntop(AF_INET6, ip.bytes.data(), text, sizeof(text));
+  return text;
+}
+
+Ipv6 link_local(const MacAddress& mac) {
+  const auto& m = mac.bytes;
+  Ipv6 ip{{0xfe, 0x80}};
+  ip.bytes[8] = static_cast<std::uint8_t>(m[0] ^ 0x02);
+  ip.bytes[9] = m[1];
+  ip.bytes[10] = m[2];
+  ip.bytes[11] = 0xff;
+  ip.bytes[12] = 0xfe;
+  std::copy(m.begin() + 3, m.end(), ip.bytes.begin() + 13);
+  return ip;
 }
 
 proto::Result<Subnet> parse_subnet(std::string_view text) {
@@ -113,6 +141,14 @@ std::string_view to_string(Protocol protocol) {
 
 bool is_unicast(Ipv4 ip) {
   return ip.value != 0 && ip.value < 0xe0000000u;  // below 224.0.0.0: no multicast, no reserved
+}
+
+bool is_unicast(const Ipv6& ip) {
+  const Ipv6 loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+  const bool of_link = ip.bytes[0] == 0xfe && (ip.bytes[1] & 0xc0) == 0x80;
+  const bool mapped = std::all_of(ip.bytes.begin(), ip.bytes.begin() + 10,
+                                  [](std::uint8_t byte) { return byte == 0; });
+  return ip.bytes[0] != 0xff && !of_link && !mapped && ip != loopback;
 }
 
 bool is_local_unicast(const MacAddress& mac) { return (mac.bytes[0] & 0x03) == 0x02; }

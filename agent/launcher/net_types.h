@@ -17,6 +17,13 @@ struct Ipv4 {
   auto operator<=>(const Ipv4&) const = default;
 };
 
+/// An IPv6 address in network order. All zero means none.
+struct Ipv6 {
+  std::array<std::uint8_t, 16> bytes{};
+  auto operator<=>(const Ipv6&) const = default;
+  bool is_none() const { return *this == Ipv6(); }
+};
+
 /// A network: `address` has no bit below the prefix.
 struct Subnet {
   Ipv4 address;
@@ -56,6 +63,11 @@ enum class Protocol : std::uint8_t { any = 0, icmp = 1, tcp = 6, udp = 17 };
 /// leading zeros.
 proto::Result<Ipv4> parse_ipv4(std::string_view text);
 std::string to_string(Ipv4 ip);
+/// "2001:db8::1" (RFC 4291, RFC 5952). errors bad_argument
+proto::Result<Ipv6> parse_ipv6(std::string_view text);
+std::string to_string(const Ipv6& ip);
+/// The address that a host with this MAC gives itself on each link (RFC 4291, appendix A).
+Ipv6 link_local(const MacAddress& mac);
 /// "10.213.77.0/24"; a bit below the prefix is an error that names the right network.
 proto::Result<Subnet> parse_subnet(std::string_view text);
 std::string to_string(const Subnet& subnet);
@@ -66,6 +78,8 @@ std::string_view to_string(Protocol protocol);
 
 /// True for an address that one host can have as its own: not 0, not multicast, not reserved.
 bool is_unicast(Ipv4 ip);
+/// The same of IPv6, and no link-local one: those nobody writes down.
+bool is_unicast(const Ipv6& ip);
 /// True for a MAC with the local bit set and the group bit clear.
 bool is_local_unicast(const MacAddress& mac);
 

@@ -20,6 +20,16 @@ std::string hex(const MacAddress& mac) {
   return text;
 }
 
+std::string hex(const Ipv6& ip) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "0x";
+  for (const std::uint8_t byte : ip.bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
 std::string egress_rule(const WireEgress& rule) {
   std::string text;
   if (rule.prefix > 0) {
@@ -35,6 +45,20 @@ std::string egress_rule(const WireEgress& rule) {
   return text + " accept";
 }
 
+/// It has that address and the one of its link, and speaks for no other (RFC 4861, 4.3 to 4.5);
+/// :: looks for duplicates. Bytes of the target, because this nft has no name for it.
+std::string source_filter6(const GuestRules::Port& port, const std::string& rule) {
+  const Ipv6 own[] = {port.address6, link_local(port.mac)};
+  std::string text;
+  for (const Ipv6& ip : own) {
+    text += rule + "icmpv6 type nd-neighbor-advert ip6 saddr " + to_string(ip) + " @th,64,128 " +
+            hex(ip) + " accept\n";
+  }
+  text += rule + "icmpv6 type { nd-neighbor-advert, nd-router-advert, nd-redirect } drop\n";
+  text += rule + "ip6 saddr { ::, " + to_string(own[0]) + ", " + to_string(own[1]) + " } accept\n";
+  return text + rule + "ether type ip6 drop\n";
+}
+
 /// One tap's filter at the bridge's door: before the bridge could learn or forward anything. In a
 /// netdev table, because an inet table's ingress sees IP alone and lets ARP pass.
 std::string source_filter(const GuestRules::Port& port, const std::string& chain) {
@@ -43,13 +67,14 @@ std::string source_filter(const GuestRules::Port& port, const std::string& chain
   const std::string rule = "add rule netdev fleet " + chain + " ";
   if (!port.filtered) return text + rule + "accept\n";
   text += rule + "ether saddr != " + to_string(port.mac) + " drop\n";
+  if (!port.address6.is_none()) text += source_filter6(port, rule);
   if (port.address.value == 0) return text + rule + "accept\n";
   const std::string ip = to_string(port.address);
   text += rule + "ether type ip ip saddr " + ip + " accept\n";
   // ARP: sender hardware address and sender protocol address; 0 is a probe for duplicates.
   text += rule + "ether type arp @nh,64,48 " + hex(port.mac) + " arp saddr ip { 0.0.0.0, " + ip +
           " } accept\n";
-  return text + rule + "drop\n";  // IPv6 and all else: no guest of ours speaks it
+  return text + rule + "drop\n";  // all else: no guest of ours speaks it
 }
 
 }  // namespace
@@ -59,7 +84,24 @@ std::string no_rules() {
          "add table netdev fleet\ndelete table netdev fleet\n";
 }
 
-std::string base_rules(const Conf& conf) {
+namespace {
+
+// The host forwards for our bridge alone: between others only if it did before we came, or it would
+// route past a firewall that joins them. Frames within a bridge are none of it (br_netfilter).
+std::string keep_apart(const Conf& conf, const std::string& ours) {
+  std::string text;
+  for (const std::string& name : conf.host_bridges) {
+    const std::string own = "\"" + name + "\"";
+    const std::string spared = "{ " + own + ", " + ours + " }";
+    text += "    iifname " + own + " oifname != " + spared + " drop\n";
+    text += "    oifname " + own + " iifname != " + spared + " drop\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string base_rules(const Conf& conf, bool forwards_others) {
   const std::string bridge = "\"" + conf.bridge + "\"";
   const std::string subnet = to_string(conf.subnet);
   return no_rules() + R"(table netdev fleet { }
@@ -104,7 +146,8 @@ table inet fleet {
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
-    iifname != )" + bridge + " oifname != " + bridge + R"( accept
+)" + (forwards_others ? "" : keep_apart(conf, bridge)) +
+         "    iifname != " + bridge + " oifname != " + bridge + R"( accept
     iifname )" + bridge + " oifname " + bridge + R"( drop
     ct state established,related,untracked accept
     oifname )" + bridge + R"( ct status dnat accept

@@ -18,7 +18,8 @@ struct GuestRules {
   struct Port {
     std::string tap;          // made by us
     MacAddress mac;
-    Ipv4 address;             // 0 = none
+    Ipv4 address;             // 0 = none, or asked for by DHCP
+    Ipv6 address6;            // host bridges only
     bool filtered = true;     // false: a promiscuous port of a host bridge
     bool managed = true;      // on fleet0: its traffic is routed and NATed
   };
@@ -29,7 +30,8 @@ struct GuestRules {
 };
 
 /// Replaces the table by an empty one: hooks, maps, no guest, nothing published.
-std::string base_rules(const Conf& conf);
+/// in     forwards_others: the host was a router before the launcher came
+std::string base_rules(const Conf& conf, bool forwards_others);
 /// Removes the table, if it is there.
 std::string no_rules();
 /// Source filter on each tap, and what the guest may open.

@@ -38,10 +38,20 @@ Status check_interface(const Conf& conf, const WireInterface& wire, const Held& 
   if (managed && wire.promiscuous != 0) {
     return Error{Code::forbidden, "launcher: no promiscuous port on " + conf.bridge, ""};
   }
+  if (managed && (wire.dhcp != 0 || !address6_of(wire).is_none())) {
+    return Error{Code::forbidden,
+                 "launcher: " + conf.bridge + " gives its guests IPv4 addresses itself; dhcp and "
+                 "address6 are for host_bridges",
+                 ""};
+  }
   if (managed) TRY_VOID(check_managed_address(conf, Ipv4{wire.address}));
   if (wire.address != 0 && contains(held.addresses, Ipv4{wire.address})) {
     return Error{Code::conflict,
                  "launcher: " + to_string(Ipv4{wire.address}) + " is another instance's", ""};
+  }
+  if (contains(held.addresses6, address6_of(wire))) {
+    return Error{Code::conflict,
+                 "launcher: " + to_string(address6_of(wire)) + " is another instance's", ""};
   }
   if (contains(held.macs, mac_of(wire))) {
     return Error{Code::conflict, "launcher: " + to_string(mac_of(wire)) + " is another instance's",
@@ -70,6 +80,13 @@ MacAddress mac_of(const WireInterface& wire) {
   return mac;
 }
 
+void hold_addresses(const WireInterface& wire, Held& held) {
+  if (wire.address != 0) held.addresses.push_back(Ipv4{wire.address});
+  if (const Ipv6 address6 = address6_of(wire); !address6.is_none()) {
+    held.addresses6.push_back(address6);
+  }
+}
+
 Status may_start(const Conf& conf, const StartRequest& request, const Held& held) {
   if (request.memory_max_mib > conf.memory_max_mib) {
     return Error{Code::no_memory,
@@ -92,7 +109,7 @@ Status may_start(const Conf& conf, const StartRequest& request, const Held& held
   for (std::size_t i = 0; i < request.interface_count; ++i) {
     const WireInterface& wire = request.interfaces[i];
     TRY_VOID(check_interface(conf, wire, all));
-    if (wire.address != 0) all.addresses.push_back(Ipv4{wire.address});
+    hold_addresses(wire, all);
     all.macs.push_back(mac_of(wire));
   }
   for (std::size_t i = 0; i < request.serial_count; ++i) {

@@ -11,6 +11,7 @@ namespace launcher {
 /// What running instances already hold.
 struct Held {
   std::vector<Ipv4> addresses = {};
+  std::vector<Ipv6> addresses6 = {};
   std::vector<MacAddress> macs = {};
   std::vector<std::string> serial_lines = {};  // paths
 };
@@ -24,5 +25,7 @@ proto::Status may_publish(const Conf& conf, const std::vector<WirePort>& ports);
 proto::Status may_bypass(const Conf& conf, const std::vector<BridgePair>& wanted);
 
 MacAddress mac_of(const WireInterface& wire);
+/// What is written down for it belongs to its instance from now on.
+void hold_addresses(const WireInterface& wire, Held& held);
 
 }  // namespace launcher

@@ -105,6 +105,10 @@ Result<std::string> config_text(const GuestConfig& config) {
     TRY_VOID(check_value(interface.name, "network: name"));
     if (!interface.name.empty()) text += key + "name=" + interface.name + "\n";
     text += key + "mac=" + to_string(interface.mac) + "\n";
+    if (interface.dhcp) text += key + "address=dhcp\n";
+    if (!interface.address6.is_none()) {
+      text += key + "address6=" + to_string(interface.address6) + "/64\n";
+    }
     if (interface.address.value != 0) {
       text += key + "address=" + to_string(interface.address) + "/" +
               std::to_string(interface.prefix) + "\n";

@@ -43,8 +43,10 @@ struct GuestInterface {
   std::string name;                      // "service"
   agent::MacAddress mac;
   agent::Ipv4 address;
+  bool dhcp = false;                     // it asks for address, gateway and name servers
   std::uint8_t prefix = 24;
   agent::Ipv4 gateway;
+  agent::Ipv6 address6;                  // of a /64
   std::vector<agent::Ipv4> dns;
   std::string bridge = "fleet0";
   std::uint16_t mtu = 0;                 // of the managed bridge, bytes; 0: not known

@@ -38,7 +38,8 @@ void add_interfaces(const std::vector<GuestInterface>& interfaces, Machine machi
         request.arguments.end(),
         {"-netdev", "tap,id=" + id + ",fd=" + fd, "-device",
          device + id + ",mac=" + to_string(from.mac)});
-    request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous});
+    request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous,
+                                  from.dhcp, from.address6});
   }
 }
 
@@ -177,6 +178,10 @@ Result<std::string> linux_command_line(const GuestConfig& config) {
   std::string line = "panic=-1 console=ttyS0 quiet no_timer_check";
   for (std::size_t i = 0; i < config.interfaces.size(); ++i) {
     const GuestInterface& interface = config.interfaces[i];
+    if (!interface.address6.is_none()) {
+      return Error{Code::not_supported, "address6: a Linux image is told none; remove it", ""};
+    }
+    if (interface.dhcp) TRY_VOID(add_word(line, "ip=", ":::::eth" + std::to_string(i) + ":dhcp"));
     if (interface.address.value == 0) continue;
     const launcher::Subnet subnet{interface.address, interface.prefix};
     const auto optional = [](agent::Ipv4 ip) { return ip.value == 0 ? "" : to_string(ip); };

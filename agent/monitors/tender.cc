@@ -74,7 +74,8 @@ Status add_interfaces(const Launch& launch, agent::StartRequest& request) {
     if (from.mtu != 0) {
       request.arguments.push_back("--net-mtu:" + need.name + "=" + std::to_string(from.mtu));
     }
-    request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous});
+    request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous,
+                                  from.dhcp, from.address6});
   }
   return {};
 }
@@ -134,6 +135,13 @@ Status add_foreign_words(const Launch& launch, std::vector<std::string>& words) 
     return Error{Code::not_supported,
                  std::string(config.env.empty() ? "files" : "env") +
                      ": a Solo5 unikernel is told by args alone",
+                 launch.app};
+  }
+  for (const GuestInterface& interface : config.interfaces) {
+    if (!interface.dhcp && interface.address6.is_none()) continue;
+    return Error{Code::not_supported,
+                 "network: a Solo5 unikernel of others is told an IPv4 address and nothing else; "
+                 "write auto or A.B.C.D/N",
                  launch.app};
   }
   if (!config.interfaces.empty() && config.interfaces.front().address.value != 0) {

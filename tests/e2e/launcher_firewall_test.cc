@@ -142,7 +142,7 @@ class Firewall : public ::testing::Test {
   static void SetUpTestSuite() { enter_namespaces(); }
   void SetUp() override {
     ASSERT_TRUE(links_.open().has_value());
-    ASSERT_TRUE(nft_.run(launcher::base_rules(conf_)).has_value());
+    ASSERT_TRUE(nft_.run(launcher::base_rules(conf_, true)).has_value());
     ASSERT_TRUE(links_.make_bridge({conf_.bridge, kGateway, 24, bridge_mac_}).has_value());
     ASSERT_TRUE(launcher::write_small_file("/proc/sys/net/ipv4/ip_forward", "1").has_value());
     add_guest(0, kMacA, kAddressA, tap_a_);

@@ -148,6 +148,7 @@ class FakeProber final : public agent::Prober {
 /// A certificate that is not looked at.
 class FakeCredentials final : public agent::Credentials {
  public:
+  const std::string& device_id() const override { return id_; }
   std::int64_t valid_from_ms() const override { return 0; }
   std::int64_t valid_until_ms() const override { return 0; }
   proto::Result<std::string> make_request() override {
@@ -156,6 +157,9 @@ class FakeCredentials final : public agent::Credentials {
   proto::Status install(const std::string&) override {
     return proto::Error{proto::Code::internal, "none", ""};
   }
+
+ private:
+  std::string id_ = "abcdefghijklmnop";
 };
 
 /// A disk that can be full.

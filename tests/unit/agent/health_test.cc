@@ -29,9 +29,9 @@ awaitable<void> answer_one(tcp::acceptor& acceptor, std::string answer) {
   co_await asio::async_write(socket, asio::buffer(answer), kAwait);
 }
 
-awaitable<void> probe_once(agent::Prober& prober, fleet::v1::Health health, Deadline deadline,
-                           ProbeResult& out) {
-  out = co_await prober.probe(std::move(health), kLoopback, deadline);
+awaitable<void> probe_once(agent::Prober& prober, fleet::v1::Health health, agent::Ipv4 guest,
+                           Deadline deadline, ProbeResult& out) {
+  out = co_await prober.probe(std::move(health), guest, deadline);
 }
 
 struct ProbeTest : ::testing::Test {
@@ -40,6 +40,7 @@ struct ProbeTest : ::testing::Test {
   agent::NetworkProber prober{loop, clock};
   tcp::acceptor acceptor{loop, tcp::endpoint(asio::ip::address_v4(kLoopback.value), 0)};
   fleet::v1::Health health;
+  agent::Ipv4 guest = kLoopback;
 
   ProbeTest() {
     health.set_type(fleet::v1::HEALTH_HTTP);
@@ -50,7 +51,7 @@ struct ProbeTest : ::testing::Test {
   ProbeResult probe(Deadline deadline) {
     ProbeResult result;
     proto::TaskGroup tasks(loop);
-    tasks.spawn("probe", probe_once(prober, health, deadline, result));
+    tasks.spawn("probe", probe_once(prober, health, guest, deadline, result));
     loop.restart();
     while (tasks.size() > 0) loop.run_one();
     return result;
@@ -75,6 +76,14 @@ TEST_F(ProbeTest, AnotherStatusIsAWrongAnswerAndNamed) {
   EXPECT_FALSE(result.passed);
   EXPECT_TRUE(result.answered);
   EXPECT_EQ(result.text, "http /page: status 404, not 200");
+}
+
+TEST_F(ProbeTest, AGuestWithoutAnAddressIsNotThisHost) {
+  guest = agent::Ipv4();
+  const ProbeResult result = probe(Deadline::never());
+  EXPECT_FALSE(result.passed);
+  EXPECT_FALSE(result.answered);
+  EXPECT_EQ(result.text, "no address of the guest is known");
 }
 
 TEST_F(ProbeTest, ARefusedConnectionIsNoAnswer) {

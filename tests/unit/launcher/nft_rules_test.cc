@@ -14,7 +14,7 @@ GuestRules guest() {
   GuestRules rules;
   rules.slot = 7;
   rules.ports.push_back(
-      {"flt7-0", MacAddress{{0x52, 0x54, 0, 0, 0, 1}}, Ipv4{0x0ad54d02}, true, true});
+      {"flt7-0", MacAddress{{0x52, 0x54, 0, 0, 0, 1}}, Ipv4{0x0ad54d02}, {}, true, true});
   return rules;
 }
 
@@ -22,11 +22,20 @@ TEST(NftRules, TheBaseNamesBridgeAndSubnetOfTheConf) {
   Conf conf;
   conf.bridge = "br9";
   conf.subnet = {Ipv4{0x0a010000}, 24};
-  const std::string text = base_rules(conf);
+  const std::string text = base_rules(conf, true);
   EXPECT_TRUE(has(text, "ip saddr 10.1.0.0/24 oifname != \"br9\" masquerade"));
   EXPECT_TRUE(has(text, "iifname \"br9\" oifname \"br9\" drop"));
   EXPECT_FALSE(has(text, "fleet0"));
   EXPECT_EQ(text.rfind("add table inet fleet\ndelete table inet fleet\n", 0), 0u);
+}
+
+TEST(NftRules, WhatWasNoRouterRoutesNothingBetweenItsBridges) {
+  Conf conf;
+  conf.host_bridges = {"br-lan", "br-wan"};
+  EXPECT_FALSE(has(base_rules(conf, true), "br-lan"));
+  const std::string text = base_rules(conf, false);
+  EXPECT_TRUE(has(text, "iifname \"br-lan\" oifname != { \"br-lan\", \"fleet0\" } drop"));
+  EXPECT_TRUE(has(text, "oifname \"br-wan\" iifname != { \"br-wan\", \"fleet0\" } drop"));
 }
 
 TEST(NftRules, AGuestIsHeldToItsMacAndAddress) {
@@ -36,6 +45,18 @@ TEST(NftRules, AGuestIsHeldToItsMacAndAddress) {
   EXPECT_TRUE(has(text, "@nh,64,48 0x525400000001"));
   EXPECT_TRUE(has(text, "egress_7 accept"));
   EXPECT_TRUE(has(text, "guests { 10.213.77.2 : jump egress_7 }"));
+}
+
+TEST(NftRules, AGuestIsHeldToItsIpv6Addresses) {
+  GuestRules rules = guest();
+  EXPECT_FALSE(has(add_guest_rules(rules), "ip6 saddr"));
+  rules.ports.front().address6 = *parse_ipv6("2001:db8::53");
+  const std::string text = add_guest_rules(rules);
+  EXPECT_TRUE(has(text, "ip6 saddr { ::, 2001:db8::53, fe80::5054:ff:fe00:1 } accept"));
+  EXPECT_TRUE(has(text, "nd-neighbor-advert ip6 saddr 2001:db8::53 @th,64,128 "
+                        "0x20010db8000000000000000000000053 accept"));
+  EXPECT_TRUE(has(text, "icmpv6 type { nd-neighbor-advert, nd-router-advert, nd-redirect } drop"));
+  EXPECT_LT(text.find("ether type ip6 drop"), text.find("ether type ip ip saddr"));
 }
 
 TEST(NftRules, EgressIsAListOfRules) {

@@ -38,8 +38,8 @@ TEST(Policy, AGuestAddressMustBeOneOfTheSubnetAndFree) {
   EXPECT_EQ(verdict(conf, *request("fleet0", 0x0ad54e02)), Code::bad_argument) << "outside";
   EXPECT_EQ(verdict(conf, *request("fleet0", 0)), Code::bad_argument) << "none";
   const auto start = request("fleet0", 0x0ad54d02);
-  EXPECT_EQ(verdict(conf, *start, {{Ipv4{0x0ad54d02}}, {}}), Code::conflict);
-  EXPECT_EQ(verdict(conf, *start, {{}, {mac_of(start->interfaces[0])}}), Code::conflict);
+  EXPECT_EQ(verdict(conf, *start, {{Ipv4{0x0ad54d02}}, {}, {}}), Code::conflict);
+  EXPECT_EQ(verdict(conf, *start, {{}, {}, {mac_of(start->interfaces[0])}}), Code::conflict);
 }
 
 TEST(Policy, ASerialLineIsLentByTheConfAndToOneGuest) {
@@ -51,7 +51,7 @@ TEST(Policy, ASerialLineIsLentByTheConfAndToOneGuest) {
   EXPECT_EQ(verdict(conf, *start), Code::forbidden);
   conf.serial_lines = {{"/dev/ttyUSB0", 9600}};
   EXPECT_EQ(verdict(conf, *start), Code::unset);
-  EXPECT_EQ(verdict(conf, *start, {{}, {}, {"/dev/ttyUSB0"}}), Code::conflict);
+  EXPECT_EQ(verdict(conf, *start, {{}, {}, {}, {"/dev/ttyUSB0"}}), Code::conflict);
   start->serial_count = 2;
   start->serials[1] = start->serials[0];
   EXPECT_EQ(verdict(conf, *start), Code::conflict) << "twice in one guest";
@@ -73,6 +73,20 @@ TEST(Policy, OnlyNamedHostBridgesAreJoined) {
   EXPECT_EQ(verdict(conf, *start), Code::unset);
   start = request("fleet0", 0x0ad54d02);
   start->interfaces[0].promiscuous = 1;
+  EXPECT_EQ(verdict(conf, *start), Code::forbidden);
+}
+
+TEST(Policy, DhcpAndIpv6AreForBridgesOfTheHost) {
+  Conf conf;
+  conf.host_bridges = {"br-lan"};
+  auto start = request("br-lan", 0);
+  start->interfaces[0].dhcp = 1;
+  start->interfaces[0].address6[0] = 0x20;
+  const Ipv6 address6 = address6_of(start->interfaces[0]);
+  EXPECT_EQ(verdict(conf, *start), Code::unset);
+  EXPECT_EQ(verdict(conf, *start, {{}, {address6}, {}, {}}), Code::conflict);
+  start = request("fleet0", 0x0ad54d02);
+  start->interfaces[0].address6[0] = 0x20;
   EXPECT_EQ(verdict(conf, *start), Code::forbidden);
 }
 

@@ -77,6 +77,20 @@ TEST(ConfigVolume, HoldsWhatTheGuestIsTold) {
   EXPECT_EQ(entries.at("files/empty"), "");
 }
 
+TEST(ConfigVolume, AnInterfaceMayAskForItsAddress) {
+  GuestConfig asks = config();
+  GuestInterface& interface = asks.interfaces.front();
+  interface.address = {};
+  interface.gateway = {};
+  interface.dhcp = true;
+  interface.address6 = *launcher::parse_ipv6("2001:db8::53");
+  const auto volume = config_volume(asks);
+  ASSERT_TRUE(volume.has_value());
+  const std::string text = read_archive(*volume).at("config");
+  EXPECT_NE(text.find("net0.address=dhcp\nnet0.address6=2001:db8::53/64\n"), std::string::npos);
+  EXPECT_EQ(text.find("gateway"), std::string::npos);
+}
+
 TEST(ConfigVolume, ALongPathIsSplitAtASlash) {
   GuestConfig long_path = config();
   const std::string path = "/" + std::string(90, 'd') + "/" + std::string(90, 'f');

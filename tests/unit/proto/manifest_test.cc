@@ -188,6 +188,25 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
        "  image: a\n  network: [{bridge: br0}]\n"
        "  update: {handover: beside}\n",
        "manifest.yml:6: update.handover: beside needs"},
+      {"dhcp on fleet0", "  image: a\n  network: [{address: dhcp}]\n",
+       "network[0].address: dhcp is for a bridge of the host"},
+      {"a gateway beside dhcp",
+       "  image: a\n  network: [{bridge: a, address: dhcp, gateway: 192.0.2.1}]\n",
+       "network[0].gateway: comes with the address"},
+      {"IPv6 on fleet0", "  image: a\n  network: [{address6: \"2001:db8::1/64\"}]\n",
+       "network[0].address6: is for a bridge of the host"},
+      {"IPv6 of no /64",
+       "  image: a\n  network: [{bridge: a, address: dhcp, address6: \"2001:db8::1/48\"}]\n",
+       "network[0].address6: \"2001:db8::1/48\" is no address of a /64"},
+      {"IPv6 of what only forwards",
+       "  image: a\n  network: [{bridge: a, address: none, address6: \"2001:db8::1/64\"}]\n",
+       "network[0].address6: needs an IPv4 address beside it"},
+      {"a probe of an address that nobody knows",
+       "  image: a\n  network: [{bridge: a, address: dhcp}]\n  health: {type: tcp, port: 1}\n",
+       "health.type: tcp needs an interface whose address is known"},
+      {"a port of such an address",
+       "  image: a\n  network: [{bridge: a, address: dhcp}]\n  publish: [\"53:53/udp\"]\n",
+       "publish: needs an interface whose address is known"},
       {"an app twice", "  image: a\n- name: web\n  image: b\n", "name: is there twice"},
   };
   for (const Case& test : kCases) {
@@ -204,9 +223,6 @@ TEST(ManifestTest, WhatIsNotBuiltYetIsRefusedByNameAndPlace) {
       {"firecracker", "  monitors: [hvt, spt, qemu, firecracker]\n",
        "monitors[3]: firecracker (manifest.yml:5)"},
       {"vlan", "  network: [{bridge: a, vlan: 7}]\n", "network[0].vlan"},
-      {"dhcp", "  network: [{bridge: a, address: dhcp}]\n", "network[0].address: dhcp"},
-      {"IPv6", "  network: [{bridge: a, address6: \"2001:db8::1/64\"}]\n", "network[0].address6"},
-      {"icmp", "  health: {type: icmp}\n", "health.type: icmp"},
   };
   for (const Case& test : kCases) {
     const std::string what = error_of(app("  image: a\n" + std::string(test.lines)));
