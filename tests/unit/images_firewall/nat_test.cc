@@ -251,5 +251,16 @@ TEST(Nat, TellsTheSenderOfASilentHopWhatItSent) {
   EXPECT_EQ(world.sent[0].packet.about.source_port, 1000);
 }
 
+TEST(Nat, TellsNobodyOfAFlowThatIsForgotten) {
+  RouterWorld world(kHome);
+  world.neighbours_answer = false;
+  world.lan(udp4(kInside, 1000, kOutside, 53));
+  RouterPort port = world.ports[kWan];
+  port.address = address4("192.0.2.2");  // what waits has the old one as its sender
+  world.router.change_port(kWan, port);
+  for (int i = 0; i < 3; ++i) world.tick();
+  EXPECT_TRUE(world.sent.empty()) << "nobody knows any more who that was";
+}
+
 }  // namespace
 }  // namespace images::firewall
