@@ -87,6 +87,18 @@ struct FleetOfDevices : ::testing::Test {
       slots(i, 1, 0);
     }
   }
+  /// dns 2 to the first two of four devices, of which edge-1 has it: if edge-2 fails, the fleet
+  /// goes back. out: the rollout
+  std::int64_t half_of_a_wave() {
+    devices(4);
+    settled(4);
+    v1::RolloutPolicy policy = waves({"2"});
+    policy.set_min_finished(2);
+    const std::int64_t number = push(policy);
+    say(1, v1::HEALTHY, 2);
+    slots(1, 2, 1);
+    return number;
+  }
 };
 
 }  // namespace controller

@@ -123,13 +123,7 @@ TEST_F(FleetStage, StandsBesideWhatTurnsOutToRun) {
 }
 
 TEST_F(FleetStage, AFleetGoesBackOverWhatWasStaged) {
-  devices(4);
-  settled(4);
-  v1::RolloutPolicy policy = waves({"2"});
-  policy.set_min_finished(2);
-  const std::int64_t number = push(policy);
-  say(1, v1::HEALTHY, 2);
-  slots(1, 2, 1);
+  const std::int64_t number = half_of_a_wave();
   const std::int64_t stage = push({}, name(1), true);
   EXPECT_EQ(world.wish("edge-1")->stage_release(), 3u);
   say(2, v1::REVERTED, 1);

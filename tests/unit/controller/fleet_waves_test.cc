@@ -78,13 +78,7 @@ TEST_F(FleetWaves, ABadReleaseIsStoppedInTheFirstWaveAndTakenBack) {
 }
 
 TEST_F(FleetWaves, WhoIsOutOfTheWindowIsHeldAndKeepsIt) {
-  devices(4);
-  settled(4);
-  v1::RolloutPolicy policy = waves({"2"});
-  policy.set_min_finished(2);
-  const std::int64_t number = push(policy);
-  say(1, v1::HEALTHY, 2);
-  slots(1, 2, 1);
+  const std::int64_t number = half_of_a_wave();
   say(2, v1::REVERTED, 1);
   ASSERT_EQ(world.wish("edge-1")->fall_back(), 1u);
   say(1, v1::HELD, 2);
@@ -94,13 +88,7 @@ TEST_F(FleetWaves, WhoIsOutOfTheWindowIsHeldAndKeepsIt) {
 }
 
 TEST_F(FleetWaves, ANewerWishIsNotTakenBack) {
-  devices(4);
-  settled(4);
-  v1::RolloutPolicy policy = waves({"2"});
-  policy.set_min_finished(2);
-  const std::int64_t number = push(policy);
-  say(1, v1::HEALTHY, 2);
-  slots(1, 2, 1);
+  const std::int64_t number = half_of_a_wave();
   push({}, "edge-1");
   say(1, v1::HEALTHY, 3);
   say(2, v1::REVERTED, 1);

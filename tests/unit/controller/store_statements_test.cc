@@ -2,27 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "controller/store_sql.h"
+#include "tests/unit/controller/open_store.h"
 #include "tests/unit/ota/temp_dir.h"
 
 namespace controller {
 namespace {
 
-std::unique_ptr<Store> open(const std::string& path) {
-  auto store = Store::open(path);
-  EXPECT_TRUE(store.has_value()) << (store ? "" : store.error().what);
-  return std::move(*store);
-}
-
-DeviceRow device(const std::string& id, const std::string& name) {
-  DeviceRow row;
-  row.id = id;
-  row.name = name;
-  row.public_key = "key of " + name;
-  return row;
-}
-
 TEST(StoreStatements, AreReadOnceAndSeeEachTimeWhatIsThere) {
-  const auto store = open(":memory:");
+  const auto store = open_store(":memory:");
   EXPECT_FALSE(store->setting("a")->has_value());
   ASSERT_TRUE(store->set_setting("a", "1"));
   const std::size_t kept = store->session().kept.size();
@@ -35,16 +22,16 @@ TEST(StoreStatements, AreReadOnceAndSeeEachTimeWhatIsThere) {
 }
 
 TEST(StoreStatements, OneThatFailedIsNotKept) {
-  const auto store = open(":memory:");
-  ASSERT_TRUE(store->add_device(device("id-1", "edge-1")));
+  const auto store = open_store(":memory:");
+  ASSERT_TRUE(store->add_device(device_row("id-1", "edge-1")));
   const std::size_t kept = store->session().kept.size();
   for (int i = 0; i < 3; ++i) {
-    const Status again = store->add_device(device("id-2", "edge-1"));
+    const Status again = store->add_device(device_row("id-2", "edge-1"));
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, proto::Code::already_exists);
     EXPECT_EQ(store->session().kept.size(), kept) << "its place, empty";
   }
-  ASSERT_TRUE(store->add_device(device("id-2", "edge-2")));
+  ASSERT_TRUE(store->add_device(device_row("id-2", "edge-2")));
   EXPECT_EQ((*store->device("id-2"))->public_key, "key of edge-2");
   EXPECT_FALSE(store->session().in_transaction);
   EXPECT_ANY_THROW(store->session().run("SELECT no_such_column FROM devices"));
@@ -54,8 +41,8 @@ TEST(StoreStatements, OneThatFailedIsNotKept) {
 // A statement that still stands on its row would keep the log of the file from ever ending.
 TEST(StoreStatements, AReadLeavesNothingOpen) {
   const TempDir directory;
-  const auto store = open(directory / "db");
-  for (const char* id : {"id-1", "id-2"}) ASSERT_TRUE(store->add_device(device(id, id)));
+  const auto store = open_store(directory / "db");
+  for (const char* id : {"id-1", "id-2"}) ASSERT_TRUE(store->add_device(device_row(id, id)));
   ASSERT_TRUE(store->member("id-1"));
   std::string id;
   ASSERT_TRUE(store->session().run("SELECT id FROM devices", soci::into(id)));  // one row of two
@@ -71,8 +58,10 @@ TEST(StoreStatements, AReadLeavesNothingOpen) {
 }
 
 TEST(StoreStatements, AStatementInsideItselfIsAnother) {
-  const auto store = open(":memory:");
-  for (const char* id : {"id-1", "id-2", "id-3"}) ASSERT_TRUE(store->add_device(device(id, id)));
+  const auto store = open_store(":memory:");
+  for (const char* id : {"id-1", "id-2", "id-3"}) {
+    ASSERT_TRUE(store->add_device(device_row(id, id)));
+  }
   const auto ids = [&] {
     std::string id;
     std::vector<std::string> out;
@@ -94,7 +83,7 @@ TEST(StoreStatements, AStatementInsideItselfIsAnother) {
 
 // Its row is read once in a transaction.
 TEST(StoreStatements, ARolloutsDeviceIsWhatWasWrittenAndGoneWithItsTransaction) {
-  const auto store = open(":memory:");
+  const auto store = open_store(":memory:");
   rollout::Rollout value;
   value.number = 1;
   value.app = "dns";

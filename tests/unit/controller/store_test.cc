@@ -9,27 +9,11 @@
 
 #include "controller/embedded.h"
 #include "controller/store_sql.h"
+#include "tests/unit/controller/open_store.h"
 #include "tests/unit/ota/temp_dir.h"
 
 namespace controller {
 namespace {
-
-std::unique_ptr<Store> open(const std::string& path) {
-  auto store = Store::open(path);
-  EXPECT_TRUE(store.has_value()) << (store ? "" : store.error().what);
-  return std::move(*store);
-}
-
-DeviceRow device(const std::string& id, const std::string& name) {
-  DeviceRow row;
-  row.id = id;
-  row.name = name;
-  row.public_key = "key of " + name;
-  row.enrolled_ms = 5;
-  row.certificate_until_ms = 6;
-  row.facts.mutable_inventory()->set_board("x86_64-generic");
-  return row;
-}
 
 /// What `work` wrote before its process was killed, or after a commit, as a new process sees it.
 template <typename Work>
@@ -49,9 +33,9 @@ void in_killed_process(const std::string& path, Work work) {
 
 TEST(Store, RefusesAFileOfANewerController) {
   TempDir directory;
-  open(directory / "db");
+  open_store(directory / "db");
   {
-    auto store = open(directory / "db");
+    auto store = open_store(directory / "db");
     const auto version = store->schema_version();
     ASSERT_TRUE(version.has_value());
     EXPECT_GE(*version, 1);
@@ -87,13 +71,13 @@ TEST(Store, NamesAPathThatCannotBeOpened) {
 
 TEST(Store, KeepsWhatWasCommittedWhenItIsKilled) {
   TempDir directory;
-  open(directory / "db");
+  open_store(directory / "db");
   in_killed_process(directory / "db", [](Store& store) {
     Store::Transaction transaction(store);
-    if (!store.add_device(device("id-1", "edge-1"))) ::_exit(1);
+    if (!store.add_device(device_row("id-1", "edge-1"))) ::_exit(1);
     if (!transaction.commit()) ::_exit(1);
   });
-  auto store = open(directory / "db");
+  auto store = open_store(directory / "db");
   const auto row = store->device_by_name("edge-1");
   ASSERT_TRUE(row.has_value() && row->has_value());
   EXPECT_EQ((*row)->id, "id-1");
@@ -102,13 +86,13 @@ TEST(Store, KeepsWhatWasCommittedWhenItIsKilled) {
 
 TEST(Store, ForgetsWhatWasNotCommittedWhenItIsKilled) {
   TempDir directory;
-  open(directory / "db");
+  open_store(directory / "db");
   in_killed_process(directory / "db", [](Store& store) {
     Store::Transaction transaction(store);
-    if (!store.add_device(device("id-1", "edge-1"))) ::_exit(1);
+    if (!store.add_device(device_row("id-1", "edge-1"))) ::_exit(1);
     if (!store.add_metadata("root", 1, "{}")) ::_exit(1);
   });
-  auto store = open(directory / "db");
+  auto store = open_store(directory / "db");
   const auto row = store->device("id-1");
   ASSERT_TRUE(row.has_value());
   EXPECT_FALSE(row->has_value());
@@ -118,7 +102,7 @@ TEST(Store, ForgetsWhatWasNotCommittedWhenItIsKilled) {
 }
 
 TEST(Store, ATransactionThatIsDroppedLeavesNothing) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   {
     Store::Transaction transaction(*store);
     ASSERT_TRUE(store->set_setting("name", "value").has_value());
@@ -129,17 +113,17 @@ TEST(Store, ATransactionThatIsDroppedLeavesNothing) {
 }
 
 TEST(Store, TellsAKeyThatIsThereTwice) {
-  auto store = open(":memory:");
-  ASSERT_TRUE(store->add_device(device("id-1", "edge-1")).has_value());
-  const Status again = store->add_device(device("id-2", "edge-1"));
+  auto store = open_store(":memory:");
+  ASSERT_TRUE(store->add_device(device_row("id-1", "edge-1")).has_value());
+  const Status again = store->add_device(device_row("id-2", "edge-1"));
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code, proto::Code::already_exists);
 }
 
 TEST(Store, GroupsAndLabelsMakeSubjects) {
-  auto store = open(":memory:");
-  ASSERT_TRUE(store->add_device(device("id-2", "edge-2")).has_value());
-  ASSERT_TRUE(store->add_device(device("id-1", "edge-1")).has_value());
+  auto store = open_store(":memory:");
+  ASSERT_TRUE(store->add_device(device_row("id-2", "edge-2")).has_value());
+  ASSERT_TRUE(store->add_device(device_row("id-1", "edge-1")).has_value());
   ASSERT_TRUE(store->add_group("id-1", "edge").has_value());
   ASSERT_TRUE(store->add_group("id-1", "edge").has_value()) << "twice is once";
   ASSERT_TRUE(store->set_label("id-1", "site", "paris").has_value());
@@ -159,8 +143,8 @@ TEST(Store, GroupsAndLabelsMakeSubjects) {
 }
 
 TEST(Store, ARevokedDeviceIsGoneFromTheFleetAndItsNameIsFree) {
-  auto store = open(":memory:");
-  ASSERT_TRUE(store->add_device(device("id-1", "edge-1")).has_value());
+  auto store = open_store(":memory:");
+  ASSERT_TRUE(store->add_device(device_row("id-1", "edge-1")).has_value());
   v1::DesiredApp wish;
   wish.set_app("dns");
   ASSERT_TRUE(store->set_desired("id-1", wish).has_value());
@@ -171,13 +155,13 @@ TEST(Store, ARevokedDeviceIsGoneFromTheFleetAndItsNameIsFree) {
   const auto row = store->device("id-1");
   ASSERT_TRUE(row.has_value() && row->has_value()) << "the certificate stays known";
   EXPECT_TRUE((*row)->revoked);
-  EXPECT_TRUE(store->add_device(device("id-2", "edge-1")).has_value());
+  EXPECT_TRUE(store->add_device(device_row("id-2", "edge-1")).has_value());
   EXPECT_EQ(store->devices()->size(), 1u);
   EXPECT_EQ(store->devices(true)->size(), 2u);
 }
 
 TEST(Store, WishesComeBackAsTheyWere) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   v1::DesiredApp wish;
   wish.set_app("dns");
   wish.set_release(3);
@@ -196,8 +180,8 @@ TEST(Store, WishesComeBackAsTheyWere) {
 }
 
 TEST(Store, GenerationsOnlyRise) {
-  auto store = open(":memory:");
-  ASSERT_TRUE(store->add_device(device("id-1", "edge-1")).has_value());
+  auto store = open_store(":memory:");
+  ASSERT_TRUE(store->add_device(device_row("id-1", "edge-1")).has_value());
   EXPECT_EQ(*store->next_generation("id-1", {0, false}), 1);
   EXPECT_EQ(*store->next_generation("id-1", {0, true}), 2);
   EXPECT_EQ(*store->next_generation("id-1", {9, false}), 9);
@@ -213,7 +197,7 @@ TEST(Store, GenerationsOnlyRise) {
 }
 
 TEST(Store, ServesMetadataByteForByteAndTrimsTheOld) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   const std::string text = "{\"signed\": \"\\u00e9 \xc3\xa9\",  \"x\":1}\n";
   for (int version = 1; version <= 5; ++version) {
     ASSERT_TRUE(store->add_metadata("snapshot", version, text + std::to_string(version)));
@@ -230,7 +214,7 @@ TEST(Store, ServesMetadataByteForByteAndTrimsTheOld) {
 }
 
 TEST(Store, RolloutsAndTheirDevicesComeBack) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   rollout::Rollout value;
   value.number = *store->next_rollout_number();
   EXPECT_EQ(value.number, 1);
@@ -284,7 +268,7 @@ TEST(Store, RolloutsAndTheirDevicesComeBack) {
 
 // A batch moves the counts of one rollout hundreds of times: they are written once.
 TEST(Store, ARolloutOfATransactionIsSeenInItAndGoneWithIt) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   rollout::Rollout value;
   value.number = 1;
   value.app = "dns";
@@ -308,8 +292,8 @@ TEST(Store, ARolloutOfATransactionIsSeenInItAndGoneWithIt) {
 }
 
 TEST(Store, FactsOfATransactionThatFailsAreThoseOfTheFile) {
-  auto store = open(":memory:");
-  ASSERT_TRUE(store->add_device(device("id-1", "edge-1")).has_value());
+  auto store = open_store(":memory:");
+  ASSERT_TRUE(store->add_device(device_row("id-1", "edge-1")).has_value());
   v1::Telemetry facts;
   facts.mutable_inventory()->set_board("other");
   {
@@ -333,7 +317,7 @@ EventRow event(std::int64_t id, const std::string& app, std::int64_t rollout) {
 }
 
 TEST(Store, EventsAreARingThatFiltersCanRead) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   EXPECT_EQ(*store->last_event_id(), 0);
   Store::Transaction transaction(*store);
   for (std::int64_t id = 1; id <= kEventsKept + 10; ++id) {
@@ -354,7 +338,7 @@ TEST(Store, EventsAreARingThatFiltersCanRead) {
 }
 
 TEST(Store, TokensAreFoundByHashAlone) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   ASSERT_TRUE(store->add_api_token("hash", {"ana", "deployer", {}, 1}).has_value());
   const auto found = store->api_token("hash");
   ASSERT_TRUE(found.has_value() && found->has_value());
@@ -398,7 +382,7 @@ TEST(Store, AStoreOfTheFirstSchemaKeepsItsTokensAndDevices) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
-  auto store = open(path);
+  auto store = open_store(path);
   EXPECT_EQ(*store->schema_version(), static_cast<std::int64_t>(kSchemaFiles_count));
   const auto token = store->api_token("hash");
   ASSERT_TRUE(token.has_value() && token->has_value());
@@ -411,7 +395,7 @@ TEST(Store, AStoreOfTheFirstSchemaKeepsItsTokensAndDevices) {
 }
 
 TEST(Store, ATokensGroupsComeBack) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   ASSERT_TRUE(store->add_api_token("h", {"ana", "viewer", {"edge", "lab"}, 3, 9, "bo"}));
   const auto token = **store->api_token("h");
   EXPECT_EQ(token.groups, (std::vector<std::string>{"edge", "lab"}));
@@ -423,7 +407,7 @@ TEST(Store, ATokensGroupsComeBack) {
 
 // Whoever has the store's file and its code still cannot change what was written.
 TEST(Store, TheAuditLogIsOnlyAddedTo) {
-  auto store = open(":memory:");
+  auto store = open_store(":memory:");
   {
     Store::Transaction transaction(*store);
     v1::AuditEntry entry;
