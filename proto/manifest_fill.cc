@@ -70,6 +70,7 @@ void fill_network(const ApplicationDocument& in, AppManifest& out) {
     to.set_gateway(interface.gateway());
     *to.mutable_dns() = interface.dns();
     to.set_address6(interface.address6());
+    to.set_gateway6(interface.gateway6());
     to.set_mac(interface.mac());
     to.set_mtu(interface.mtu());
     to.set_promiscuous(interface.promiscuous());

@@ -115,6 +115,9 @@ Status check_own_network(const Interface& interface, const std::string& field) {
     return broken(field + ".gateway", "comes with the address from DHCP; remove it");
   }
   const std::string& address6 = interface.address6();
+  if (!interface.gateway6().empty() && (address6.empty() || !is_ipv6(interface.gateway6()))) {
+    return broken(field + ".gateway6", "is an IPv6 address, beside address6");
+  }
   if (address6.empty()) return {};
   if (!address6.ends_with("/64") || !is_ipv6(address6.substr(0, address6.size() - 3))) {
     return broken(field + ".address6", "\"" + address6 + "\" is no address of a /64; write it "

@@ -109,6 +109,9 @@ Result<std::string> config_text(const GuestConfig& config) {
     if (!interface.address6.is_none()) {
       text += key + "address6=" + to_string(interface.address6) + "/64\n";
     }
+    if (!interface.gateway6.is_none()) {
+      text += key + "gateway6=" + to_string(interface.gateway6) + "\n";
+    }
     if (interface.address.value != 0) {
       text += key + "address=" + to_string(interface.address) + "/" +
               std::to_string(interface.prefix) + "\n";

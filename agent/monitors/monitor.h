@@ -47,6 +47,7 @@ struct GuestInterface {
   std::uint8_t prefix = 24;
   agent::Ipv4 gateway;
   agent::Ipv6 address6;                  // of a /64
+  agent::Ipv6 gateway6;
   std::vector<agent::Ipv4> dns;
   std::string bridge = "fleet0";
   std::uint16_t mtu = 0;                 // of the managed bridge, bytes; 0: not known

@@ -46,7 +46,8 @@ python3 - <<'PY'
 import re
 text = open("manifest.yml").read()
 text = re.sub(r"    bridge: fleet0\n    address: auto\n",
-              "    bridge: br-lan\n    address: dhcp\n    address6: 2001:db8:77::53/64\n", text)
+              "    bridge: br-lan\n    address: dhcp\n    address6: 2001:db8:77::53/64\n"
+              "    gateway6: 2001:db8:77::1\n", text)
 text = re.sub(r"  publish:.*\n", "", text)
 text = re.sub(r"  health:\n(    .*\n)+",
               '  health: {type: console, line: "dns: listening on", start_interval: 50ms}\n', text)
@@ -62,7 +63,10 @@ read -r mac address <<<"$(leases)"
 lab_wait 10 answers "$address" || die "no answer from $address"
 ok "asks for its address, and answers at $address"
 lab_wait 10 answers 2001:db8:77::53 || die "no answer over IPv6"
-ok "answers at the IPv6 address of the manifest"
+lan ip -6 addr add 2001:db8:99::1/128 dev lo
+far() { [[ $(lan dig +short +tries=1 +time=1 -b 2001:db8:99::1 @2001:db8:77::53 www.example.test A) == 192.0.2.80 ]]; }
+lab_wait 10 far || die "no way out by gateway6"
+ok "answers at the IPv6 address of the manifest, on its network and beyond"
 
 sed -i 's/--rrl=1000/--rrl=999/' manifest.yml
 expect 0 'live on 1 of 1' fleetctl push dns --to edge

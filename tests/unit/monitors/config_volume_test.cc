@@ -84,11 +84,13 @@ TEST(ConfigVolume, AnInterfaceMayAskForItsAddress) {
   interface.gateway = {};
   interface.dhcp = true;
   interface.address6 = *launcher::parse_ipv6("2001:db8::53");
+  interface.gateway6 = *launcher::parse_ipv6("2001:db8::1");
   const auto volume = config_volume(asks);
   ASSERT_TRUE(volume.has_value());
   const std::string text = read_archive(*volume).at("config");
-  EXPECT_NE(text.find("net0.address=dhcp\nnet0.address6=2001:db8::53/64\n"), std::string::npos);
-  EXPECT_EQ(text.find("gateway"), std::string::npos);
+  EXPECT_NE(text.find("net0.address=dhcp\nnet0.address6=2001:db8::53/64\n"
+                      "net0.gateway6=2001:db8::1\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("gateway="), std::string::npos);
 }
 
 TEST(ConfigVolume, ALongPathIsSplitAtASlash) {
