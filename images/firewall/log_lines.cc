@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "images/firewall/bytes.h"
 #include "images/runtime/console.h"
 
 namespace images::firewall {
@@ -10,22 +9,12 @@ namespace {
 
 constexpr std::uint32_t kLinesPerSecond = 10;
 
-void add_hex(runtime::Line& line, std::uint32_t number, int digits) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) {
-    line.add(kDigits[(number >> shift) & 15]);
-  }
-}
-
 void add_address(runtime::Line& line, const Address& address, bool is_ip6) {
   if (!is_ip6) {
     line.add(runtime::Ipv4{{address[0], address[1], address[2], address[3]}});
     return;
   }
-  for (std::size_t i = 0; i < address.size(); i += 2) {
-    if (i > 0) line.add(':');
-    add_hex(line, read16(address, i), 4);
-  }
+  line.add(runtime::Ipv6{address});
 }
 
 std::string_view protocol_name(const Tuple& tuple) {
@@ -49,8 +38,8 @@ void add_end(runtime::Line& line, const Packet& packet, const Address& address,
 
 void add_packet(runtime::Line& line, const Packet& packet) {
   if (!packet.is_ip) {
-    line.add("ether type 0x");
-    add_hex(line, packet.ether_type, 4);
+    line.add("ether type ");
+    line.add(runtime::Hex{packet.ether_type});
     return;
   }
   const Tuple& tuple = packet.tuple;
