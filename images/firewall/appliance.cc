@@ -1,5 +1,6 @@
 #include "images/firewall/appliance.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -82,6 +83,16 @@ bool on_own_frame(void*, std::size_t port, std::span<std::uint8_t> frame, std::u
   refuse(outcome, port, frame, now_ms);
   log(outcome, port, port, now_ms);
   return outcome.reason == Reason::own;
+}
+
+/// What the router says itself goes the way of what it forwards.
+bool find_way(std::span<const std::uint8_t> address, runtime::Way& out) {
+  Address to{};
+  std::copy(address.begin(), address.end(), to.begin());
+  const Route* route = state.router.way_to(to, address.size() == to.size());
+  if (route == nullptr) return false;
+  out = {route->port, route->has_gateway, route->gateway};
+  return true;
 }
 
 bool read_rules(const runtime::Config& config, runtime::Arena& memory) {
@@ -183,7 +194,9 @@ void take_interfaces() {
         break;
     }
   }
-  if (state.interfaces.is_routed) tick(nullptr);
+  if (!state.interfaces.is_routed) return;
+  runtime::find_ways(find_way);
+  tick(nullptr);
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ class Router {
   /// Once a second.
   void tick(std::uint64_t now_ms);
 
+  /// The way of a packet to there; nullptr: there is none.
+  const Route* way_to(const Address& to, bool is_ip6) const { return routes_.find(to, is_ip6); }
   const Delivery& delivery() const { return delivery_; }
 
  private:

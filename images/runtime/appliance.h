@@ -58,6 +58,19 @@ struct InterfaceState {
 };
 InterfaceState interface_state(std::size_t port);
 
+/// Where what the guest sends by itself goes.
+struct Way {
+  std::size_t port = 0;
+  bool has_gateway = false;
+  std::array<std::uint8_t, 16> gateway{};  // network order, IPv4 in the first 4
+};
+/// in     address: 4 or 16 bytes, network order. False: it does not know.
+using WayFinder = bool (*)(std::span<const std::uint8_t> address, Way& out);
+
+/// Ask it for the way to what is on no interface's network. Where it does not know, or without one,
+/// the way is the gateway of the config.
+void find_ways(WayFinder finder);
+
 /// An ELF note of what the app's files and arguments are written in (images/inspect).
 template <std::size_t size>
 struct LanguageNote {

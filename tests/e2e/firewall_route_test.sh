@@ -186,6 +186,7 @@ test_dhcp() {
     fail "not masqueraded as the address of DHCP"
   ip -n "$net-out" route replace 172.16.0.0/12 via 203.0.113.60
   until_ok inside ping -q -c 1 -W 1 -I 172.16.9.9 198.51.100.7
+  inside ping -q -c 1 -W 1 -I 172.16.9.9 192.168.1.1 >/dev/null || fail "its own answer goes elsewhere"
   ok "its outer address by DHCP, and the way out that it tells; another network by --route"
   stop
 }

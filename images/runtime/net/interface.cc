@@ -36,6 +36,7 @@ struct Interface {
 
 std::array<Interface, platform::kMaxPorts> interfaces;
 std::array<char, 64> host_name{};
+WayFinder way_finder = nullptr;
 
 err_t send_packet(netif* device, pbuf* packet) {
   std::array<std::uint8_t, kMaxFrameBytes> frame;
@@ -79,6 +80,27 @@ void start_ip6(Interface& interface, const InterfaceConfig& config) {
   interface.gateway6 = to_lwip(config.gateway6);
   interface.has_gateway6 = !ip6_addr_isany(&interface.gateway6);
   ip6_addr_assign_zone(&interface.gateway6, IP6_UNICAST, &interface.device);
+}
+
+/// Only unicast: what is for a group leaves by the interface that it is meant for.
+bool find_way(std::span<const std::uint8_t> address, Way& out) {
+  const bool is_group = address.size() == 4 ? address[0] >= 224 : address[0] == 0xff;
+  const bool of_link = address.size() == 16 && address[0] == 0xfe;
+  if (way_finder == nullptr || is_group || of_link) return false;
+  return way_finder(address, out) && is_interface(out.port);
+}
+
+std::span<const std::uint8_t> bytes_of(const ip4_addr_t& address) {
+  return {reinterpret_cast<const std::uint8_t*>(&address.addr), 4};
+}
+
+std::span<const std::uint8_t> bytes_of(const ip6_addr_t& address) {
+  return {reinterpret_cast<const std::uint8_t*>(address.addr), 16};
+}
+
+netif* leading_to(std::span<const std::uint8_t> address) {
+  Way way;
+  return find_way(address, way) ? &interfaces[way.port].device : nullptr;
 }
 
 }  // namespace
@@ -140,6 +162,8 @@ bool filter_frames(std::size_t port, FrameFilter filter, void* argument) {
   return true;
 }
 
+void find_ways(WayFinder finder) { net::way_finder = finder; }
+
 InterfaceState interface_state(std::size_t index) {
   InterfaceState state;
   if (index >= net::interfaces.size()) return state;
@@ -165,8 +189,35 @@ int fleet_ip6_input(pbuf* packet) {
   return 1;
 }
 
-const ip6_addr_t* fleet_ip6_gateway(netif* device) {
-  const auto* interface = static_cast<const images::runtime::net::Interface*>(device->state);
+const ip6_addr_t* fleet_ip6_gateway(netif* device, const ip6_addr_t* to) {
+  namespace net = images::runtime::net;
+  const auto* interface = static_cast<const net::Interface*>(device->state);
+  images::runtime::Way way;
+  static ip6_addr_t found;  // until it is asked again
+  if (net::find_way(net::bytes_of(*to), way) && way.port == interface->port && way.has_gateway) {
+    found = net::to_lwip(way.gateway);
+    ip6_addr_assign_zone(&found, IP6_UNICAST, device);
+    return &found;
+  }
   return interface->has_gateway6 ? &interface->gateway6 : nullptr;
+}
+
+const ip4_addr_t* fleet_ip4_gateway(netif* device, const ip4_addr_t* to) {
+  namespace net = images::runtime::net;
+  images::runtime::Way way;
+  static ip4_addr_t found;
+  const bool is_here = net::find_way(net::bytes_of(*to), way) &&
+                       way.port == static_cast<const net::Interface*>(device->state)->port;
+  if (!is_here || !way.has_gateway) return nullptr;
+  IP4_ADDR(&found, way.gateway[0], way.gateway[1], way.gateway[2], way.gateway[3]);
+  return &found;
+}
+
+netif* fleet_ip4_way(const ip4_addr_t* to) {
+  return images::runtime::net::leading_to(images::runtime::net::bytes_of(*to));
+}
+
+netif* fleet_ip6_way(const ip6_addr_t* to) {
+  return images::runtime::net::leading_to(images::runtime::net::bytes_of(*to));
 }
 }

@@ -22,7 +22,10 @@
 /* ... and so do routers: net/ip6_guard.h says what is let through. */
 #define LWIP_HOOK_FILENAME "images/runtime/net/hooks.h"
 #define LWIP_HOOK_IP6_INPUT(packet, netif) fleet_ip6_input(packet)
-#define LWIP_HOOK_ND6_GET_GW(netif, dest) fleet_ip6_gateway(netif)
+#define LWIP_HOOK_ND6_GET_GW(netif, dest) fleet_ip6_gateway(netif, dest)
+#define LWIP_HOOK_ETHARP_GET_GW(netif, dest) fleet_ip4_gateway(netif, dest)
+#define LWIP_HOOK_IP4_ROUTE(dest) fleet_ip4_way(dest)
+#define LWIP_HOOK_IP6_ROUTE(src, dest) fleet_ip6_way(dest)
 #define LWIP_ARP 1
 #define LWIP_ICMP 1
 #define LWIP_RAW 0

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# The firewall as the router of a device: its address outside comes by DHCP, inside it is written down.
+# Who is inside reaches outside through it and by its address; an update keeps the lease; rules that
+# cannot be read are not signed, and what answers no probe is taken back.
+LAB=router LAB_PORT=18493
+LAB_CONF=$'allow_kvm = no\nhost_bridges = br-wan br-lan'
+. "$(dirname "$0")/lib.sh"
+fleet 1
+space=$LAB-edge-1
+fleetctl keys delegate edge-fw >/dev/null
+cp -r "$images/firewall" "$LAB_DIR/firewall"
+cd "$LAB_DIR/firewall"
+
+for side in wan lan; do
+  net=$LAB-$side
+  ip netns add "$net"
+  ip -n "$space" link add "br-$side" type bridge mcast_snooping 0
+  ip -n "$space" link set "br-$side" up
+  ip -n "$net" link add eth0 type veth peer name "$side"0 netns "$space"
+  ip -n "$space" link set "$side"0 master "br-$side" up
+  ip -n "$net" link set lo up
+  ip -n "$net" link set eth0 up
+done
+outside() { ip netns exec "$LAB-wan" "$@"; }
+inside() { ip netns exec "$LAB-lan" "$@"; }
+outside ip addr add 203.0.113.1/24 dev eth0
+inside ip addr add 192.168.77.2/24 dev eth0
+inside ip route add default via 192.168.77.1
+
+mkdir "$LAB_DIR/dhcp" "$LAB_DIR/www"
+cat >"$LAB_DIR/dhcp/conf" <<CONF
+start 203.0.113.40
+end 203.0.113.60
+interface eth0
+lease_file $LAB_DIR/dhcp/leases
+pidfile $LAB_DIR/dhcp/pid
+auto_time 1
+option subnet 255.255.255.0
+option router 203.0.113.1
+option lease 600
+CONF
+: >"$LAB_DIR/dhcp/leases"
+outside busybox udhcpd -f "$LAB_DIR/dhcp/conf" >"$LAB_DIR/dhcp/log" 2>&1 &
+LAB_PIDS[dhcp]=$!
+echo outside >"$LAB_DIR/www/page"
+outside busybox httpd -f -vv -p 203.0.113.1:80 -h "$LAB_DIR/www" 2>"$LAB_DIR/www.log" &
+LAB_PIDS[www]=$!
+leases() { outside busybox dumpleases -f "$LAB_DIR/dhcp/leases" | awk 'NR > 1 { print $1, $2 }'; }
+fetches() { [[ $(inside curl -fs --max-time 1 http://203.0.113.1/page) == outside ]]; }
+
+cat >rules.fw <<'RULES'
+chain postrouting {
+  oif "wan" masquerade
+}
+chain forward {
+  ct state invalid drop
+  ct state established,related accept
+  iif "lan" accept
+}
+chain input {
+  iif "lan" icmp type echo-request accept
+  iif "mgmt" accept
+}
+RULES
+python3 - <<'PY'
+import re
+text = open("manifest.yml").read()
+text = re.sub(r"bridge: br-wan, address: none", "bridge: br-wan, address: dhcp", text)
+text = re.sub(r"bridge: br-lan, address: none", "bridge: br-lan, address: 192.168.77.1/24", text)
+text = re.sub(r"  on_down:.*\n(                 +#.*\n)*", "", text)
+text = re.sub(r"    handover:.*\n", "    handover: auto\n", text)
+text = re.sub(r"    uplink:.*\n", "", text)
+open("manifest.yml", "w").write(text)
+PY
+
+expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
+lab_wait 20 fetches || die "nothing comes from outside: $(fleetctl logs edge-fw | tail -n 5)"
+read -r mac address <<<"$(leases)"
+grep -q "$address" "$LAB_DIR/www.log" || die "it was not $address that asked: $(cat "$LAB_DIR/www.log")"
+! grep -q '192\.168\.77' "$LAB_DIR/www.log" || die "who is inside was seen outside"
+ok "who is inside reaches outside, by $address that DHCP gave"
+inside ping -q -c 1 -W 1 192.168.77.1 >/dev/null || die "it does not answer inside"
+outside ip route add 192.168.77.0/24 via "$address"
+! outside ping -q -c 1 -W 1 192.168.77.2 >/dev/null || die "who is outside comes in"
+! outside ping -q -c 1 -W 1 "$address" >/dev/null || die "it answers outside"
+ok "its rules hold for what goes through it and for itself"
+
+sed -i 's/iif "lan" accept/iif "lan" acept/' rules.fw
+expect 1 'rules.fw:7: .*acept' fleetctl push edge-fw --to edge
+sed -i 's/iif "lan" acept/iif "lan" counter accept/' rules.fw
+expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
+lab_wait 20 fetches || die "nothing comes from outside after an update"
+[[ $(leases) == "$mac $address" ]] || die "another lease: $(leases)"
+ok "an update keeps the lease"
+sed -i 's/path: .healthz/path: \/nothing/' manifest.yml
+expect 3 'reverted' fleetctl push edge-fw --to edge
+lab_wait 20 fetches || die "nothing comes from outside after the revert"
+ok "a release that is taken back leaves the way open"
+echo "$passed passed, 0 failed"
