@@ -60,7 +60,7 @@ struct InterfaceRequest {
   std::string bridge = "fleet0";         // or a bridge that launcher.conf names
   bool promiscuous = false;              // host bridges only: no source filter
   bool dhcp = false;                     // host bridges only: the guest asks for its address
-  Ipv6 address6;                         // host bridges only
+  Ipv6 address6{};                       // host bridges only
 };
 
 /// One line of `egress`. Prefix 0 and port 0 mean any.

@@ -53,7 +53,8 @@ class Memory {
   images::runtime::Arena arena() { return images::runtime::Arena({bytes_.get(), kMemoryBytes}); }
 
  private:
-  std::unique_ptr<std::uint8_t[]> bytes_ = std::make_unique<std::uint8_t[]>(kMemoryBytes);
+  std::unique_ptr<std::uint8_t[]> bytes_ =
+      std::make_unique_for_overwrite<std::uint8_t[]>(kMemoryBytes);
 };
 
 // A value that any device could have. nullopt: its text could be anything.
@@ -66,7 +67,7 @@ std::optional<std::string> sample_of(const fleet::v1::Var& var) {
     case fleet::v1::VAR_IPV4: return "192.0.2.1";
     case fleet::v1::VAR_IPV6: return "2001:db8::1";
     case fleet::v1::VAR_HOSTNAME: return "host.example.test";
-    case fleet::v1::VAR_CIDR: return "192.0.2.1/24";
+    case fleet::v1::VAR_CIDR: return "192.0.2.0/24";
     default: return std::nullopt;
   }
 }

@@ -36,7 +36,7 @@ struct ConfigCheck : ::testing::Test {
 };
 
 const char* const kZone =
-    "@ 1h SOA ns hostmaster 1 1h 1h 1h 1h\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2\n";
+    "$TTL 1h\n@ SOA ns hostmaster 1 1h 1h 1h 1h\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2\n";
 
 TEST_F(ConfigCheck, RulesAreToldByFileAndLine) {
   bridge();
@@ -76,7 +76,7 @@ TEST_F(ConfigCheck, ZonesAndOptionsOfDnsAreRead) {
   file("/zones/example.test.zone", kZone);
   EXPECT_EQ(fault("dns/1"), "");
   files.front().bytes = std::string(kZone) + "bad A 192.0.2.256\n";
-  EXPECT_NE(fault("dns/1").find("zones/example.test.zone.src:5: "), std::string::npos);
+  EXPECT_NE(fault("dns/1").find("zones/example.test.zone.src:6: "), std::string::npos);
   files.front().bytes = kZone;
   file("/dns.conf", "port 53\nprot 54\n");
   EXPECT_NE(fault("dns/1").find("dns.conf.src:2: "), std::string::npos) << fault("dns/1");
