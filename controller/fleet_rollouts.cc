@@ -70,8 +70,8 @@ Status Fleet::fill_order_values(v1::RolloutKind kind, bool wanted, const std::st
   return {};
 }
 
-// What a device is wanted to do before something newer. A step back that it was to take is over with
-// that, taken or not: the release that it was to have is no more than a guess (wishes_of in push).
+// What a device is wanted to do before something newer. A step back that it was to take is over
+// with that, taken or not: the release that it was to have is a guess (wishes_of in push).
 Result<rollout::Before> Fleet::wanted_before(const std::string& device_id,
                                              const std::string& app) {
   TRY(const auto desired, store_.desired_app(device_id, app));

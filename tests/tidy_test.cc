@@ -98,6 +98,8 @@ const std::vector<Rule> kRules = {
      {"agent/", "ota/", "proto/", "fleet/v1/", "boards/", "images/inspect", "images/abi/"}},
     {"agent/", {"agent/", "ota/", "proto/", "fleet/v1/", "boards/", "images/inspect"}},
     {"controller/", {"controller/", "ota/", "proto/", "fleet/v1/", "boards/", "images/inspect"}},
+    // It reads an app's files as the images will.
+    {"deploy/fleetctl/config_check", {"deploy/", "proto/", "fleet/v1/", "images/"}},
     {"deploy/", {"deploy/", "ota/", "proto/", "fleet/v1/", "boards/", "images/inspect"}},
 };
 

@@ -1,4 +1,4 @@
-// Which interfaces the firewall forwards between, and how, from what the manifest says of them. Pure.
+// Which interfaces the firewall forwards between, and how: from what the manifest says. Pure.
 #pragma once
 
 #include <array>

@@ -52,7 +52,8 @@ TEST_F(ConfigCheck, RulesAreToldByFileAndLine) {
 
 TEST_F(ConfigCheck, WhatOnlyARouterMayIsRefusedToABridge) {
   bridge();
-  file("/rules", "chain forward {\n  accept\n}\nchain postrouting {\n  oif \"wan\" masquerade\n}\n");
+  file("/rules",
+       "chain forward {\n  accept\n}\nchain postrouting {\n  oif \"wan\" masquerade\n}\n");
   EXPECT_NE(fault("firewall/1"), "");
   manifest.mutable_network(0)->set_address("192.0.2.1/24");
   manifest.mutable_network(1)->set_address("198.51.100.1/24");
