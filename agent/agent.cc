@@ -82,9 +82,14 @@ Status Agent::take(const fleet::v1::Desired& desired) {
   if (!newer) return {};
   generation_ = desired.generation();
   proto::log_info("desired.stored", {{"generation", generation_}, {"apps", desired.apps_size()}});
+  std::set<std::string> named;
   for (const fleet::v1::DesiredApp& wish : desired.apps()) {
     if (wish.app().empty() || wish.app().size() > proto::kMaxNameLength) continue;
     app(wish.app()).set_wish(wish, generation_);
+    named.insert(wish.app());
+  }
+  for (const auto& [name, one] : apps_) {
+    if (named.count(name) == 0) one->set_wish({}, generation_);
   }
   return {};
 }

@@ -106,7 +106,7 @@ class App {
   Device& device;
   const std::string name;
   proto::Notifier changed;             // a wish, a guest or the end of the agent
-  fleet::v1::DesiredApp wish;          // the newest; empty app name: none was ever said
+  fleet::v1::DesiredApp wish;          // the newest; empty app name: nothing is wanted
   std::uint64_t generation = 0;
   ota::AppSlots slots;                 // as committed
   AppRow row;                          // as committed
@@ -139,7 +139,8 @@ class App {
   bool held() const;
   /// True unless the operator said stop or remove.
   bool wanted_running() const;
-  /// A new wish; ends a download of an older one.
+  /// A new wish; ends a download of an older one. An empty one: what runs is left as it is, what is
+  /// under way ends.
   void set_wish(const fleet::v1::DesiredApp& newest, std::uint64_t of_generation);
 
   /// Reads slots and row. errors io

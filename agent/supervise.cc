@@ -6,6 +6,7 @@
 #include "agent/app_snapshots.h"
 #include "agent/flight.h"
 #include "agent/spare.h"
+#include "agent/update.h"
 #include "agent/uplink.h"
 #include "proto/log.h"
 
@@ -382,6 +383,7 @@ proto::awaitable<void> run_app(App& app) {
   }
   --app.device.unadopted;
   while (!app.device.stopping) {
+    if (app.wish.app().empty()) co_await supersede(app);  // nobody waits for how it ends
     const bool wanted = !app.wish.app().empty() && !app.wish_done();
     if (wanted) co_await pursue(app);
     if (app.device.stopping) break;

@@ -185,12 +185,13 @@ proto::awaitable<void> supersede(App& app) {
   ReportDraft draft = app.draft(fleet::v1::SUPERSEDED, record.release);
   draft.wish.set_attempt(record.attempt);
   draft.why.set_code(fleet::v1::CODE_SUPERSEDED);
-  draft.why.set_text("a newer wish came");
+  const char* why = app.wish.app().empty() ? "it is not wanted any more" : "a newer wish came";
+  draft.why.set_text(why);
   const bool on_trial = slot.has_value();
-  const App::Verb verb = [&app, record, on_trial](ota::Transaction& tx) -> Result<ota::AppSlots> {
+  const App::Verb verb = [&app, record, on_trial,
+                          why](ota::Transaction& tx) -> Result<ota::AppSlots> {
     if (on_trial) {
-      return ota::Slots::revert(tx, app.name, record.attempt, Code::superseded,
-                                "a newer wish came");
+      return ota::Slots::revert(tx, app.name, record.attempt, Code::superseded, why);
     }
     TRY_VOID(ota::Slots::drop_candidate(tx, app.name, record.attempt));
     return ota::Slots::read(tx.database(), app.name);

@@ -125,11 +125,8 @@ bool runs(const std::optional<v1::DesiredApp>& wish) {
 }  // namespace
 
 Result<v1::AppManifest> Config::newest(const std::string& app) {
-  TRY(const auto releases, store_.releases(app));
-  for (const ReleaseRow& release : releases) {
-    TRY(const bool yanked, is_yanked(store_, app, static_cast<std::uint64_t>(release.number)));
-    if (!yanked) return release.manifest;
-  }
+  TRY(auto found, newest_manifest(store_, app));
+  if (found) return std::move(*found);
   return Error{Code::not_found, "no release of app " + app + "; see: fleetctl apps", app};
 }
 

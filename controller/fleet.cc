@@ -137,20 +137,31 @@ Status Fleet::want_no_more(const std::string& device_id, const std::string& app)
   return changed(device_id);
 }
 
+// No later report of it is taken for the rollout's that it was of.
+void Fleet::leave_rollout(v1::DesiredApp& desired) {
+  desired.set_attempt(ota::random_id());
+  desired.clear_rollout();
+  desired.set_deadline_ms(0);
+}
+
+Status Fleet::stand_on(const std::string& device_id, std::uint64_t release,
+                       v1::DesiredApp& desired) {
+  desired.set_release(release);
+  desired.set_fall_back(0);
+  TRY_VOID(fill_values(device_id, desired));
+  desired.set_keep_values(true);
+  return {};
+}
+
 // The wish ended badly: what runs is wanted from now on, under an attempt of its own, so that
-// nobody tries the failed one again and no later report of it is taken for this rollout's.
+// nobody tries the failed one again.
 Status Fleet::keep_running(const EndedWish& wish, std::uint64_t release) {
   TRY(auto desired, store_.desired_app(wish.device_id, wish.app));
   if (!desired || desired->attempt() != wish.attempt) return {};  // a newer wish stands
   if (release == 0) return want_no_more(wish.device_id, wish.app);
-  desired->set_release(release);
   desired->set_stage_release(0);
-  desired->set_fall_back(0);
-  desired->set_attempt(ota::random_id());
-  desired->clear_rollout();
-  desired->set_deadline_ms(0);
-  TRY_VOID(fill_values(wish.device_id, *desired));
-  desired->set_keep_values(true);
+  leave_rollout(*desired);
+  TRY_VOID(stand_on(wish.device_id, release, *desired));
   return want(wish.device_id, std::move(*desired));
 }
 
@@ -160,7 +171,7 @@ Status Fleet::stage_beside(const std::string& device_id, const v1::AppStatus& st
   TRY(auto desired, store_.desired_app(device_id, status.app()));
   const bool stages = desired && desired->stage_release() != 0;
   if (!stages || desired->release() == status.live_release()) return {};
-  desired->set_release(status.live_release());
+  TRY_VOID(stand_on(device_id, status.live_release(), *desired));
   return want(device_id, std::move(*desired));
 }
 
@@ -173,14 +184,13 @@ Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
   desired->set_run(device.before.run);
   desired->set_stage_release(device.before.stage_release);
   desired->set_fall_back(0);
-  desired->set_attempt(ota::random_id());
-  desired->clear_rollout();
-  desired->set_deadline_ms(0);
+  leave_rollout(*desired);
   TRY_VOID(fill_values(device.id, *desired));
   // The values of before are the point of it only where it was values that changed. One that never
   // heard of it may not have heard of values that were set before it either.
   const bool heard = device.row.started_ms() != 0;
-  desired->set_keep_values(heard && step.rollout.kind != v1::KIND_CONFIG);
+  desired->set_keep_values(heard ? step.rollout.kind != v1::KIND_CONFIG
+                                 : device.before.keep_values);
   return want(device.id, std::move(*desired));
 }
 
@@ -348,10 +358,8 @@ bool is_on_its_way(v1::DeviceState state) {
 // written with its rollout's row.
 bool is_lasting(const v1::Telemetry& before, const v1::AppStatus& status) {
   if (!is_on_its_way(status.state())) return true;
-  for (const v1::AppStatus& each : before.apps()) {
-    if (each.app() == status.app()) return each.live_release() != status.live_release();
-  }
-  return true;
+  const v1::AppStatus& known = status_of(before, status.app());
+  return known.app().empty() || known.live_release() != status.live_release();
 }
 
 }  // namespace

@@ -137,6 +137,10 @@ class Fleet {
   /// This device's values for the release that is wanted, as they are now.
   Status fill_values(const std::string& device_id, v1::DesiredApp& desired);
   Status want_no_more(const std::string& device_id, const std::string& app);
+  /// What runs there is wanted, whatever was: this release, with the values that it has.
+  Status stand_on(const std::string& device_id, std::uint64_t release, v1::DesiredApp& desired);
+  /// A wish of its own, that no rollout asks after.
+  static void leave_rollout(v1::DesiredApp& desired);
   Status changed(const std::string& device_id);
   /// It is there, and hears what is wanted of it.
   bool hears(const std::string& device_id) const {
@@ -171,8 +175,8 @@ class Fleet {
   enum class Superseded { waiting, all };
   Status supersede(const std::string& device_id, const rollout::Rollout& newer, Superseded which);
   Status add_device(rollout::Rollout& rollout, const Wish& wish, std::uint32_t wave);
-  Status fill_order_values(v1::RolloutKind kind, bool wanted, const std::string& device_id,
-                           v1::DesiredApp& desired);
+  Status fill_order_values(v1::RolloutKind kind, const rollout::Before& before,
+                           const std::string& device_id, v1::DesiredApp& desired);
   Result<rollout::Before> wanted_before(const std::string& device_id, const std::string& app);
   Status give_order(const rollout::Rollout& rollout, const Wish& wish);
   Result<rollout::Rollout> stored(std::int64_t number);

@@ -129,16 +129,11 @@ Status Fleet::want_what_runs(const DeviceRow& row) {
     v1::DesiredApp wish = before[app.app()];
     before.erase(app.app());
     wish.set_app(app.app());
-    wish.set_release(app.live_release());
     wish.set_run(app.stopped() ? v1::STOP : v1::RUN);
-    wish.set_fall_back(0);
     wish.set_stage_release(0);
     wish.set_retry_refused(false);
-    wish.set_deadline_ms(0);
-    wish.clear_rollout();
-    wish.set_attempt(ota::random_id());
-    TRY_VOID(fill_values(row.id, wish));
-    wish.set_keep_values(true);  // those that it runs with, which this controller may not know
+    leave_rollout(wish);
+    TRY_VOID(stand_on(row.id, app.live_release(), wish));  // this controller may not know values
     TRY_VOID(store_.set_desired(row.id, wish));
   }
   for (const auto& [app, wish] : before) TRY_VOID(store_.remove_desired(row.id, app));

@@ -59,10 +59,12 @@ Status Fleet::add_device(rollout::Rollout& rollout, const Wish& wish, std::uint3
 }
 
 // A start and new values take the values as they are now; other orders leave alone what runs.
-Status Fleet::fill_order_values(v1::RolloutKind kind, bool wanted, const std::string& device_id,
-                                v1::DesiredApp& desired) {
-  const bool anew = kind == v1::KIND_CONFIG || (kind == v1::KIND_START && wanted);
-  if (!anew && wanted && kind != v1::KIND_REVERT) return {};
+Status Fleet::fill_order_values(v1::RolloutKind kind, const rollout::Before& before,
+                                const std::string& device_id, v1::DesiredApp& desired) {
+  const bool starts = kind == v1::KIND_START ||
+                      (kind == v1::KIND_RESTART && before.run == v1::STOP);
+  const bool anew = kind == v1::KIND_CONFIG || (starts && before.wanted);
+  if (!anew && before.wanted && kind != v1::KIND_REVERT) return {};
   TRY_VOID(fill_values(device_id, desired));
   desired.set_keep_values(!anew);
   // Other values are worth another try of what failed here.
@@ -76,7 +78,8 @@ Result<rollout::Before> Fleet::wanted_before(const std::string& device_id,
                                              const std::string& app) {
   TRY(const auto desired, store_.desired_app(device_id, app));
   if (!desired) return rollout::Before();
-  rollout::Before before{true, desired->release(), desired->run(), desired->stage_release()};
+  rollout::Before before{true, desired->release(), desired->run(), desired->stage_release(),
+                         desired->keep_values()};
   if (desired->fall_back() == 0) return before;
   TRY(const auto row, store_.device(device_id));
   before.release = row ? status_of(row->facts, app).live_release() : 0;
@@ -86,29 +89,24 @@ Result<rollout::Before> Fleet::wanted_before(const std::string& device_id,
 // An order reaches everybody at once, also who is offline.
 Status Fleet::give_order(const rollout::Rollout& rollout, const Wish& wish) {
   const std::string& id = wish.device.id;
-  TRY(const auto before, store_.desired_app(id, rollout.app));
-  TRY(const rollout::Before wanted, wanted_before(id, rollout.app));
-  const rollout::LetIn event{ota::random_id(), wanted};
+  TRY(const rollout::Before before, wanted_before(id, rollout.app));
   v1::DesiredApp desired = wish.desired;
   desired.set_app(rollout.app);
   // Orders are for what runs: neither for what is only staged, nor a step back that was taken.
   desired.set_stage_release(0);
   if (rollout.kind != v1::KIND_REVERT) {
-    if (desired.fall_back() != 0) desired.set_release(event.before.release);
+    if (desired.fall_back() != 0) desired.set_release(before.release);
     desired.set_fall_back(0);
   }
   // A count of its own would begin again with the row, numbers with an old backup; time goes on.
-  const std::int64_t restarts = before ? before->restart_count() : 0;
   if (rollout.kind == v1::KIND_RESTART) {
-    const std::int64_t next = std::max(
-        {restarts + 1, rollout.number, clock_.wall_ms() / 1000});
+    const std::int64_t next = std::max({std::int64_t{desired.restart_count()} + 1, rollout.number,
+                                        clock_.wall_ms() / 1000});
     desired.set_restart_count(static_cast<std::uint32_t>(next));
-  } else {
-    desired.set_restart_count(static_cast<std::uint32_t>(restarts));
   }
-  TRY_VOID(fill_order_values(rollout.kind, before.has_value(), id, desired));
+  TRY_VOID(fill_order_values(rollout.kind, before, id, desired));
   TRY_VOID(store_.set_desired(id, desired));
-  TRY_VOID(apply(rollout.number, id, event));
+  TRY_VOID(apply(rollout.number, id, rollout::LetIn{ota::random_id(), before}));
   return gate(rollout.number, id);
 }
 

@@ -144,9 +144,9 @@ Status Fleet::want_release(const rollout::Step& step) {
     if (!before || before->run() == v1::REMOVE) {  // what is gone is not to go again
       TRY(const auto row, store_.device(device.id));
       desired.set_run(v1::RUN);
-      desired.set_release(row ? status_of(row->facts, rollout.app).live_release() : 0);
-      TRY_VOID(fill_values(device.id, desired));
-      desired.set_keep_values(true);
+      const std::uint64_t live =
+          row ? status_of(row->facts, rollout.app).live_release() : 0;
+      TRY_VOID(stand_on(device.id, live, desired));
     }
     desired.set_stage_release(rollout.release);
   } else {
@@ -166,13 +166,11 @@ Status Fleet::want_back(const rollout::Step& step, std::uint64_t release) {
     TRY_VOID(supersede(step.device.id, step.rollout, Superseded::all));
     desired->set_stage_release(0);
   }
-  desired->set_release(release);
-  desired->set_fall_back(release);
   desired->set_run(v1::RUN);
   desired->set_attempt(step.device.attempt);
   desired->set_rollout(step.rollout.id());
-  TRY_VOID(fill_values(step.device.id, *desired));
-  desired->set_keep_values(true);
+  TRY_VOID(stand_on(step.device.id, release, *desired));
+  desired->set_fall_back(release);
   return want(step.device.id, std::move(*desired));
 }
 
@@ -181,11 +179,9 @@ Result<std::uint64_t> Fleet::way_back(const rollout::Rollout& rollout,
                                       const rollout::Device& device) {
   TRY(const auto row, store_.device(device.id));
   if (!row) return std::uint64_t{0};
-  for (const v1::AppStatus& app : row->facts.apps()) {
-    if (app.app() != rollout.app) continue;
-    return app.live_release() == rollout.release ? good_other(app) : app.live_release();
-  }
-  return device.before.release;
+  const v1::AppStatus& app = status_of(row->facts, rollout.app);
+  if (app.app().empty()) return device.before.release;
+  return app.live_release() == rollout.release ? good_other(app) : app.live_release();
 }
 
 Status Fleet::halt_device(std::int64_t number, const std::string& device_id) {

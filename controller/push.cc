@@ -254,27 +254,23 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
   for (const Subject& device : devices) {
     TRY(const auto desired, store_.desired_app(device.id, request.app()));
     TRY(const auto row, store_.device(device.id));
-    const v1::AppStatus* status = nullptr;
-    for (const v1::AppStatus& app : row->facts.apps()) {
-      if (app.app() == request.app()) status = &app;
-    }
+    const v1::AppStatus& status = status_of(row->facts, request.app());
+    const bool has = desired || !status.app().empty();
     // One that waits for its turn in a push has nothing yet that could be started or go back.
     const bool ends = request.kind() == v1::ORDER_STOP || request.kind() == v1::ORDER_DELETE;
     std::uint64_t awaited = 0;
-    if (!desired && status == nullptr && ends) {
+    if (!has && ends) {
       TRY(awaited, awaited_release(device.id, request.app()));
     }
-    if (!desired && status == nullptr && awaited == 0) continue;
+    if (!has && awaited == 0) continue;
     if (request.release() != 0) {
-      const bool runs = status != nullptr && status->live_release() == request.release();
+      const bool runs = status.live_release() == request.release();
       const bool leaves = desired && desired->release() > request.release();
       if (!runs || leaves) continue;
     }
     if (desired && desired->run() == v1::REMOVE) continue;
     Wish wish{device, desired.value_or(v1::DesiredApp())};
-    if (!desired) {
-      wish.desired.set_release(status == nullptr ? awaited : status->live_release());
-    }
+    if (!desired) wish.desired.set_release(has ? status.live_release() : awaited);
     switch (request.kind()) {
       case v1::ORDER_STOP: wish.desired.set_run(v1::STOP); break;
       case v1::ORDER_DELETE: wish.desired.set_run(v1::REMOVE); break;
@@ -282,7 +278,7 @@ Result<std::vector<Wish>> Pushes::wishes_of(const v1::OrderRequest& request,
         wish.desired.set_run(v1::RUN);  // begin() raises the count
         break;
       case v1::ORDER_REVERT: {
-        const std::uint64_t other = status == nullptr ? 0 : other_release(*status);
+        const std::uint64_t other = other_release(status);
         // Without another slot that we know of the device is asked all the same, and says why not.
         const std::uint64_t asked =
             other != 0 ? other : std::max<std::uint64_t>(wish.desired.release(), 2) - 1;

@@ -83,6 +83,7 @@ struct Before {
   std::uint64_t release = 0;
   v1::DesiredRun run = v1::RUN;
   std::uint64_t stage_release = 0;
+  bool keep_values = false;  // with the values that it ran with, whatever was set
 };
 
 /// One device's row of one rollout: row.wave(), row.let_in() and row.going_back_to() are the

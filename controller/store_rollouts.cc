@@ -53,7 +53,7 @@ std::vector<Rollout> select(Store::Session& session, const std::string& tail,
 }
 
 struct RawDevice {
-  long long deadline = 0, ended = 0, wanted = 0, release = 0, run = 0, stage = 0;
+  long long deadline = 0, ended = 0, wanted = 0, release = 0, run = 0, stage = 0, keep = 0;
   long long wave = 0, let_in = 0;
   std::string id, attempt, json;
 
@@ -66,6 +66,7 @@ struct RawDevice {
     out.before.release = static_cast<std::uint64_t>(release);
     out.before.run = static_cast<v1::DesiredRun>(run);
     out.before.stage_release = static_cast<std::uint64_t>(stage);
+    out.before.keep_values = keep != 0;
     out.ended = ended != 0;
     read_json(json, out.row);
     out.row.set_wave(static_cast<std::uint32_t>(wave));  // not in rows of before
@@ -80,8 +81,8 @@ std::vector<Device> select_devices(Store::Session& session, long long number,
   Statement statement(
       session,
       std::string("SELECT device_id, attempt, deadline_ms, ended, before_wanted, before_release, "
-                  "before_run, before_stage, wave, let_in, row_json FROM rollout_devices "
-                  "WHERE rollout = :r") +
+                  "before_run, before_stage, before_keep, wave, let_in, row_json "
+                  "FROM rollout_devices WHERE rollout = :r") +
           (id != nullptr ? " AND device_id = :d" : rest));
   statement.bind(into(raw.id));
   statement.bind(into(raw.attempt));
@@ -91,6 +92,7 @@ std::vector<Device> select_devices(Store::Session& session, long long number,
   statement.bind(into(raw.release));
   statement.bind(into(raw.run));
   statement.bind(into(raw.stage));
+  statement.bind(into(raw.keep));
   statement.bind(into(raw.wave));
   statement.bind(into(raw.let_in));
   statement.bind(into(raw.json));
@@ -214,13 +216,14 @@ struct Columns {
         release(static_cast<long long>(device.before.release)),
         run(device.before.run),
         stage(static_cast<long long>(device.before.stage_release)),
+        keep(device.before.keep_values ? 1 : 0),
         wave(device.row.wave()),
         let_in(device.row.let_in() ? 1 : 0),
         online(device.row.online() ? 1 : 0),
         back(device.row.going_back_to() != 0 ? 1 : 0),
         json(as_json(device.row)) {}
 
-  long long state, ended, deadline, wanted, release, run, stage, wave, let_in, online, back;
+  long long state, ended, deadline, wanted, release, run, stage, keep, wave, let_in, online, back;
   std::string json;
 };
 
@@ -232,13 +235,13 @@ Status Store::add_rollout_device(std::int64_t number, std::string_view app, cons
   return guard("adding a rollout's device", [&] {
     const Columns row(device);
     session_->run("INSERT INTO rollout_devices (rollout, device_id, app, attempt, state, ended, "
-                  "deadline_ms, before_wanted, before_release, before_run, before_stage, wave, "
-                  "let_in, online, going_back, row_json) "
-                  "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:g,:v,:l,:o,:b,:j)",
+                  "deadline_ms, before_wanted, before_release, before_run, before_stage, "
+                  "before_keep, wave, let_in, online, going_back, row_json) "
+                  "VALUES (:n,:i,:a,:t,:s,:e,:d,:w,:r,:u,:g,:k,:v,:l,:o,:b,:j)",
                   use(n), use(device.id), use(a), use(device.attempt), use(row.state),
                   use(row.ended), use(row.deadline), use(row.wanted), use(row.release),
-                  use(row.run), use(row.stage), use(row.wave), use(row.let_in), use(row.online),
-                  use(row.back), use(row.json));
+                  use(row.run), use(row.stage), use(row.keep), use(row.wave), use(row.let_in),
+                  use(row.online), use(row.back), use(row.json));
   });
 }
 
@@ -255,12 +258,12 @@ Status Store::set_rollout_device(std::int64_t number, const Device& device) {
     const Columns row(device);
     session_->run("UPDATE rollout_devices SET attempt = :t, state = :s, ended = :e, "
                   "deadline_ms = :d, before_wanted = :w, before_release = :r, before_run = :u, "
-                  "before_stage = :g, wave = :v, let_in = :l, online = :o, going_back = :b, "
-                  "row_json = :j WHERE rollout = :n AND device_id = :i",
+                  "before_stage = :g, before_keep = :k, wave = :v, let_in = :l, online = :o, "
+                  "going_back = :b, row_json = :j WHERE rollout = :n AND device_id = :i",
                   use(device.attempt), use(row.state), use(row.ended), use(row.deadline),
-                  use(row.wanted), use(row.release), use(row.run), use(row.stage), use(row.wave),
-                  use(row.let_in), use(row.online), use(row.back), use(row.json), use(n),
-                  use(device.id));
+                  use(row.wanted), use(row.release), use(row.run), use(row.stage), use(row.keep),
+                  use(row.wave), use(row.let_in), use(row.online), use(row.back), use(row.json),
+                  use(n), use(device.id));
   }));
   keep_working(number, device);
   return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "controller/metadata.h"
 #include "proto/variables.h"
 
 namespace controller {
@@ -60,10 +61,25 @@ Result<const Vars*> DeclaredVars::of(const std::string& app, std::uint64_t relea
   const auto found = known_.find(key);
   if (found != known_.end()) return &found->second;
   TRY(const auto row, store_.release(app, static_cast<std::int64_t>(release)));
+  if (row) {
+    return &known_.emplace(key, Vars(row->manifest.vars().begin(), row->manifest.vars().end()))
+                .first->second;
+  }
   static const Vars kNone;
-  if (!row) return &kNone;
-  return &known_.emplace(key, Vars(row->manifest.vars().begin(), row->manifest.vars().end()))
-              .first->second;
+  if (release == 0) return &kNone;
+  TRY(const auto newest, newest_manifest(store_, app));
+  if (!newest) return &kNone;
+  guessed_ = Vars(newest->vars().begin(), newest->vars().end());
+  return &guessed_;
+}
+
+Result<std::optional<v1::AppManifest>> newest_manifest(Store& store, const std::string& app) {
+  TRY(auto releases, store.releases(app));
+  for (ReleaseRow& release : releases) {
+    TRY(const bool yanked, is_yanked(store, app, static_cast<std::uint64_t>(release.number)));
+    if (!yanked) return std::optional(std::move(release.manifest));
+  }
+  return std::optional<v1::AppManifest>();
 }
 
 void put_values(const Vars& vars, const Subject& device, const std::vector<ConfigRow>& set,

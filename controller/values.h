@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,13 +20,18 @@ using Vars = std::map<std::string, v1::Var>;
 class DeclaredVars {
  public:
   explicit DeclaredVars(Store& store) : store_(store) {}
-  /// Empty for an unknown release. Good until the next call.
+  /// Of a release that is unknown here, as after an old backup, those of the newest that is known.
+  /// Empty for release 0. Good until the next call.
   Result<const Vars*> of(const std::string& app, std::uint64_t release);
 
  private:
   Store& store_;
   std::map<std::pair<std::string, std::uint64_t>, Vars> known_;
+  Vars guessed_;
 };
+
+/// The manifest of the app's newest release that is not yanked; none: there is none.
+Result<std::optional<v1::AppManifest>> newest_manifest(Store& store, const std::string& app);
 
 /// Puts the device's values into what is wanted of it, in place of others: those that were set or
 /// come from a label and that the release declares. Defaults are in the manifest.

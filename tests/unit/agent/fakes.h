@@ -219,9 +219,11 @@ class TestDevice {
   void run_for(std::int64_t ms);
   /// Gives the agent a Desired of one app with the next generation.
   void want(const fleet::v1::DesiredApp& app);
-  /// Gives it a Desired that wants nothing and says that there are news in the metadata. The link
+  /// The same that is wanted once more, with the word that there are news in the metadata. The link
   /// counts as up.
   void tell_news(std::uint64_t news);
+  /// Gives it a Desired that names no app.
+  void want_nothing();
   static fleet::v1::DesiredApp wish(const std::string& app, std::uint64_t release,
                                     const std::string& attempt);
   /// All reports so far, as they are in the outbox.
@@ -251,8 +253,10 @@ class TestDevice {
  private:
   class FakeLink;
   void wire_up(Repository& repository);
+  void say_wanted();
 
   Repository& repository_;
+  fleet::v1::Desired wanted_;
   std::unique_ptr<ota::Disk> real_disk_;
   std::unique_ptr<agent::Prober> prober_;
   std::unique_ptr<agent::LinkPort> link_;

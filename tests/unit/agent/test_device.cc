@@ -130,19 +130,25 @@ fleet::v1::DesiredApp TestDevice::wish(const std::string& app, std::uint64_t rel
 }
 
 void TestDevice::want(const fleet::v1::DesiredApp& app) {
-  fleet::v1::Desired desired;
-  desired.set_generation(++generation_);
-  *desired.add_apps() = app;
-  const Status taken = agent->take(desired);
-  EXPECT_TRUE(taken.has_value());
+  wanted_.clear_apps();
+  *wanted_.add_apps() = app;
+  say_wanted();
+}
+
+void TestDevice::want_nothing() {
+  wanted_.clear_apps();
+  say_wanted();
 }
 
 void TestDevice::tell_news(std::uint64_t news) {
   agent->device().link_up = true;
-  fleet::v1::Desired desired;
-  desired.set_generation(++generation_);
-  desired.set_metadata_news(news);
-  const Status taken = agent->take(desired);
+  wanted_.set_metadata_news(news);
+  say_wanted();
+}
+
+void TestDevice::say_wanted() {
+  wanted_.set_generation(++generation_);
+  const Status taken = agent->take(wanted_);
   EXPECT_TRUE(taken.has_value());
 }
 

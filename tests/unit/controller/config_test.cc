@@ -207,6 +207,14 @@ TEST_F(ConfigTest, ADeviceThatIsAwayGetsItsValuesWhateverWasCalledOffMeanwhile) 
   ASSERT_TRUE(world.report("edge-1", v1::FETCHING, 1).has_value());
   ASSERT_TRUE(world.fleet->abort(heard->number, "ana").has_value());
   EXPECT_TRUE(world.wish("edge-1")->keep_values());
+  // Nor does another one that was called off before it heard of it change that.
+  healthy("edge-1", 1);
+  world.offline("edge-1");
+  const auto unheard = world.order(v1::ORDER_START, "edge-1");
+  ASSERT_TRUE(unheard.has_value());
+  EXPECT_FALSE(world.wish("edge-1")->keep_values());
+  ASSERT_TRUE(world.fleet->abort(unheard->number, "ana").has_value());
+  EXPECT_TRUE(world.wish("edge-1")->keep_values());
 }
 
 TEST_F(ConfigTest, NeitherAStagedReleaseNorAStepBackKeepsNewValuesAway) {
@@ -237,6 +245,26 @@ TEST_F(ConfigTest, AStopLeavesValuesAndAStartBringsThem) {
   EXPECT_EQ(kept->rollout, 0);
   EXPECT_EQ(wanted("edge-1", "www"), "");
   ASSERT_TRUE(world.order(v1::ORDER_START, "edge-1").has_value());
+  EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
+}
+
+TEST_F(ConfigTest, ARestartOfWhatIsStoppedIsAStart) {
+  release(1);
+  ASSERT_TRUE(world.order(v1::ORDER_STOP, "edge-1").has_value());
+  ASSERT_TRUE(world.report("edge-1", v1::STOPPED, 1).has_value());
+  ASSERT_TRUE(set("edge-1", {{"www", "192.0.2.1"}}).has_value());
+  ASSERT_TRUE(world.order(v1::ORDER_RESTART, "edge-1").has_value());
+  EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
+}
+
+// As after `device accept`, when an old backup does not know what runs there.
+TEST_F(ConfigTest, AReleaseThatIsUnknownHereGetsWhatTheNewestDeclares) {
+  release(1);
+  v1::DesiredApp wish = *world.wish("edge-1");
+  wish.set_release(7);
+  ASSERT_TRUE(world.store->set_desired(world.id_of("edge-1"), wish).has_value());
+  ASSERT_TRUE(set("edge-1", {{"www", "192.0.2.1"}}).has_value());
+  EXPECT_EQ(listed("edge-1", "www"), "192.0.2.1 VALUE_SET");
   EXPECT_EQ(wanted("edge-1", "www"), "192.0.2.1");
 }
 

@@ -118,6 +118,7 @@ TEST_F(FleetStage, StandsBesideWhatTurnsOutToRun) {
   // What it took while nobody heard of it; the rollout was called off since.
   ASSERT_TRUE(world.report(name(1), v1::HEALTHY, 3, World::Attempt{"called-off", 3}).has_value());
   EXPECT_EQ(world.wish(name(1))->release(), 3u);
+  EXPECT_TRUE(world.wish(name(1))->keep_values()) << "it runs with values of its own";
   EXPECT_EQ(world.wish(name(1))->stage_release(), 2u);
   EXPECT_EQ(world.wish(name(1))->attempt(), staged);
 }

@@ -53,7 +53,8 @@ TEST(StoreWaves, RowsOfASchemaBeforeWavesWereToldAtOnce) {
     for (const char* index : {"rollout_devices_waiting", "rollout_devices_under_way"}) {
       sql << std::string("DROP INDEX ") + index;
     }
-    for (const char* column : {"wave", "let_in", "online", "going_back", "before_stage"}) {
+    for (const char* column : {"wave", "let_in", "online", "going_back", "before_stage",
+                               "before_keep"}) {
       sql << std::string("ALTER TABLE rollout_devices DROP COLUMN ") + column;
     }
     sql << "ALTER TABLE desired DROP COLUMN stage_release";
