@@ -10,37 +10,13 @@ space=$LAB-edge-1
 cp -r "$images/dns" "$LAB_DIR/dns"
 cd "$LAB_DIR/dns"
 
-# A network behind each bridge, in a namespace of its own.
-for side in lan wan; do
-  net=$LAB-$side
-  ip netns add "$net"
-  ip -n "$space" link add "br-$side" type bridge mcast_snooping 0
-  ip -n "$space" link set "br-$side" up
-  ip -n "$net" link add lan0 type veth peer name "$side"0 netns "$space"
-  ip -n "$space" link set "$side"0 master "br-$side" up
-  ip -n "$net" link set lo up
-  ip -n "$net" link set lan0 up
-done
-ip -n "$LAB-lan" addr add 198.51.100.1/24 dev lan0
-ip -n "$LAB-lan" addr add 2001:db8:77::1/64 dev lan0 nodad
-ip -n "$LAB-wan" addr add 203.0.113.1/24 dev lan0
-lan() { ip netns exec "$LAB-lan" "$@"; }
+for bridge in br-lan br-wan; do network_behind "$bridge"; done
+ip -n "$LAB-br-lan" addr add 198.51.100.1/24 dev eth0
+ip -n "$LAB-br-lan" addr add 2001:db8:77::1/64 dev eth0 nodad
+ip -n "$LAB-br-wan" addr add 203.0.113.1/24 dev eth0
+lan() { ip netns exec "$LAB-br-lan" "$@"; }
 
-mkdir "$LAB_DIR/dhcp"
-cat >"$LAB_DIR/dhcp/conf" <<CONF
-start 198.51.100.40
-end 198.51.100.60
-interface lan0
-lease_file $LAB_DIR/dhcp/leases
-pidfile $LAB_DIR/dhcp/pid
-auto_time 1
-option subnet 255.255.255.0
-option router 198.51.100.1
-option lease 600
-CONF
-: >"$LAB_DIR/dhcp/leases"
-lan busybox udhcpd -f "$LAB_DIR/dhcp/conf" >"$LAB_DIR/dhcp/log" 2>&1 &
-LAB_PIDS[dhcp]=$!
+serve_dhcp br-lan 198.51.100
 
 python3 - <<'PY'
 import re
@@ -53,12 +29,10 @@ text = re.sub(r"  health:\n(    .*\n)+",
               '  health: {type: console, line: "dns: listening on", start_interval: 50ms}\n', text)
 open("manifest.yml", "w").write(text)
 PY
-leases() { lan busybox dumpleases -f "$LAB_DIR/dhcp/leases" | awk 'NR > 1 { print $1, $2 }'; }
-leased() { [[ -n $(leases) ]]; }
 answers() { [[ $(lan dig +short +tries=1 +time=1 "@$1" www.example.test A) == 192.0.2.80 ]]; }
 
 expect 0 'live on 1 of 1' fleetctl push dns --to edge
-lab_wait 20 leased || die "no lease: $(cat "$LAB_DIR/dhcp/log")"
+lab_wait 20 leased || die "no lease: $(cat "$dhcp_dir/log")"
 read -r mac address <<<"$(leases)"
 lab_wait 10 answers "$address" || die "no answer from $address"
 ok "asks for its address, and answers at $address"
@@ -90,8 +64,8 @@ ok "with addresses that are written down it passes its source filter"
 
 # The host has addresses on both sides, and was no router before the launcher made it one.
 ip -n "$space" addr add 203.0.113.254/24 dev br-wan
-ip -n "$LAB-lan" route add 203.0.113.0/24 via 198.51.100.254
-ip -n "$LAB-wan" route add 198.51.100.0/24 via 203.0.113.254
+ip -n "$LAB-br-lan" route add 203.0.113.0/24 via 198.51.100.254
+ip -n "$LAB-br-wan" route add 198.51.100.0/24 via 203.0.113.254
 crosses() { lan ping -q -c 1 -W 1 203.0.113.1 >/dev/null; }
 lan ping -q -c 1 -W 1 198.51.100.254 >/dev/null || die "the host does not answer"
 ! crosses || die "the host routes between its bridges"

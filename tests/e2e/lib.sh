@@ -101,6 +101,41 @@ CONF
   lab_client mosquitto_sub -h 192.0.2.1 -v -t 'plant/#' >"$LAB_DIR/got" &
   LAB_PIDS[watcher]=$!
 }
+# network_behind BRIDGE: a network of its own behind a bridge of edge-1, in namespace $LAB-BRIDGE with
+# eth0 on it.
+network_behind() {
+  local net=$LAB-$1 space=$LAB-edge-1
+  ip netns add "$net"
+  ip -n "$space" link add "$1" type bridge mcast_snooping 0
+  ip -n "$space" link set "$1" up
+  ip -n "$net" link add eth0 type veth peer name "p-$1" netns "$space"
+  ip -n "$space" link set "p-$1" master "$1" up
+  ip -n "$net" link set lo up
+  ip -n "$net" link set eth0 up
+}
+# serve_dhcp BRIDGE NET: leases NET.40 to NET.60 there with NET.1 as router; leases: who has which.
+serve_dhcp() {
+  dhcp_net=$LAB-$1 dhcp_dir=$LAB_DIR/dhcp
+  mkdir "$dhcp_dir"
+  cat >"$dhcp_dir/conf" <<CONF
+start $2.40
+end $2.60
+interface eth0
+lease_file $dhcp_dir/leases
+pidfile $dhcp_dir/pid
+auto_time 1
+option subnet 255.255.255.0
+option router $2.1
+option lease 600
+CONF
+  : >"$dhcp_dir/leases"
+  ip netns exec "$dhcp_net" busybox udhcpd -f "$dhcp_dir/conf" >"$dhcp_dir/log" 2>&1 &
+  LAB_PIDS[dhcp]=$!
+}
+leases() {
+  ip netns exec "$dhcp_net" busybox dumpleases -f "$dhcp_dir/leases" | awk 'NR > 1 { print $1, $2 }'
+}
+leased() { [[ -n $(leases) ]]; }
 # large_image: the dns image with a tail, three connections of a wire that is cut.
 large_image() { { cat dns.x86_64.virtio; head -c 300000 /dev/urandom; } >large; }
 # dies_at WHO SYSCALLS N [THREAD]: that process of the lab is killed as it (or its thread of that name)

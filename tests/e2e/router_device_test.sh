@@ -11,41 +11,18 @@ fleetctl keys delegate edge-fw >/dev/null
 cp -r "$images/firewall" "$LAB_DIR/firewall"
 cd "$LAB_DIR/firewall"
 
-for side in wan lan; do
-  net=$LAB-$side
-  ip netns add "$net"
-  ip -n "$space" link add "br-$side" type bridge mcast_snooping 0
-  ip -n "$space" link set "br-$side" up
-  ip -n "$net" link add eth0 type veth peer name "$side"0 netns "$space"
-  ip -n "$space" link set "$side"0 master "br-$side" up
-  ip -n "$net" link set lo up
-  ip -n "$net" link set eth0 up
-done
-outside() { ip netns exec "$LAB-wan" "$@"; }
-inside() { ip netns exec "$LAB-lan" "$@"; }
+for bridge in br-wan br-lan; do network_behind "$bridge"; done
+outside() { ip netns exec "$LAB-br-wan" "$@"; }
+inside() { ip netns exec "$LAB-br-lan" "$@"; }
 outside ip addr add 203.0.113.1/24 dev eth0
 inside ip addr add 192.168.77.2/24 dev eth0
 inside ip route add default via 192.168.77.1
 
-mkdir "$LAB_DIR/dhcp" "$LAB_DIR/www"
-cat >"$LAB_DIR/dhcp/conf" <<CONF
-start 203.0.113.40
-end 203.0.113.60
-interface eth0
-lease_file $LAB_DIR/dhcp/leases
-pidfile $LAB_DIR/dhcp/pid
-auto_time 1
-option subnet 255.255.255.0
-option router 203.0.113.1
-option lease 600
-CONF
-: >"$LAB_DIR/dhcp/leases"
-outside busybox udhcpd -f "$LAB_DIR/dhcp/conf" >"$LAB_DIR/dhcp/log" 2>&1 &
-LAB_PIDS[dhcp]=$!
+serve_dhcp br-wan 203.0.113
+mkdir "$LAB_DIR/www"
 echo outside >"$LAB_DIR/www/page"
 outside busybox httpd -f -vv -p 203.0.113.1:80 -h "$LAB_DIR/www" 2>"$LAB_DIR/www.log" &
 LAB_PIDS[www]=$!
-leases() { outside busybox dumpleases -f "$LAB_DIR/dhcp/leases" | awk 'NR > 1 { print $1, $2 }'; }
 fetches() { [[ $(inside curl -fs --max-time 1 http://203.0.113.1/page) == outside ]]; }
 
 cat >rules.fw <<'RULES'
