@@ -87,6 +87,18 @@ Status check_bypass(const AppManifest& manifest, const std::vector<BridgePair>& 
                manifest.name()};
 }
 
+Status check_lines(const AppManifest& manifest, const std::vector<std::string>& lent) {
+  for (const fleet::v1::HostDevice& device : manifest.devices()) {
+    const std::string& host = device.host();
+    if (host == "none" || std::find(lent.begin(), lent.end(), host) != lent.end()) continue;
+    return Error{Code::forbidden,
+                 "devices: " + device.name() + ": this device does not lend " + host +
+                     "; add it to serial_lines in its launcher.conf, or write host: none",
+                 manifest.name()};
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ImageChoice> pick_image(const AppManifest& manifest, fleet::v1::Arch arch,
@@ -158,6 +170,7 @@ Result<Plan> plan_release(const AppManifest& manifest, const DeviceFacts& facts)
   TRY(const auto ports, port_mappings(manifest));
   TRY_VOID(check_ports(ports, facts.holders));
   TRY_VOID(check_bypass(manifest, facts.bypasses));
+  TRY_VOID(check_lines(manifest, facts.serial_lines));
 
   TRY(plan.blobs, image_blobs(manifest.images(plan.image_index)));
   TRY(const auto files, file_blobs(manifest));

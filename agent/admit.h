@@ -27,6 +27,7 @@ struct DeviceFacts {
   const std::vector<MonitorChoice>* monitors = nullptr;
   PortHolders holders;                     // without this app's own
   std::vector<BridgePair> bypasses;        // that launcher.conf allows
+  std::vector<std::string> serial_lines;   // that it lends
 };
 
 /// How the release will run here.
@@ -49,7 +50,7 @@ proto::Status check_text(const fleet::v1::AppManifest& manifest);
 proto::Status check_number(const ota::AppSlots& slots, std::uint64_t release, bool yanked,
                            bool refused);
 /// errors wrong_arch | no_monitor | monitor_missing | no_memory | port_taken | no_fit |
-///        forbidden (a bypass) | bad_manifest (a handover that cannot be)
+///        forbidden (a bypass, a serial line) | bad_manifest (a handover that cannot be)
 proto::Result<Plan> plan_release(const fleet::v1::AppManifest& manifest, const DeviceFacts& facts);
 /// What a release still takes from the disk.
 struct DiskNeed {

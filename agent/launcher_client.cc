@@ -252,6 +252,10 @@ Result<LauncherInfo> SocketLauncher::info() {
     info.bypasses.push_back(
         launcher::bridge_pair(launcher::field_text(one), launcher::field_text(other)));
   }
+  for (const launcher::WireSerial& line : reply->serials) {
+    const std::string_view path = launcher::field_text(line.path);
+    if (!path.empty()) info.serial_lines.emplace_back(path);
+  }
   return info;
 }
 

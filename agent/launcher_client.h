@@ -52,6 +52,7 @@ struct LauncherInfo {
   std::uint64_t boot_ms = 0;             // when this launcher started, CLOCK_BOOTTIME
   std::vector<PortRange> denied_ports;   // host ports that may not be published
   std::vector<BridgePair> bypasses;      // bridges of the host that may be joined
+  std::vector<std::string> serial_lines;  // of the host, that are lent
 };
 
 struct InterfaceRequest {

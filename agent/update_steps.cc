@@ -99,6 +99,7 @@ Result<DeviceFacts> device_facts(App& app) {
   facts.holders.apps = device.network->mappings_without(app.name);
   facts.holders.denied = device.launcher.denied_ports;
   facts.bypasses = device.launcher.bypasses;
+  facts.serial_lines = device.launcher.serial_lines;
   TRY(facts.holders.sockets, device.ports.machine.host_sockets());
   return facts;
 }

@@ -147,6 +147,7 @@ Status read_serial_lines(std::string_view text, std::vector<SerialPort>& out) {
     }
     if (!is_baud(port.baud)) return bad("is no speed of a serial line, as 9600 or 115200");
     out.push_back(std::move(port));
+    if (out.size() > kMaxLentLines) return bad("more than 16 lines");
   }
   return {};
 }

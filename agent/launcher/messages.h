@@ -19,7 +19,8 @@ inline constexpr std::uint16_t kWireVersion = 1;
 
 inline constexpr std::size_t kMaxTagBytes = 128;
 inline constexpr std::size_t kMaxFiles = 16;
-inline constexpr std::size_t kMaxSerialLines = 4;
+inline constexpr std::size_t kMaxSerialLines = 4;        // of one instance
+inline constexpr std::size_t kMaxLentLines = 16;
 inline constexpr std::size_t kDevicePathBytes = 64;
 inline constexpr std::size_t kMaxEgressRules = 32;
 inline constexpr std::size_t kMaxPublishedInAll = 2048;  // 64 apps with 32 ports each
@@ -268,9 +269,10 @@ struct InfoReply {
   std::uint32_t bypass_count;
   PortRange denied[kMaxDeniedRanges];
   WireBypass bypasses[kMaxBypasses];  // those that launcher.conf allows
+  WireSerial serials[kMaxLentLines];  // those that it lends, behind them empty ones
 };
 static_assert(sizeof(InfoReply) == 280 + 32 + 16 + 16 + 8 + 8 + 128 + 8 + 4 * kMaxDeniedRanges +
-                                       32 * kMaxBypasses);
+                                       32 * kMaxBypasses + 64 * kMaxLentLines);
 
 enum InstanceFlag : std::uint32_t {
   kInstanceRunning = 1,

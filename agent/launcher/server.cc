@@ -159,6 +159,9 @@ void Server::fill_info(InfoReply& reply) const {
     set_field(wire.bridges[0], pair.first);
     set_field(wire.bridges[1], pair.second);
   }
+  for (std::size_t i = 0; i < conf_.serial_lines.size(); ++i) {
+    set_field(reply.serials[i].path, conf_.serial_lines[i].path);
+  }
 }
 
 Status Server::bypass(const BypassRequest& request) {

@@ -25,19 +25,30 @@ std::string file_path(std::size_t index) {
   return "/proc/self/fd/" + std::to_string(agent::kFirstFileFd + static_cast<int>(index));
 }
 
+/// A serial line comes as the frames of a socket (images/abi/serial_line.h), whose descriptor lies
+/// behind all taps.
 void add_interfaces(const std::vector<GuestInterface>& interfaces, Machine machine,
                     agent::StartRequest& request) {
+  const auto taps = static_cast<std::size_t>(std::count_if(
+      interfaces.begin(), interfaces.end(), [](const auto& one) { return one.serial.empty(); }));
   // Without its boot ROM, which is megabytes of nothing here.
   const std::string device = machine == Machine::microvm ? "virtio-net-device,netdev="
                                                          : "virtio-net-pci,romfile=,netdev=";
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
     const GuestInterface& from = interfaces[i];
+    const bool line = !from.serial.empty();
     const std::string id = "n" + std::to_string(i);
-    const std::string fd = std::to_string(agent::kFirstTapFd + static_cast<int>(i));
+    const std::size_t place =
+        line ? taps + request.serials.size() : request.interfaces.size();
+    const std::string fd = std::to_string(agent::kFirstTapFd + static_cast<int>(place));
     request.arguments.insert(
         request.arguments.end(),
-        {"-netdev", "tap,id=" + id + ",fd=" + fd, "-device",
+        {"-netdev", (line ? "socket,id=" : "tap,id=") + id + ",fd=" + fd, "-device",
          device + id + ",mac=" + to_string(from.mac)});
+    if (line) {
+      request.serials.push_back(from.serial == "none" ? "" : from.serial);
+      continue;
+    }
     request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous,
                                   from.dhcp, from.address6});
   }
@@ -234,9 +245,9 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
   const Machine machine =
       launch.image.family == Family::fleet ? Machine::microvm : Machine::pc;
   for (const GuestInterface& interface : launch.config.interfaces) {
-    if (interface.serial.empty()) continue;
+    if (interface.serial.empty() || launch.image.family == Family::fleet) continue;
     return Error{Code::not_supported,
-                 "devices: " + interface.name + ": not supported yet on qemu; spt and hvt have it",
+                 "devices: " + interface.name + ": a Linux image gets no serial line; remove it",
                  launch.app};
   }
   request.arguments = qemu_base_arguments(machine, accelerator_, memory_mib, launch.cpus);

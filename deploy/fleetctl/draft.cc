@@ -176,8 +176,11 @@ proto::Status check_volumes(const AppManifest& manifest, const DraftImage& image
   return {};
 }
 
-// A serial line is a net device of the image to which it is led.
+// A serial line is a net device of the image to which it is led. On virtio our own take theirs by
+// the name in their config.
 proto::Status check_devices(const AppManifest& manifest, const DraftImage& image) {
+  const bool solo5 = image.info.boot == images::BootProtocol::solo5;
+  if (!solo5 && image.info.family == images::Family::unifleet) return {};
   for (const fleet::v1::HostDevice& device : manifest.devices()) {
     const auto& declared = image.info.devices;
     const bool found = std::any_of(declared.begin(), declared.end(), [&device](const auto& one) {
@@ -186,10 +189,7 @@ proto::Status check_devices(const AppManifest& manifest, const DraftImage& image
     if (found) continue;
     return proto::Error{Code::bad_manifest,
                         "devices: " + image.path + " has no net device " + device.name() +
-                            " for it" +
-                            (image.info.boot == images::BootProtocol::solo5
-                                 ? ""
-                                 : "; push its hvt or spt image, which declares its devices"),
+                            " for it" + (solo5 ? "" : "; serial lines are for our own images"),
                         "devices"};
   }
   return {};

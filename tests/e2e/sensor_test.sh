@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The sensor the whole way of a push: a real guest on spt reads a serial line of its device (a pseudo-
-# terminal) and tells Debian's mosquitto; a line that launcher.conf does not lend, a line that goes
-# away and comes back, an update while it measures.
+# The sensor the whole way of a push: a real guest on spt, then one on QEMU, reads a serial line of its
+# device (a pseudo-terminal) and tells Debian's mosquitto; a line that launcher.conf does not lend, a
+# line that goes away and comes back, an update while it measures.
 LAB=sensor LAB_PORT=18541
 line=/dev/fleet-sensor-$$
 LAB_CONF="allow_kvm = no
@@ -50,8 +50,8 @@ plant_broker
 
 mkdir "$LAB_DIR/sensor"
 cd "$LAB_DIR/sensor"
-cp "$images/sensor/sensor.x86_64.spt" .
-# manifest PATH EVERY: the line, and how often it tells.
+cp "$images"/sensor/sensor.x86_64.{spt,virtio} .
+# manifest PATH EVERY [PLATFORM]: the line, and how often it tells.
 manifest() {
   cat >sensor.conf <<CONF
 broker 192.0.2.1
@@ -62,7 +62,7 @@ CONF
 version: 1
 applications:
 - name: sensor
-  images: {x86_64/spt: sensor.x86_64.spt}
+  images: {x86_64/${3:-spt}: sensor.x86_64.${3:-spt}}
   memory: 8M
   files: {/sensor.conf: {from: sensor.conf}}
   devices: [{name: serial, host: $1, as: console}]
@@ -72,7 +72,7 @@ YAML
 }
 
 manifest /dev/ttyS77 200ms
-expect 3 'not in serial_lines of launcher.conf' fleetctl push sensor --to edge
+expect 3 'this device does not lend /dev/ttyS77; add it to serial_lines' fleetctl push sensor --to edge
 manifest /etc/passwd 200ms
 expect 1 'devices.0..host.*is a path below /dev' fleetctl push sensor --to edge
 manifest "$line" 200ms
@@ -92,6 +92,11 @@ manifest "$line" 100ms
 expect 0 'stop-start' fleetctl push sensor --to edge
 says_and_gets 't=-7.125' '^plant/lyon/boiler .*"mean":-7.125,' || die "nothing after the update"
 ok "an update takes the line over"
+
+manifest "$line" 100ms virtio
+expect 0 'stop-start' fleetctl push sensor --to edge
+says_and_gets 't=12.5' '^plant/lyon/boiler .*"mean":12.5,' || die "nothing from the guest on QEMU"
+ok "a guest on QEMU reads the line too"
 
 manifest none 100ms
 expect 0 'OK  sensor [0-9]* is live on 1 of 1' fleetctl push sensor --to edge

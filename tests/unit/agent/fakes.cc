@@ -53,6 +53,7 @@ Result<agent::LauncherInfo> FakeLauncher::info() {
   out.qemu_present = true;
   out.boot_ms = guests_.boot_ms;
   out.bypasses = allowed_bypasses;
+  out.serial_lines = lent_lines;
   return out;
 }
 

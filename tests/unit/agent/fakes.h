@@ -87,6 +87,7 @@ class FakeLauncher final : public agent::Launcher {
   std::function<void()> on_change;
   std::vector<std::string> calls;
   std::vector<agent::BridgePair> allowed_bypasses;
+  std::vector<std::string> lent_lines;
   bool refuses_hand_over = false;
   int refused_starts = 0;  // so many starts fail with start_failed
   bool refuses_stops = false;

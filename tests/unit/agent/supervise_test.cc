@@ -342,4 +342,33 @@ TEST_F(SuperviseTest, ARepeatedOrLowerGenerationChangesNothing) {
   EXPECT_EQ(device.live_release("dns"), 1u);
 }
 
+TEST_F(SuperviseTest, AWishThatIsSaidNoMoreEndsWhatIsUnderWayAndLeavesWhatRuns) {
+  device.install(1, "a1");
+  device.scripts[2].answers_after_ms = -1;
+  repository.add(make_manifest("dns", 2), "image 2");
+  device.want(TestDevice::wish("dns", 2, "a2"));
+  ASSERT_TRUE(device.run_until([&] { return device.last("a2").state() == fleet::v1::TRIAL; }));
+  device.want_nothing();
+  EXPECT_EQ(verdict("a2").state(), fleet::v1::SUPERSEDED);
+  device.run_for(15'000);
+  EXPECT_EQ(device.live_release("dns"), 1u);
+  EXPECT_TRUE(device.launcher.serves());
+  EXPECT_EQ(running(), 1u);
+}
+
+TEST_F(SuperviseTest, ATrialThatNobodyWantsAfterAStartIsTakenBack) {
+  device.scripts[1].answers_after_ms = -1;
+  repository.add(make_manifest("dns", 1), "image 1");
+  device.want(TestDevice::wish("dns", 1, "a1"));
+  ASSERT_TRUE(device.run_until([&] { return device.last("a1").state() == fleet::v1::TRIAL; }));
+  fleet::v1::Desired nothing;
+  nothing.set_generation(device.generation() + 1);
+  ASSERT_TRUE(device.state->store_desired(nothing).has_value());  // the agent ends before it acts
+  device.stop();
+  device.start();
+  EXPECT_EQ(verdict("a1").state(), fleet::v1::SUPERSEDED);
+  device.run_for(15'000);
+  EXPECT_EQ(running(), 0u);
+}
+
 }  // namespace

@@ -333,35 +333,6 @@ TEST_F(UpdateTest, ANewerReleaseForAnAppOnTrialFirstRevertsThatTrial) {
   EXPECT_EQ(running(), 1u);
 }
 
-TEST_F(UpdateTest, AWishThatIsSaidNoMoreEndsWhatIsUnderWayAndLeavesWhatRuns) {
-  device.install(1, "a1");
-  device.scripts[2].answers_after_ms = -1;
-  add(2);
-  push(2, "a2");
-  ASSERT_TRUE(device.run_until([&] { return device.last("a2").state() == fleet::v1::TRIAL; }));
-  device.want_nothing();
-  EXPECT_EQ(verdict("a2").state(), fleet::v1::SUPERSEDED);
-  device.run_for(15'000);
-  EXPECT_EQ(device.live_release("dns"), 1u);
-  EXPECT_TRUE(device.launcher.serves());
-  EXPECT_EQ(running(), 1u);
-}
-
-TEST_F(UpdateTest, ATrialThatNobodyWantsAfterAStartIsTakenBack) {
-  device.scripts[1].answers_after_ms = -1;
-  add(1);
-  push(1, "a1");
-  ASSERT_TRUE(device.run_until([&] { return device.last("a1").state() == fleet::v1::TRIAL; }));
-  fleet::v1::Desired nothing;
-  nothing.set_generation(device.generation() + 1);
-  ASSERT_TRUE(device.state->store_desired(nothing).has_value());  // the agent ends before it acts
-  device.stop();
-  device.start();
-  EXPECT_EQ(verdict("a1").state(), fleet::v1::SUPERSEDED);
-  device.run_for(15'000);
-  EXPECT_EQ(running(), 0u);
-}
-
 TEST_F(UpdateTest, WithTooLittleMemoryForBesideItStopsTheOldOneFirstAndStartsItAgainOnARevert) {
   device.install(1, "a1");
   device.machine.memory_free = 8 * proto::kMiB;
@@ -376,6 +347,26 @@ TEST_F(UpdateTest, WithTooLittleMemoryForBesideItStopsTheOldOneFirstAndStartsItA
   device.run_for(5000);
   EXPECT_TRUE(device.launcher.serves());
   EXPECT_EQ(device.live_release("dns"), 1u);
+}
+
+TEST_F(UpdateTest, ASerialLineThatIsNotLentIsRefusedBeforeAByteIsFetched) {
+  auto manifest = make_manifest("dns", 1);
+  fleet::v1::HostDevice& line = *manifest.add_devices();
+  line.set_name("serial");
+  line.set_host("/dev/ttyUSB0");
+  line.set_as("console");
+  repository.add(manifest, "image 1");
+  device.launcher.lent_lines = {"/dev/ttyUSB1"};
+  device.stop();
+  device.start();
+  device.run_for(100);
+  push(1, "a1");
+  const auto report = verdict("a1");
+  EXPECT_EQ(report.why().code(), fleet::v1::CODE_FORBIDDEN);
+  EXPECT_NE(report.why().text().find("devices: serial: this device does not lend /dev/ttyUSB0"),
+            std::string::npos)
+      << report.why().text();
+  EXPECT_EQ(device.wire.blob_bytes, 0U);
 }
 
 TEST_F(UpdateTest, WithTooLittleMemoryForItAloneItIsRefused) {

@@ -68,6 +68,8 @@ TEST(Conf, AWrongLineIsNamedWithItsNumber) {
       {"agent_uid = 1\nserial_lines = /etc/shadow\n", "below /dev"},
       {"agent_uid = 1\nserial_lines = ttyUSB0\n", "absolute path"},
       {"agent_uid = 1\nserial_lines = /dev/ttyUSB0:9601\n", "no speed"},
+      {"agent_uid = 1\nserial_lines = /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a"
+       " /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a /dev/a\n", "more than 16 lines"},
       {"agent_uid = 1\nhost_bridges = fleet0\n", "managed bridge"},
       {"agent_uid = 1\nbypasses = a:b\n", "a is not one of host_bridges"},
       {"agent_uid = 1\nhost_bridges = a b\nbypasses = a\n", "two bridges with : between"},

@@ -115,6 +115,36 @@ TEST(Qemu, ALinuxGuestsVolumesAreDisksInTheManifestsOrder) {
   EXPECT_FALSE(QemuMonitor(Accelerator::tcg).syncs_by_descriptor());
 }
 
+TEST(Qemu, SerialLinesAreSocketsBehindTheTaps) {
+  Launch start = launch();
+  GuestInterface line;
+  line.name = "rs485";
+  line.mac = agent::MacAddress{{2, 0, 0, 0, 0, 9}};
+  line.serial = "/dev/ttyUSB0";
+  start.config.interfaces.insert(start.config.interfaces.begin(), line);
+  const auto request = QemuMonitor(Accelerator::tcg).command(std::move(start));
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  const auto& all = request->arguments;
+  for (const char* word : {"socket,id=n0,fd=41", "tap,id=n1,fd=40",
+                           "virtio-net-device,netdev=n0,mac=02:00:00:00:00:09"}) {
+    EXPECT_EQ(std::count(all.begin(), all.end(), word), 1) << word;
+  }
+  EXPECT_EQ(request->interfaces.size(), 1u);
+  EXPECT_EQ(request->serials, std::vector<std::string>{"/dev/ttyUSB0"});
+}
+
+TEST(Qemu, ALinuxGuestGetsNoSerialLine) {
+  Launch start = launch();
+  start.image = {Arch::x86_64, Family::linux, Boot::bzimage, true, "Linux"};
+  GuestInterface line;
+  line.name = "rs485";
+  line.serial = "none";
+  start.config.interfaces.push_back(line);
+  const auto request = QemuMonitor(Accelerator::tcg).command(std::move(start));
+  ASSERT_FALSE(request.has_value());
+  EXPECT_NE(request.error().what.find("devices: rs485: a Linux image"), std::string::npos);
+}
+
 TEST(Qemu, OurOwnGuestHasNoBlockDevicesOnVirtio) {
   Launch start = launch();
   start.volumes.push_back(
