@@ -9,6 +9,7 @@
 #include "agent/guest_config.h"
 #include "ota/hash.h"
 #include "proto/log.h"
+#include "proto/manifest.h"
 
 namespace agent {
 namespace {
@@ -75,7 +76,7 @@ Ipv4 probed_address(const Guest& guest, const fleet::v1::AppManifest& of) {
   for (int i = 0; i < network.size(); ++i) {
     const std::string& wanted = of.health().interface();
     const bool is_it = wanted.empty() || wanted == network[i].name();
-    if (!is_it || network[i].address() == "none" || network[i].address() == "dhcp") continue;
+    if (!is_it || !proto::has_known_address(network[i])) continue;
     const auto place = static_cast<std::size_t>(i);
     const auto& known = guest.last.interfaces;
     return place < known.size() ? known[place].address : guest.address;

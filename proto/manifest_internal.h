@@ -38,9 +38,6 @@ Status check_size(std::string_view field, std::uint64_t bytes, std::uint64_t low
 /// All of the manifest but images and files, defaults included. errors bad_manifest
 Status fill_manifest(const fleet::v1::ApplicationDocument& in, fleet::v1::AppManifest& out);
 
-/// The agent knows where it is: neither none nor asked for by DHCP.
-bool has_known_address(const fleet::v1::Interface& interface);
-
 // The parts of check_manifest.
 Status check_vars(const fleet::v1::AppManifest& manifest);        // vars, and where they are used
 Status check_network(const fleet::v1::AppManifest& manifest);     // network, publish, on_down

@@ -206,11 +206,11 @@ Status check_publish(const AppManifest& manifest) {
 
 }  // namespace
 
-namespace manifest_detail {
-
 bool has_known_address(const Interface& interface) {
   return interface.address() != "none" && interface.address() != "dhcp";
 }
+
+namespace manifest_detail {
 
 Status check_network(const AppManifest& manifest) {
   if (manifest.network_size() > static_cast<int>(kMaxInterfaces)) {

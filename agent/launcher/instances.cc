@@ -206,10 +206,7 @@ Status Instances::start(const StartRequest& request, const std::vector<Fd>& file
       if (entry->take_down_at_ms != 0 && share_address(*entry, request)) take_down(*entry);
       continue;
     }
-    for (const WireInterface& wire : entry->interfaces) {
-      hold_addresses(wire, held);
-      held.macs.push_back(mac_of(wire));
-    }
+    for (const WireInterface& wire : entry->interfaces) hold_interface(wire, held);
     for (const auto& serial : entry->serials) held.serial_lines.push_back(serial->path());
   }
   TRY_VOID(may_start(parts_.conf, request, held));

@@ -80,11 +80,12 @@ MacAddress mac_of(const WireInterface& wire) {
   return mac;
 }
 
-void hold_addresses(const WireInterface& wire, Held& held) {
+void hold_interface(const WireInterface& wire, Held& held) {
   if (wire.address != 0) held.addresses.push_back(Ipv4{wire.address});
   if (const Ipv6 address6 = address6_of(wire); !address6.is_none()) {
     held.addresses6.push_back(address6);
   }
+  held.macs.push_back(mac_of(wire));
 }
 
 Status may_start(const Conf& conf, const StartRequest& request, const Held& held) {
@@ -109,8 +110,7 @@ Status may_start(const Conf& conf, const StartRequest& request, const Held& held
   for (std::size_t i = 0; i < request.interface_count; ++i) {
     const WireInterface& wire = request.interfaces[i];
     TRY_VOID(check_interface(conf, wire, all));
-    hold_addresses(wire, all);
-    all.macs.push_back(mac_of(wire));
+    hold_interface(wire, all);
   }
   for (std::size_t i = 0; i < request.serial_count; ++i) {
     const std::string path(field_text(request.serials[i].path));

@@ -25,7 +25,7 @@ proto::Status may_publish(const Conf& conf, const std::vector<WirePort>& ports);
 proto::Status may_bypass(const Conf& conf, const std::vector<BridgePair>& wanted);
 
 MacAddress mac_of(const WireInterface& wire);
-/// What is written down for it belongs to its instance from now on.
-void hold_addresses(const WireInterface& wire, Held& held);
+/// Its MAC and the addresses that are written down for it are its instance's from now on.
+void hold_interface(const WireInterface& wire, Held& held);
 
 }  // namespace launcher

@@ -140,8 +140,7 @@ Status check_firewall(const Config& config) {
   const firewall::InterfaceUses uses = firewall::find_uses(std::span(shapes).first(count));
   if (!uses.is_possible()) {
     return Error{Code::bad_manifest,
-                 "network: the firewall bridges two interfaces with `address: none`, or routes "
-                 "between two or more with addresses, beside mgmt; there are " +
+                 "network: as a firewall " + std::string(firewall::kImpossible) +
                      std::to_string(uses.bare) + " and " + std::to_string(uses.routable),
                  "network"};
   }

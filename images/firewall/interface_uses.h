@@ -14,6 +14,11 @@ namespace images::firewall {
 /// Never forwarded to, in either mode.
 inline constexpr std::string_view kManagement = "mgmt";
 
+/// What it says of interfaces that cannot be; the counts of bare and routable ones follow.
+inline constexpr std::string_view kImpossible =
+    "it bridges two interfaces with `address: none`, or routes between two or more with addresses, "
+    "beside mgmt; there are ";
+
 enum class InterfaceUse : std::uint8_t { none, bridged, routed, own };
 
 /// One interface as it is configured; at most kMaxRouterPorts of them.

@@ -47,9 +47,7 @@ bool find_interfaces(const runtime::Config& config, Interfaces& out) {
   }
   static_cast<InterfaceUses&>(out) = find_uses(std::span(shapes).first(config.interfaces()));
   if (!out.is_possible()) {
-    runtime::print("firewall: it bridges two interfaces with `address: none`, or routes between ",
-                   "two or more with addresses, beside mgmt; there are ", out.bare, " and ",
-                   out.routable);
+    runtime::print("firewall: ", kImpossible, out.bare, " and ", out.routable);
     return false;
   }
   for (std::size_t i = 0; i < config.interfaces(); ++i) {

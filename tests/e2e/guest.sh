@@ -35,24 +35,9 @@ namespace() {
   ip -n "$1" link set lo up
 }
 
-# guest_volume FOLDER LINE... [-- ARGUMENT...]: the config volume (images/abi/config_volume.h) with
-# the files of that folder and these lines of its config.
-guest_volume() {
-  local files=$1 root=$work/volume
-  shift
-  rm -rf "$root"
-  mkdir -p "$root"
-  cp -r "$files" "$root/files"
-  {
-    printf 'version=1\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')"
-    while (($# > 0)) && [[ $1 != -- ]]; do printf '%s\n' "$1"; shift; done
-  } >"$root/config"
-  (($# == 0)) || shift
-  : >"$root/args"
-  : >"$root/env"
-  (($# == 0)) || printf '%s\0' "$@" >"$root/args"
-  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env $(find files -type f))
-}
+# guest_volume FOLDER LINE... [-- ARGUMENT...]: the config volume of the guest that boots next.
+. "$(dirname "${BASH_SOURCE[0]}")/guests/config_volume.sh"
+guest_volume() { volume_of "$work/volume.tar" "$@"; }
 
 # guest_boot IMAGE MEBIBYTES INTERFACE=TAP=MAC...: an image of $FLEET_BUILD, without its platform, in
 # the background, with the volume that was made last. Its console is $work/console.

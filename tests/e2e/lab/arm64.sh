@@ -7,7 +7,8 @@ LAB_CPU=aarch64
 . "$lab_here/tenders_job.sh"
 cross=$root/build/arm64-images
 (cd "$root" && cmake --preset arm64-images >/dev/null && cmake --build --preset arm64-images --target \
-  fleet-{spt,hvt} dns_aarch64_{spt,hvt} tender_guest_{spt,hvt}_{0,2,stretched})
+  fleet-{spt,hvt} {dns,firewall,sensor}_aarch64_{spt,hvt} fleet_sdk \
+  tender_guest_{spt,hvt}_{0,2,stretched})
 # A guest of hvt without exception vectors, as tenders_test.sh has it, faults for ever on this CPU.
 tenders_job "$cross" spt "spt hvt"
 lab_run "$work/root" 600 512

@@ -24,7 +24,7 @@ root=$work/root
 mkdir -p "$root"/{bin,dev,mnt,proc,root,run,sys,tmp,lib64}
 if [[ $cpu == aarch64 ]]; then
   unpack_cloud_kernel "$work" arm64
-  copy_modules "$work" "$root" tun
+  copy_modules "$work" "$root" tun veth bridge
   (cd "$work" && for_arm64 "$work/apt" apt-get -qq download busybox-static bash-static)
   for package in "$work"/{busybox,bash}-static_*.deb; do dpkg-deb -x "$package" "$work/static"; done
   install -m 755 "$work/static/bin/busybox" "$root/bin/busybox"

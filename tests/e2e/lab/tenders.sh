@@ -1,4 +1,5 @@
-# A job for the lab: tenders_test.sh on LAB_TESTED, then the DNS image on each of LAB_TARGETS.
+# A job for the lab: tenders_test.sh on LAB_TESTED, then the DNS image on each of LAB_TARGETS, then the
+# other apps (appliances.sh).
 export FLEET_BUILD=/job/build
 cpu=$(uname -m)
 bash ./tenders_test.sh $LAB_TESTED || exit 1
@@ -27,6 +28,8 @@ for target in $LAB_TARGETS; do
   echo "ok: $target on $cpu: the DNS image answers"
   cat /tmp/stats
 done
+
+. ./appliances.sh
 
 # A release that faults leaves its registers by our runtime's record.
 [[ -e crash.hvt ]] || exit 0
