@@ -33,12 +33,12 @@ bool is_reached(const v1::DesiredApp& desired, const v1::Telemetry& facts) {
 }
 
 /// Who is under way by pushes of any app, by the label of a budget. A device that is under way
-/// already costs nothing more.
+/// already costs nothing more, unless more are than may be.
 ///   counts   from its offer to its end: verdict, deadline, or called off; and while it goes back
 ///   does not who was offline when its turn came, or went offline before it was told anything; who
 ///            went offline on the way, from the deadline on (it passes the gates again)
-/// A fleet that goes back asks no budget, it only counts in those of others. Devices without the
-/// label are one group.
+/// A fleet that goes back asks no budget, it only counts in those of others: so there may be more.
+/// Devices without the label are one group.
 class Budget {
  public:
   Budget(const v1::MaxUnavailable& limit, const std::vector<Store::Waiting>& under_way)
@@ -46,9 +46,10 @@ class Budget {
     for (const Store::Waiting& device : under_way) take(device);
   }
   bool has_room(const Store::Waiting& device) const {
-    if (count_ == 0 || devices_.count(device.id) == 1) return true;
+    if (count_ == 0) return true;
     const auto found = used_.find(device.value);
-    return found == used_.end() || found->second < count_;
+    if (found == used_.end()) return true;
+    return devices_.count(device.id) == 1 ? found->second <= count_ : found->second < count_;
   }
   void take(const Store::Waiting& device) {
     if (devices_.insert(device.id).second) ++used_[device.value];

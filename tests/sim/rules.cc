@@ -201,7 +201,7 @@ void Rules::check_ahead(Device& device, const fleet::v1::Desired& desired) {
 void Rules::check_budget() {
   if (world_.down_per_site == 0 || !world_.controller.running()) return;
   controller::Store& store = *world_.controller.headquarters.store;
-  std::map<std::string, std::set<std::string>> down;  // site -> devices
+  std::map<std::string, std::map<std::string, std::string>> down;  // site -> device -> by what
   for (const auto& device : world_.devices) {
     const auto open = store.open_rollouts_of(device->id);
     for (const std::int64_t number : or_none(open)) {
@@ -210,14 +210,17 @@ void Rules::check_budget() {
       if (!rollout || !*rollout || !row || !*row) continue;
       const bool under_way = (*row)->row.let_in() && (*row)->row.going_back_to() == 0 &&
                              controller::rollout::is_release((*rollout)->kind);
-      if (under_way) down[store.subject(device->id)->labels[kSiteLabel]].insert(device->name);
+      const std::string site = store.subject(device->id)->labels[kSiteLabel];
+      if (under_way) down[site][device->name] = (*rollout)->id();
     }
   }
   for (const auto& [site, devices] : down) {
     if (devices.size() <= world_.down_per_site) continue;
+    std::string who;
+    for (const auto& [name, by] : devices) who += " " + name + " (" + by + ")";
     fail(nullptr, std::to_string(devices.size()) + " devices of " + site +
                       " are under way at once, the budget is " +
-                      std::to_string(world_.down_per_site));
+                      std::to_string(world_.down_per_site) + ":" + who);
   }
 }
 

@@ -187,6 +187,27 @@ TEST_F(FleetWaves, DevicesWithoutTheLabelAreOneGroup) {
   EXPECT_EQ(let_in_count(push(one_per_site()), 3), 1);
 }
 
+TEST_F(FleetWaves, WhoGoesBackIsNotLetInBesideOthers) {
+  devices(4);
+  settled(4);
+  v1::RolloutPolicy policy = waves({"3"});
+  policy.set_min_finished(3);
+  push(policy);
+  for (const int taker : {1, 2}) {
+    say(taker, v1::HEALTHY, 2);
+    slots(taker, 2, 1);
+  }
+  say(3, v1::REVERTED, 1);
+  ASSERT_EQ(world.wish(name(1))->fall_back(), 1u);
+  ASSERT_EQ(world.wish(name(2))->fall_back(), 1u);
+  const std::int64_t next = push(one_per_site());
+  EXPECT_EQ(let_in_count(next, 4), 0) << "two are under way without having asked";
+  say(1, v1::HEALTHY, 1);
+  tick(1000);
+  EXPECT_EQ(let_in_count(next, 4), 1);
+  EXPECT_TRUE(is_let_in(next, 2)) << "it is under way already";
+}
+
 TEST_F(FleetWaves, PauseResumeAndAbortMayBeSaidTwice) {
   devices(3);
   const std::int64_t number = push(waves({"1"}));
