@@ -11,6 +11,7 @@ build=(
   nlohmann-json3-dev libzstd-dev libhowardhinnant-date-dev tzdata libsystemd-dev libbenchmark-dev
   prometheus-cpp-dev
   dpkg-dev                      # unpacks lwIP's source package for the images
+  g++-aarch64-linux-gnu         # the images for ARM64
 )
 run=(
   qemu-system-x86 nftables iproute2 util-linux procps openssl

@@ -47,7 +47,7 @@ UNIT
 printf '[Unit]\nRequires=basic.target lab.service\nAfter=basic.target\n' \
   >"$machine/etc/systemd/system/default.target"
 
-cp "$build"/images/dns/{manifest.yml,dns.x86_64.*} "$machine/job/dns/"
+cp "$build"/images/dns/{manifest.yml,dns.*} "$machine/job/dns/"
 cp "$build"/images/dns/zones/example.test.zone "$machine/job/dns/zones/"
 cp "$build/images/dns-crash/dns.x86_64.hvt" "$machine/job/crash.hvt"
 # An emulated CPU is slow: patience where a device has little.
