@@ -51,8 +51,8 @@ proto::Error missing(const Sdk& sdk, const std::string& what, Arch arch) {
   std::string text = "the SDK in " + sdk.folder + " makes no image for " + what + "; it has " +
                      targets_text(sdk.targets);
   if (arch == fleet::v1::AARCH64) {
-    text += "\nbuild that part:  cmake --preset arm64-images && cmake --build --preset "
-            "arm64-images\nthen --sdk build/arm64-images/sdk, or install both into one prefix";
+    text += "\nthat part is built where the compiler is:  apt install g++-aarch64-linux-gnu, then "
+            "cmake --preset release && cmake --build --preset release";
   }
   return proto::Error{Code::not_found, text, {}};
 }

@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/bench/appliance.sh
+. tests/e2e/guests/config_volume.sh
 bench_arguments "$@"
 need "mosquitto mosquitto-clients nftables" mosquitto mosquitto_pub mosquitto_sub nft
 make_lan benchsensor-$$
@@ -35,17 +36,12 @@ ip netns exec "$space-client" mosquitto_sub -h 10.77.0.1 -q 1 -t 'bench/#' -F '%
 sleep 0.5
 
 volume() {  # volume SETTING...: the config volume
-  local root=$work/volume
-  rm -rf "$root"
-  mkdir -p "$root/files"
-  printf '%s\n' 'broker 10.77.0.1' 'topic bench' 'buffer 20000' "$@" >"$root/files/sensor.conf"
-  { printf 'version=1\nhostname=bench\nseed=%s\n' "$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')"
-    printf 'net0.name=service\nnet0.mac=52:54:00:12:34:56\nnet0.address=10.77.0.2/24\n'
-    [[ $* != *'from serial'* ]] || printf 'net1.name=serial\nnet1.mac=52:54:00:12:34:57\n'
-  } >"$root/config"
-  : >"$root/args"
-  : >"$root/env"
-  (cd "$root" && tar --format=ustar -cf "$work/volume.tar" config args env files/sensor.conf)
+  local -a lines=(hostname=bench net0.name=service net0.mac=52:54:00:12:34:56 net0.address=10.77.0.2/24)
+  [[ $* != *'from serial'* ]] || lines+=(net1.name=serial net1.mac=52:54:00:12:34:57)
+  rm -rf "$work/files"
+  mkdir "$work/files"
+  printf '%s\n' 'broker 10.77.0.1' 'topic bench' 'buffer 20000' "$@" >"$work/files/sensor.conf"
+  volume_of "$work/volume.tar" "$work/files" "${lines[@]}"
 }
 all_sensors() {
   for ((i = 1; i <= sensors; i++)); do echo "sensor s$i from simulated 0 100 every 100ms"; done

@@ -30,8 +30,8 @@ test_refusals() {
   refused 'firewall: too little memory for 1048576 flows: give the app more'
   volume "$here/firewall/rules.fw" --flow=1
   refused 'firewall: --flow=1: no such argument'
-  sed -i '/net1.name/d' "$work/volume/config"
-  (cd "$work/volume" && tar --format=ustar -cf "$work/volume.tar" config)
+  tar -xOf "$work/volume.tar" config | sed '/net1.name/d' >"$work/config"
+  tar --format=ustar -cf "$work/volume.tar" -C "$work" config
   refused 'firewall: net1 has no name in the config'
   ok "refuses bad rules, arguments and interfaces by name, and forwards nothing"
 }
