@@ -191,7 +191,8 @@ Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
   const bool heard = device.row.started_ms() != 0;
   desired->set_keep_values(heard ? step.rollout.kind != v1::KIND_CONFIG
                                  : device.before.keep_values);
-  return want(device.id, std::move(*desired));
+  TRY_VOID(want(device.id, *desired));
+  return store_.set_awaited(device.id, *desired, desired->stage_release() == 0);
 }
 
 Status Fleet::fill_values(const std::string& device_id, v1::DesiredApp& desired) {
@@ -382,6 +383,12 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
   if (number == 0) {
     // Of a wish that was no rollout's: what was wanted before one that ended badly. It may fail.
     const v1::DeviceState state = report.state();
+    if (!is_on_its_way(state)) {
+      v1::DesiredApp heard;
+      heard.set_app(report.app());
+      heard.set_attempt(report.attempt());
+      TRY_VOID(store_.set_awaited(row.id, heard, false));
+    }
     const bool bad = state == v1::REVERTED || state == v1::FAILED || state == v1::HELD;
     if (!bad) return {};
     return keep_running({row.id, report.app(), report.attempt()}, report.status().live_release());

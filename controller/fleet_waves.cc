@@ -115,6 +115,9 @@ Result<bool> Fleet::is_under_way(const rollout::Rollout& rollout, const std::str
     TRY(const auto row, store_.rollout_device(number, device_id));
     if (other && row && other->app == rollout.app && row->row.let_in()) return true;
   }
+  // The values of a wish that was taken back are reached when the device says so.
+  TRY(const bool awaited, store_.is_awaited(device_id, rollout.app));
+  if (awaited) return true;
   TRY(const auto desired, store_.desired_app(device_id, rollout.app));
   TRY(const auto row, store_.device(device_id));
   return desired && row && !is_reached(*desired, row->facts);

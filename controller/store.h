@@ -228,6 +228,9 @@ class Store {
   Result<std::map<std::string, std::vector<v1::DesiredApp>>> all_desired();
   Result<std::optional<v1::DesiredApp>> desired_app(std::string_view id, std::string_view app);
   Status set_desired(std::string_view id, const v1::DesiredApp& desired);
+  /// Whether the device is still to say what became of that very wish; of a new one it is not.
+  Status set_awaited(std::string_view id, const v1::DesiredApp& desired, bool awaited);
+  Result<bool> is_awaited(std::string_view id, std::string_view app);
   Status remove_desired(std::string_view id, std::string_view app);
 
   // store_ahead.cc

@@ -147,6 +147,27 @@ Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
   });
 }
 
+Status Store::set_awaited(std::string_view id, const v1::DesiredApp& desired, bool awaited) {
+  const std::string i(id);
+  const long long value = awaited ? 1 : 0;
+  return guard("writing what is awaited", [&] {
+    session_->run("UPDATE desired SET awaited = :w WHERE device_id = :d AND app = :a AND "
+                  "attempt = :t",
+                  use(value), use(i), use(desired.app()), use(desired.attempt()));
+  });
+}
+
+Result<bool> Store::is_awaited(std::string_view id, std::string_view app) {
+  const std::string i(id);
+  const std::string a(app);
+  return guard("reading what is awaited", [&]() -> bool {
+    long long count = 0;
+    session_->run("SELECT COUNT(*) FROM desired WHERE device_id = :d AND app = :a AND awaited = 1",
+                  into(count), use(i), use(a));
+    return count > 0;
+  });
+}
+
 Status Store::remove_desired(std::string_view id, std::string_view app) {
   const std::string i(id);
   if (changed_devices_) changed_devices_->insert(i);

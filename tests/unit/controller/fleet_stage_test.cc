@@ -54,6 +54,22 @@ TEST_F(FleetStage, WaitsForAWishOfNoRollout) {
   EXPECT_EQ(world.wish(name(1))->run(), v1::STOP);
 }
 
+TEST_F(FleetStage, WaitsForTheValuesOfAWishThatWasTakenBack) {
+  devices(1);
+  settled(1);
+  world.offline(name(1));
+  const auto start = world.order(v1::ORDER_START, name(1));
+  ASSERT_TRUE(start.has_value());
+  ASSERT_TRUE(world.fleet->abort(start->number, "ana").has_value());
+  world.online(name(1));
+  const std::int64_t number = push({}, "edge", true);
+  EXPECT_FALSE(is_let_in(number, 1)) << "the device may have other values yet";
+  const World::Attempt taken_back{world.wish(name(1))->attempt(), 1};
+  ASSERT_TRUE(world.report(name(1), v1::HEALTHY, 1, taken_back).has_value());
+  tick(1000);
+  EXPECT_TRUE(is_let_in(number, 1));
+}
+
 TEST_F(FleetStage, StandsBesideWhatRunsAndNobodyWants) {
   devices(1);
   slots(1, 1, 0);  // it took that before it was called off

@@ -63,7 +63,9 @@ TEST(StoreWaves, RowsOfASchemaBeforeWavesWereToldAtOnce) {
     for (const char* table : {"measured", "config_values", "config_before"}) {
       sql << std::string("DROP TABLE ") + table;
     }
-    sql << "ALTER TABLE desired DROP COLUMN values_json";
+    for (const char* column : {"values_json", "awaited"}) {
+      sql << std::string("ALTER TABLE desired DROP COLUMN ") + column;
+    }
     for (const char* column : {"audit_sequence", "audit_hash", "audit_accepted", "sealing_key",
                                "generation_told", "ahead_ms", "ahead_text"}) {
       sql << std::string("ALTER TABLE devices DROP COLUMN ") + column;
