@@ -3,7 +3,7 @@
 # from the start to the first message, bytes of the program, memory, messages per second as it tells
 # those that waited for the broker, processor time per message at the most that its settings make (32
 # sensors every 100 ms), and the time from a reading on the serial line to its message (not on virtio,
-# which has no line). Needs root, and the packages mosquitto, mosquitto-clients and nftables.
+# to which it leads none). Needs root, and the packages mosquitto, mosquitto-clients and nftables.
 # tests/bench/sensor.sh [ROUNDS [spt|virtio|hvt]...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
