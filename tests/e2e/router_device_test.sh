@@ -25,20 +25,7 @@ outside busybox httpd -f -vv -p 203.0.113.1:80 -h "$LAB_DIR/www" 2>"$LAB_DIR/www
 LAB_PIDS[www]=$!
 fetches() { [[ $(inside curl -fs --max-time 1 http://203.0.113.1/page) == outside ]]; }
 
-cat >rules.fw <<'RULES'
-chain postrouting {
-  oif "wan" masquerade
-}
-chain forward {
-  ct state invalid drop
-  ct state established,related accept
-  iif "lan" accept
-}
-chain input {
-  iif "lan" icmp type echo-request accept
-  iif "mgmt" accept
-}
-RULES
+cp "$root/tests/e2e/firewall/router.fw" rules.fw
 python3 - <<'PY'
 import re
 text = open("manifest.yml").read()

@@ -24,19 +24,7 @@ tenders_job() {
 router_volume() {
   local files=$work/router
   mkdir "$files"
-  cat >"$files/rules" <<'RULES'
-chain postrouting {
-  oif "wan" masquerade
-}
-chain forward {
-  ct state invalid drop
-  ct state established,related accept
-  iif "lan" accept
-}
-chain input {
-  iif "mgmt" accept
-}
-RULES
+  cp "$root/tests/e2e/firewall/router.fw" "$files/rules"
   volume_of "$1" "$files" hostname=fw \
     net0.name=wan net0.mac=52:54:00:00:00:01 net0.address=198.51.100.1/24 \
     net1.name=lan net1.mac=52:54:00:00:00:02 net1.address=192.168.1.1/24 \
