@@ -17,6 +17,7 @@ run=(
   qemu-system-x86 nftables iproute2 util-linux procps openssl
 )
 show=(
+  qemu-system-arm               # images for ARM64, which an x86_64 runs in QEMU
   bind9-dnsutils conntrack iputils-ping busybox-static cpio jq curl strace systemd
   nsd dnsperf python3-dnspython  # the name server that ours must answer like, and what asks it
   prometheus python3-jsonschema python3-yaml  # scraping and alerts, how API and --json are described

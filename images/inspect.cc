@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "images/abi/arm64_image.h"
+#include "images/abi/elf.h"
 #include "images/inspect_elf.h"
 #include "images/inspect_reader.h"
 
@@ -76,13 +78,21 @@ Error stranger(const Fields& head, std::uint64_t size_bytes) {
 
 Result<ImageInfo> inspect_arm64(const Fields& head) {
   ImageInfo info;
-  info.family = Family::unknown;  // Linux, Unikraft, OSv and NetBSD all wear this header
+  info.family = Family::unknown;  // Linux, Unikraft, OSv and NetBSD all wear this header, and ours
   info.arch = Arch::aarch64;
   info.platform = Platform::virtio;
   info.boot = BootProtocol::arm64_image;
   const std::uint64_t flags = head.u64(24);
   if ((flags & 1) != 0) return bad_image("an arm64 Image for a big-endian CPU");
-  info.summary = "arm64 Image";
+  // Ours says so right behind the header.
+  std::size_t at = sizeof(abi::Arm64ImageHeader);
+  for (auto note = next_note(head, at); note; note = next_note(head, at)) {
+    if (note->owner != abi::kUnifleetOwner) break;
+    info.family = Family::unifleet;
+    if (note->type == abi::kUnifleetLanguageNote) info.language = language_of(note->content);
+  }
+  info.summary = name_of(info.boot);
+  if (info.family == Family::unifleet) info.summary = "Unifleet, " + info.summary;
   return info;
 }
 

@@ -15,7 +15,6 @@ constexpr std::size_t kMaxSegments = 128;
 constexpr std::size_t kMaxSections = 4096;
 constexpr std::uint64_t kMaxNoteBytes = 64 * 1024;
 constexpr std::uint64_t kMaxNamesBytes = 1024 * 1024;
-constexpr std::size_t kMaxLanguageBytes = 64;
 
 constexpr std::uint32_t kLoad = 1, kInterp = 3, kNote = 4;                  // p_type
 constexpr std::uint16_t k386 = 3, kX86_64 = 62, kAarch64 = 183;             // e_machine
@@ -140,9 +139,11 @@ Status check_segments(const Elf& elf, const ImageReader& reader) {
 
 Status take_note(Elf& elf, const std::string& owner, std::uint32_t type, const Fields& content) {
   if (owner == "Solo5") return elf.solo5.take(type, content);
-  if (owner == "Unifleet" && type == abi::kUnifleetVersionNote) elf.ident = Family::unifleet;
-  if (owner == "Unifleet" && type == abi::kUnifleetLanguageNote) {
-    elf.language = content.text(0, kMaxLanguageBytes);
+  if (owner == abi::kUnifleetOwner && type == abi::kUnifleetVersionNote) {
+    elf.ident = Family::unifleet;
+  }
+  if (owner == abi::kUnifleetOwner && type == abi::kUnifleetLanguageNote) {
+    elf.language = language_of(content);
   }
   if (owner == "NetBSD" && type == 1) elf.ident = Family::netbsd;
   if (owner == "FreeBSD" && type == 1) elf.ident = Family::freebsd;
@@ -165,26 +166,16 @@ Status take_note(Elf& elf, const std::string& owner, std::uint32_t type, const F
   return {};
 }
 
-// Several notes may share a segment; name and content are each padded to 4 bytes.
+// Several notes may share a segment.
 Status read_notes(Elf& elf, const ImageReader& reader, const Segment& segment) {
   if (segment.file_bytes > kMaxNoteBytes) return {};  // nobody's boot note is that long
   TRY(const auto bytes, reader.bytes(segment.offset, segment.file_bytes));
   const Fields notes(bytes);
   std::size_t at = 0;
-  while (notes.size() - at >= 12) {
-    const std::size_t name_bytes = notes.u32(at);
-    const std::size_t content_bytes = notes.u32(at + 4);
-    const std::uint32_t type = notes.u32(at + 8);
-    const std::size_t left = notes.size() - at - 12;
-    const std::size_t name_padded = (name_bytes + 3) & ~std::size_t{3};
-    if (name_padded > left || content_bytes > left - name_padded) {
-      return bad_image("damaged: an ELF note does not fall within its segment");
-    }
-    const std::size_t content_at = at + 12 + name_padded;
-    TRY_VOID(take_note(elf, notes.text(at + 12, name_bytes), type,
-                       notes.sub(content_at, content_bytes)));
-    const std::size_t content_padded = (content_bytes + 3) & ~std::size_t{3};
-    at = std::min(notes.size(), content_at + content_padded);
+  while (notes.size() - at >= sizeof(abi::ElfNote)) {
+    const auto note = next_note(notes, at);
+    if (!note) return bad_image("damaged: an ELF note does not fall within its segment");
+    TRY_VOID(take_note(elf, note->owner, note->type, note->content));
   }
   return {};
 }
@@ -284,6 +275,27 @@ std::int64_t find_multiboot(const Fields& head) {
     }
   }
   return -1;
+}
+
+// Name and content are each padded to 4 bytes.
+std::optional<Note> next_note(const Fields& notes, std::size_t& at) {
+  constexpr std::size_t kHeaderBytes = sizeof(abi::ElfNote);
+  if (at > notes.size() || notes.size() - at < kHeaderBytes) return std::nullopt;
+  const std::size_t name_bytes = notes.u32(at);
+  const std::size_t content_bytes = notes.u32(at + 4);
+  const std::size_t left = notes.size() - at - kHeaderBytes;
+  const std::size_t name_padded = (name_bytes + 3) & ~std::size_t{3};
+  if (name_padded > left || content_bytes > left - name_padded) return std::nullopt;
+  const std::size_t content_at = at + kHeaderBytes + name_padded;
+  const Note note{notes.text(at + kHeaderBytes, name_bytes), notes.u32(at + 8),
+                  notes.sub(content_at, content_bytes)};
+  at = std::min(notes.size(), content_at + ((content_bytes + 3) & ~std::size_t{3}));
+  return note;
+}
+
+std::string language_of(const Fields& content) {
+  constexpr std::size_t kMostBytes = 64;
+  return content.text(0, kMostBytes);
 }
 
 Result<ImageInfo> inspect_elf(const ImageReader& reader, const Fields& head) {

@@ -65,6 +65,7 @@ long() { [[ $only == "$1" ]] || { ((all)) && [[ -z $only ]]; }; }
 if long arm64; then
   part arm64 deploy/cross-arm64.sh "$jobs"
   part arm64-lab tests/e2e/lab/arm64.sh
+  part arm64-qemu tests/e2e/lab/arm64_qemu.sh
 fi
 if long tsan; then
   # Only what runs on several threads.

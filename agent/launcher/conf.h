@@ -12,6 +12,15 @@
 
 namespace launcher {
 
+// Where Debian has the QEMU of this CPU, and its package.
+#ifdef __aarch64__
+inline constexpr char kDefaultQemu[] = "/usr/bin/qemu-system-aarch64";
+inline constexpr char kQemuPackage[] = "qemu-system-arm";
+#else
+inline constexpr char kDefaultQemu[] = "/usr/bin/qemu-system-x86_64";
+inline constexpr char kQemuPackage[] = "qemu-system-x86";
+#endif
+
 /// A line that is lent: `serial_lines = /dev/ttyUSB0:9600`.
 struct SerialPort {
   std::string path;
@@ -34,7 +43,7 @@ struct Conf {
   std::vector<PortRange> allowed_ports{{1, 65535}};
   std::vector<PortRange> denied_ports{{22, 22}};
   bool allow_kvm = true;
-  std::string qemu = "/usr/bin/qemu-system-x86_64";
+  std::string qemu = kDefaultQemu;
   std::string spt;                           // default: fleet-spt beside the launcher
   std::string hvt;                           // default: fleet-hvt beside the launcher
   std::string tap_prefix = "flt";            // tap names: prefix, slot, -, index

@@ -105,8 +105,9 @@ const std::string& path_of(const Conf& conf, ProgramId program) {
 
 Status check_program(const std::string& path, ProgramId program) {
   if (::access(path.c_str(), X_OK) == 0) return {};
-  const char* fix = program == ProgramId::qemu ? "apt install qemu-system-x86"
-                                               : "it comes with fleet-launcher; install that again";
+  const std::string fix = program == ProgramId::qemu
+                              ? std::string("apt install ") + kQemuPackage
+                              : "it comes with fleet-launcher; install that again";
   return Error{Code::monitor_missing, "launcher: " + path + " is missing; " + fix, ""};
 }
 

@@ -18,6 +18,12 @@
 namespace monitors {
 
 enum class Arch { unknown, x86_64, aarch64 };
+/// This host's.
+#ifdef __aarch64__
+inline constexpr Arch kHostArch = Arch::aarch64;
+#else
+inline constexpr Arch kHostArch = Arch::x86_64;
+#endif
 /// How the image is configured: our own library OS, or a family with its own dialect.
 enum class Family { unknown, fleet, linux, other };
 /// How the image is entered.
@@ -64,6 +70,11 @@ struct GuestConfig {
   std::vector<GuestInterface> interfaces;
   std::string seed;                            // 32 random bytes, fresh for each start
 };
+
+/// Ask for one of the guest's interfaces: a tap, or a serial line, whose descriptors lie behind
+/// those of all taps. Returns its descriptor in the monitor.
+int lend_interface(const GuestInterface& one, const GuestConfig& config,
+                   agent::StartRequest& request);
 
 /// When what a guest writes to a volume is safe from a power cut: at once, every few seconds
 /// (agent/volumes), or when the kernel likes.

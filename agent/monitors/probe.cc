@@ -24,6 +24,7 @@ using proto::Result;
 using proto::Status;
 
 constexpr std::string_view kQemu = "qemu";
+constexpr Machine kProbeMachine = kHostArch == Arch::aarch64 ? Machine::virt : Machine::microvm;
 constexpr std::string_view kSpt = "spt";
 constexpr std::string_view kHvt = "hvt";
 /// A KVM that costs this much more than emulation does not run instructions, it interprets them:
@@ -82,9 +83,9 @@ Result<agent::StartRequest> probe_request(const std::string& id, const Way& way)
   agent::StartRequest request;
   const std::string image = "/proc/self/fd/" + std::to_string(agent::kFirstFileFd);
   if (way.is_qemu()) {
-    TRY(agent::Fd guest, memory_file("probe", pvh_probe_guest()));
+    TRY(agent::Fd guest, memory_file("probe", qemu_probe_guest()));
     const auto accelerator = way.kvm ? Accelerator::kvm : Accelerator::tcg;
-    request.arguments = qemu_base_arguments(Machine::microvm, accelerator, kMemoryMib, 1);
+    request.arguments = qemu_base_arguments(kProbeMachine, accelerator, kMemoryMib, 1);
     request.arguments.insert(request.arguments.end(), {"-kernel", image});
     request.files.push_back(std::move(guest));
     request.memory_max_mib = kMemoryMib + kQemuOverheadMib;
@@ -111,11 +112,13 @@ void judge(const Way& way, const agent::Instance& ended, const std::string& cons
            const std::string& report, ProbeResult& result) {
   const std::string after = " after " + std::to_string(result.elapsed_ms) + " ms";
   const std::string words = console.empty() ? "" : ": " + first_line(console);
-  const int wanted = way.is_qemu() ? kQemuProbeStatus : kProbeStatus;
+  const int wanted = way.is_qemu() ? qemu_probe_status() : kProbeStatus;
   const int status = ended.wait_status;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == wanted) {
+  // A machine of ARM64 that was switched off says by its console who did it.
+  const bool told = !way.is_qemu() || kHostArch == Arch::x86_64 || console == kProbeWord;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == wanted && told) {
     result.usable = true;
-    result.evidence = "ran a million instructions and SSE in " +
+    result.evidence = "ran a million instructions and floating point in " +
                       std::to_string(result.elapsed_ms) + " ms";
   } else if (!way.is_qemu()) {
     result.evidence = TenderMonitor(way.target()).classify_exit(ended, console, report).what;

@@ -19,7 +19,7 @@ struct ProbeResult {
   bool kvm = false;
   bool usable = false;
   std::uint32_t elapsed_ms = 0;          // process start to the guest's end
-  std::string evidence;                  // "ran 200000 instructions and SSE in 31 ms"
+  std::string evidence;                  // "ran a million instructions and floating point in 31 ms"
 };
 
 struct ProbeOptions {

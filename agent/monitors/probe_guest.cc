@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <span>
 
+#include "images/abi/arm64_image.h"
 #include "images/abi/elf.h"
 #include "images/abi/solo5.h"
 
@@ -54,6 +56,30 @@ struct PvhFile {
   Elf32_Phdr note{};
   XenNote xen;
   unsigned char code[sizeof kPvhCode];
+};
+
+// EL1 without MMU: what Linux's boot protocol hands over.
+constexpr std::uint32_t kImageCode[] = {
+    0xd2a00600,                                // mov x0, FPEN
+    0xd5181040,                                // msr cpacr_el1, x0: floating point is allowed
+    0xd5033fdf,                                // isb
+    0x1e202800,                                // fadd s0, s0, s0
+    0x52800001 | (kProbeLoops & 0xffff) << 5,  // mov w1, loops
+    0x72a00001 | (kProbeLoops >> 16) << 5,     // movk w1, loops, lsl 16
+    0x71000421,                                // again: subs w1, w1, 1
+    0x54ffffe1,                                // b.ne again
+    0xd2a12002,                                // mov x2, virt's PL011
+    0x52800000 | kProbeWord[0] << 5,           // mov w0, the word
+    0xb9000040,                                // str w0, [x2]
+    0x52b08000,                                // mov w0, PSCI's SYSTEM_OFF
+    0x72800100,                                // movk w0, its low half
+    0xd4000002,                                // hvc 0
+    0x14000000,                                // b .
+};
+
+struct ImageFile {
+  abi::Arm64ImageHeader header{};
+  std::uint32_t code[std::size(kImageCode)];
 };
 
 // --- The tenders. SSE first: a KVM that dies of it does so at once. ---
@@ -138,8 +164,6 @@ Solo5Note solo5_note(std::uint32_t type, std::size_t content_bytes) {
   return note;
 }
 
-}  // namespace
-
 std::string pvh_probe_guest() {
   PvhFile elf;
   std::memcpy(elf.header.e_ident, ELFMAG, SELFMAG);
@@ -161,6 +185,23 @@ std::string pvh_probe_guest() {
   std::string bytes(reinterpret_cast<const char*>(&elf), sizeof elf);
   bytes.resize(8192);  // QEMU looks for other boot protocols in the first 8 KiB
   return bytes;
+}
+
+std::string image_probe_guest() {
+  ImageFile image;
+  image.header.code[0] = 0x14000000 | sizeof image.header / 4;  // b to the code
+  image.header.load_offset = 0x200000;
+  image.header.size_bytes = sizeof image;
+  image.header.flags = abi::kArm64LittleEndian4K;
+  image.header.magic = abi::kArm64ImageMagic;
+  std::memcpy(image.code, kImageCode, sizeof kImageCode);
+  return std::string(reinterpret_cast<const char*>(&image), sizeof image);
+}
+
+}  // namespace
+
+std::string qemu_probe_guest(Arch host) {
+  return host == Arch::aarch64 ? image_probe_guest() : pvh_probe_guest();
 }
 
 std::string solo5_probe_guest(Target target) {

@@ -1,9 +1,11 @@
-// QEMU microvm: the argument list, and what its exit status means.
+// QEMU: the argument list, and what its exit status means.
 #include "agent/monitors/qemu.h"
 
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <charconv>
+#include <initializer_list>
 
 #include "agent/monitors/config_volume.h"
 #include "images/abi/exit_codes.h"
@@ -25,32 +27,22 @@ std::string file_path(std::size_t index) {
   return "/proc/self/fd/" + std::to_string(agent::kFirstFileFd + static_cast<int>(index));
 }
 
-/// A serial line comes as the frames of a socket (images/abi/serial_line.h), whose descriptor lies
-/// behind all taps.
-void add_interfaces(const std::vector<GuestInterface>& interfaces, Machine machine,
-                    agent::StartRequest& request) {
-  const auto taps = static_cast<std::size_t>(std::count_if(
-      interfaces.begin(), interfaces.end(), [](const auto& one) { return one.serial.empty(); }));
-  // Without its boot ROM, which is megabytes of nothing here.
-  const std::string device = machine == Machine::microvm ? "virtio-net-device,netdev="
-                                                         : "virtio-net-pci,romfile=,netdev=";
-  for (std::size_t i = 0; i < interfaces.size(); ++i) {
-    const GuestInterface& from = interfaces[i];
-    const bool line = !from.serial.empty();
+/// Devices over MMIO, or over PCI.
+bool has_pci(Machine machine) { return machine == Machine::pc; }
+
+void add_interfaces(const GuestConfig& config, Machine machine, agent::StartRequest& request) {
+  // Over PCI without its boot ROM, which is megabytes of nothing here.
+  const std::string device = has_pci(machine) ? "virtio-net-pci,romfile=,netdev="
+                                              : "virtio-net-device,netdev=";
+  for (std::size_t i = 0; i < config.interfaces.size(); ++i) {
+    const GuestInterface& from = config.interfaces[i];
     const std::string id = "n" + std::to_string(i);
-    const std::size_t place =
-        line ? taps + request.serials.size() : request.interfaces.size();
-    const std::string fd = std::to_string(agent::kFirstTapFd + static_cast<int>(place));
+    const std::string fd = std::to_string(lend_interface(from, config, request));
+    // A serial line comes as the frames of a socket (images/abi/serial_line.h).
     request.arguments.insert(
         request.arguments.end(),
-        {"-netdev", (line ? "socket,id=" : "tap,id=") + id + ",fd=" + fd, "-device",
+        {"-netdev", (from.serial.empty() ? "tap,id=" : "socket,id=") + id + ",fd=" + fd, "-device",
          device + id + ",mac=" + to_string(from.mac)});
-    if (line) {
-      request.serials.push_back(from.serial == "none" ? "" : from.serial);
-      continue;
-    }
-    request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous,
-                                  from.dhcp, from.address6});
   }
 }
 
@@ -63,7 +55,7 @@ Status add_volumes(Launch& launch, Machine machine, agent::StartRequest& request
                  "devices; push the app's hvt or spt image",
                  launch.app};
   }
-  const std::string device = machine == Machine::microvm ? "virtio-blk-device" : "virtio-blk-pci";
+  const std::string device = has_pci(machine) ? "virtio-blk-pci" : "virtio-blk-device";
   for (Volume& volume : launch.volumes) {
     const std::string set = std::to_string(request.volumes.size());
     const std::size_t index = request.files.size() + request.volumes.size();
@@ -110,8 +102,25 @@ bool contains(std::string_view text, std::string_view word) {
   return text.find(word) != std::string_view::npos;
 }
 
+ExitReason guest_ended(int own, const agent::Instance& ended) {
+  return {Code::guest_exit, own,
+          "the guest ended with status " + std::to_string(own) + after(ended)};
+}
+
+/// The last line of a guest of ours on ARM64 (images/abi/exit_codes.h); -1: it is another.
+int told_status(std::string_view console_tail) {
+  const std::string line = last_line(console_tail);
+  if (!line.starts_with(abi::kEndedWords)) return -1;
+  int status = 0;
+  const char* end = line.data() + line.size();
+  const auto read = std::from_chars(line.data() + abi::kEndedWords.size(), end, status);
+  const bool good = read.ec == std::errc() && read.ptr == end;
+  return good && status >= 0 && status <= abi::kMaxExitStatus ? status : -1;
+}
+
 /// Status 0: a reset under -no-reboot, or a machine switched off.
 ExitReason machine_ended(const agent::Instance& ended, std::string_view console_tail) {
+  if (const int own = told_status(console_tail); own >= 0) return guest_ended(own, ended);
   if (contains(console_tail, "panic")) {
     return {Code::guest_abort, 0, "the guest panicked" + after(ended)};
   }
@@ -124,11 +133,7 @@ ExitReason machine_ended(const agent::Instance& ended, std::string_view console_
 
 ExitReason status_reason(const agent::Instance& ended, std::string_view console_tail) {
   const int status = WEXITSTATUS(ended.wait_status);
-  if (abi::is_guest_exit(status)) {
-    const int own = abi::guest_exit_status(status);
-    return {Code::guest_exit, own,
-            "the guest ended with status " + std::to_string(own) + after(ended)};
-  }
+  if (abi::is_guest_exit(status)) return guest_ended(abi::guest_exit_status(status), ended);
   if (abi::is_guest_abort(status)) {
     return {Code::guest_abort, status, "the guest aborted" + after(ended)};
   }
@@ -159,24 +164,30 @@ std::vector<std::string> qemu_base_arguments(Machine machine, Accelerator accele
       // The default translation buffer is an eighth of the host's memory.
       kvm ? "kvm" : "tcg,tb-size=32",
       "-cpu",
-      kvm ? "host" : "max",
+      kvm ? "host" : machine == Machine::virt ? "cortex-a72" : "max",
       "-m",
       std::to_string(memory_mib) + "M",
       "-smp",
       std::to_string(cpus),
       "-serial",
       "stdio",
-      "-device",
-      "isa-debug-exit,iobase=0xf4,iosize=1",
   };
-  if (machine == Machine::microvm) {
-    // acpi=off: else virtio-mmio devices are told in ACPI alone, not on the command line.
-    arguments.insert(arguments.end(), {"-M", "microvm,acpi=off", "-global",
-                                       "virtio-mmio.force-legacy=false"});
-  } else {
-    arguments.insert(arguments.end(),
-                     {"-M", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"});
+  const auto add = [&arguments](std::initializer_list<const char*> more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+  };
+  switch (machine) {
+    case Machine::microvm:
+      // acpi=off: else virtio-mmio devices are told in ACPI alone, not on the command line.
+      add({"-M", "microvm,acpi=off", "-global", "virtio-mmio.force-legacy=false"});
+      break;
+    case Machine::pc: add({"-M", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"}); break;
+    case Machine::virt:
+      // Without KVM the machine has a GICv2, with it the host's.
+      add({"-M", kvm ? "virt,gic-version=host" : "virt", "-global",
+           "virtio-mmio.force-legacy=false"});
+      return arguments;
   }
+  add({"-device", "isa-debug-exit,iobase=0xf4,iosize=1"});
   return arguments;
 }
 
@@ -215,7 +226,7 @@ Status QemuMonitor::can_run(const ImageFacts& image) const {
   const auto refuse = [](const std::string& what) {
     return Error{Code::no_monitor, "qemu cannot run this image: " + what, ""};
   };
-  if (image.arch != Arch::x86_64) return refuse("it is for another CPU than x86_64");
+  if (image.arch != host_) return refuse("it is for another CPU than this host's");
   switch (image.boot) {
     case Boot::pvh:
       if (image.family == Family::fleet || image.family == Family::linux) return {};
@@ -224,7 +235,9 @@ Status QemuMonitor::can_run(const ImageFacts& image) const {
     case Boot::bzimage: return {};
     case Boot::hvt: return refuse("it is a Solo5 hvt image, for fleet-hvt");
     case Boot::spt: return refuse("it is a Solo5 spt image, for fleet-spt");
-    case Boot::arm64_image: return refuse("it is an arm64 image");
+    case Boot::arm64_image:
+      if (image.family == Family::fleet) return {};
+      return refuse("of arm64 Images only our own are supported yet");
     case Boot::unknown: return refuse("it has no PVH entry and is no Linux kernel");
   }
   return refuse("unknown boot protocol");
@@ -242,8 +255,9 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
   agent::StartRequest request;
   request.id = launch.instance_id;
   request.tag = launch.tag;
-  const Machine machine =
-      launch.image.family == Family::fleet ? Machine::microvm : Machine::pc;
+  const Machine machine = host_ == Arch::aarch64                  ? Machine::virt
+                          : launch.image.family == Family::fleet ? Machine::microvm
+                                                                 : Machine::pc;
   for (const GuestInterface& interface : launch.config.interfaces) {
     if (interface.serial.empty() || launch.image.family == Family::fleet) continue;
     return Error{Code::not_supported,
@@ -266,7 +280,7 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
       request.arguments.insert(request.arguments.end(), {"-initrd", file_path(1)});
     }
   }
-  add_interfaces(launch.config.interfaces, machine, request);
+  add_interfaces(launch.config, machine, request);
   TRY_VOID(add_volumes(launch, machine, request));
   request.egress = std::move(launch.egress);
   request.memory_max_mib = static_cast<std::uint32_t>(memory_mib) + kQemuOverheadMib;

@@ -1,6 +1,7 @@
-// QEMU's microvm as a monitor: x86_64 guests with a PVH entry, and Linux kernels with an initrd.
-// Builds an argument list; no string from a manifest is ever split or joined into an option, but a
-// volume's name, which has neither commas nor equals signs.
+// QEMU as a monitor: its microvm for x86_64 guests with a PVH entry, a PC for Linux kernels with an
+// initrd, its virt for our images on ARM64. Builds an argument list; no string from a manifest is
+// ever split or joined into an option, but a volume's name, which has neither commas nor equals
+// signs.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,9 @@ inline constexpr std::uint32_t kQemuOverheadMib = 160;
 enum class Accelerator { tcg, kvm };
 
 /// microvm: virtio-mmio told on the command line, for guests that know it. pc: q35 with PCI, for
-/// Linux as distributions build it (Debian's has no VIRTIO_MMIO_CMDLINE_DEVICES).
-enum class Machine { microvm, pc };
+/// Linux as distributions build it (Debian's has no VIRTIO_MMIO_CMDLINE_DEVICES). virt: ARM64, with
+/// virtio-mmio told in a device tree.
+enum class Machine { microvm, pc, virt };
 
 /// The arguments that every start has: machine, sandbox, no defaults, console on stdout.
 std::vector<std::string> qemu_base_arguments(Machine machine, Accelerator accelerator,
@@ -30,8 +32,9 @@ proto::Result<std::string> linux_command_line(const GuestConfig& config);
 
 class QemuMonitor : public Monitor {
  public:
-  /// `accelerator` is what the probe proved.
-  explicit QemuMonitor(Accelerator accelerator) : accelerator_(accelerator) {}
+  /// `accelerator` is what the probe proved; `host` the CPU that this QEMU emulates.
+  explicit QemuMonitor(Accelerator accelerator, Arch host = kHostArch)
+      : accelerator_(accelerator), host_(host) {}
 
   std::string_view name() const override { return "qemu"; }
   /// Its way to a descriptor refuses O_DSYNC; it syncs after each write, by write-cache=off.
@@ -43,6 +46,7 @@ class QemuMonitor : public Monitor {
 
  private:
   Accelerator accelerator_;
+  Arch host_;
 };
 
 }  // namespace monitors

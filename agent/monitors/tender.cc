@@ -54,28 +54,15 @@ Result<std::vector<const GuestInterface*>> match_interfaces(const Launch& launch
 Status add_interfaces(const Launch& launch, agent::StartRequest& request) {
   TRY(const std::vector<const GuestInterface*> matched, match_interfaces(launch));
   auto next = matched.begin();
-  // Serial lines lie behind all taps.
-  const auto taps = static_cast<std::size_t>(std::count_if(
-      matched.begin(), matched.end(), [](const auto* one) { return one->serial.empty(); }));
   for (const DeviceNeed& need : launch.image.devices) {
     if (!need.is_net) continue;
     const GuestInterface& from = **next++;
-    if (!from.serial.empty()) {
-      const std::size_t place = taps + request.serials.size();
-      request.arguments.push_back("--net:" + need.name + "=" +
-                                  descriptor(agent::kFirstTapFd + static_cast<int>(place)));
-      request.arguments.push_back("--net-mac:" + need.name + "=" + to_string(from.mac));
-      request.serials.push_back(from.serial == "none" ? "" : from.serial);
-      continue;
-    }
-    const int tap = agent::kFirstTapFd + static_cast<int>(request.interfaces.size());
-    request.arguments.push_back("--net:" + need.name + "=" + descriptor(tap));
+    const int number = lend_interface(from, launch.config, request);
+    request.arguments.push_back("--net:" + need.name + "=" + descriptor(number));
     request.arguments.push_back("--net-mac:" + need.name + "=" + to_string(from.mac));
-    if (from.mtu != 0) {
+    if (from.mtu != 0 && from.serial.empty()) {
       request.arguments.push_back("--net-mtu:" + need.name + "=" + std::to_string(from.mtu));
     }
-    request.interfaces.push_back({from.mac, from.address, from.bridge, from.promiscuous,
-                                  from.dhcp, from.address6});
   }
   return {};
 }

@@ -54,6 +54,7 @@ class WorkFolder {
 struct Compilers {
   std::string c;
   std::string cxx;
+  std::string objcopy;
 };
 
 // Debian's names; a native one may have no prefix elsewhere.
@@ -66,8 +67,9 @@ std::string find_compiler(Arch arch, const std::string& name) {
 }
 
 proto::Result<Compilers> find_compilers(Arch arch) {
-  const Compilers found{find_compiler(arch, "gcc"), find_compiler(arch, "g++")};
-  if (!found.c.empty() && !found.cxx.empty()) return found;
+  const Compilers found{find_compiler(arch, "gcc"), find_compiler(arch, "g++"),
+                        find_compiler(arch, "objcopy")};
+  if (!found.c.empty() && !found.cxx.empty() && !found.objcopy.empty()) return found;
   const std::string package = arch == own_arch()          ? "g++"
                               : arch == fleet::v1::AARCH64 ? "g++-aarch64-linux-gnu"
                                                            : "g++-x86-64-linux-gnu";
@@ -176,6 +178,11 @@ proto::Status run(Program& program, const std::string& name, const std::vector<C
                                    : ""), name};
 }
 
+// A machine of ARM64 boots no ELF (images/abi/arm64_image.h).
+bool is_flat(const SdkTarget& target) {
+  return target.arch == fleet::v1::AARCH64 && target.platform == fleet::v1::VIRTIO;
+}
+
 std::string made_file(const WorkFolder& work, const SdkTarget& target) {
   return work.file(proto::word_of(target.arch) + "." + proto::word_of(target.platform));
 }
@@ -235,13 +242,20 @@ proto::Result<std::vector<BuiltImage>> build_images(Program& program, const Sdk&
 
   // With symbols and without; put in their places when all are good.
   std::vector<Command> links;
+  std::vector<Command> copies;
   for (const SdkTarget& target : job.targets) {
     const std::string made = made_file(work, target);
     links.push_back(link_command(cpus.at(target.arch), sdk, target, made + ".debug"));
+    if (is_flat(target)) {
+      copies.push_back({{cpus.at(target.arch).compilers.objcopy, "-O", "binary", made + ".debug",
+                         made}, text_of(target)});
+      continue;
+    }
     links.push_back(link_command(cpus.at(target.arch), sdk, target, made));
     links.back().words.push_back("-s");
   }
   TRY_VOID(run(program, job.name, links, "link"));
+  TRY_VOID(run(program, job.name, copies, "become a flat file"));
   TRY(const std::vector<std::string> places, places_of(job));
   std::vector<BuiltImage> built;
   for (std::size_t i = 0; i < places.size(); ++i) {

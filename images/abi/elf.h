@@ -62,7 +62,8 @@ struct ElfNote {  // then the owner's name and the content, each padded to 4 byt
 };
 static_assert(sizeof(ElfNote) == 12);
 
-// Notes of owner "Unifleet".
+// Our own notes.
+inline constexpr char kUnifleetOwner[] = "Unifleet";
 inline constexpr std::uint32_t kUnifleetVersionNote = 1;   // content: the config volume's version
 inline constexpr std::uint32_t kUnifleetLanguageNote = 2;  // content: text, RUNTIME_CONFIG_LANGUAGE
 

@@ -12,9 +12,13 @@
 //   0               -           the machine was reset without a word: take it for an abort
 //   1               -           QEMU itself failed: its stderr says why
 //   by signal       -           the monitor was killed
+//
+// On ARM64 QEMU's machine has no such device: the guest writes kEndedWords and its status as the
+// last line of its console, or `panic: ...`, and switches itself off; QEMU ends with status 0.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace images::abi {
 
@@ -22,6 +26,7 @@ inline constexpr std::uint16_t kDebugExitPort = 0xf4;
 inline constexpr int kMaxExitStatus = 31;
 inline constexpr std::uint8_t kExitBase = 0x10;
 inline constexpr std::uint8_t kAbortValue = 0x30;
+inline constexpr std::string_view kEndedWords = "runtime: ended with status ";
 
 /// The byte that a guest writes to end with `status`; what is out of range ends as kMaxExitStatus.
 constexpr std::uint8_t debug_exit_value(int status) {

@@ -109,6 +109,7 @@ mkdir half && ln -s "$build"/sdk/{include,x86_64} half/
 FLEET_SDK=$PWD/half expect 1 'makes no image for aarch64; it has x86_64/' fleetctl build c --arch aarch64
 expect 0 'aarch64/spt' fleetctl build c --arch aarch64
 expect 0 'aarch64' fleetctl inspect c/build/hello.aarch64.spt
+expect 0 'Unifleet, arm64 Image' fleetctl inspect c/build/hello.aarch64.virtio
 expect 1 'platform xen is not known; one of spt, hvt, virtio' fleetctl build c --platform xen
 FLEET_SDK=$LAB_DIR/none expect 1 'say where it is with --sdk FOLDER or FLEET_SDK' fleetctl build c
 expect 1 'matches none of 1 device' fleetctl push --path c --to nobody

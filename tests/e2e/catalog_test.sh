@@ -23,7 +23,7 @@ for app in 'dns +Names of example.test' 'firewall +A filtering bridge' 'sensor +
   expect 0 "^$app.* KiB .*x86_64/\{virtio,hvt,spt\}" fleetctl catalog
 done
 [[ $(fleetctl catalog --json | jq -r '[.apps[] | .name + ":" + .app + ":" + (.images | length | tostring)] | join(" ")') == \
-  'dns:dns:5 firewall:edge-fw:5 sensor:sensor:5' ]] || die "not the three: $(fleetctl catalog --json)"
+  'dns:dns:6 firewall:edge-fw:6 sensor:sensor:6' ]] || die "not the three: $(fleetctl catalog --json)"
 ok "the installed fleetctl finds the three and what their images are, by itself"
 
 # Without a manifest: how to get one.
@@ -35,16 +35,16 @@ mkdir dns && cd dns
 expect 0 'wrote ./manifest.yml' fleetctl catalog copy dns
 [[ $(find . -type f | sort | tr '\n' ' ') == './manifest.yml ./zones/example.test.zone ' ]] || die "copied: $(find . -type f)"
 cmp zones/example.test.zone "$images/dns/zones/example.test.zone" || die "another zone was copied"
-expect 0 'dns +5 images, 1 file: right' fleetctl manifest check manifest.yml
+expect 0 'dns +6 images, 1 file: right' fleetctl manifest check manifest.yml
 expect 1 'is there already; nothing was written' fleetctl catalog copy dns
 expect 0 '' sed -i /catalog:dns/d manifest.yml
-expect 0 'dns +5 images, 1 file: right' fleetctl manifest check manifest.yml  # by its name
+expect 0 'dns +6 images, 1 file: right' fleetctl manifest check manifest.yml  # by its name
 mkdir other && sed 's/name: dns/name: dnss/' manifest.yml >other/manifest.yml && cp -r zones other/
 expect 1 'other/manifest.yml:4: name: the app has no image; write image, images or path' fleetctl push -f other/manifest.yml --to edge
 expect 1 'nearest: dns' fleetctl push -f other/manifest.yml --to edge
-sed -i 's|name: dnss|name: dns\n  images: {aarch64/virtio: catalog:dns}|' other/manifest.yml
+sed -i 's|name: dnss|name: dns\n  images: {aarch64/bare: catalog:dns}|' other/manifest.yml
 expect 1 'the catalog.s dns has no such image; it has x86_64/\{virtio,hvt,spt\}' fleetctl push -f other/manifest.yml --to edge
-sed -i 's|aarch64/virtio|x86_64/spt|' other/manifest.yml
+sed -i 's|aarch64/bare|x86_64/spt|' other/manifest.yml
 expect 0 'dns +1 image, 1 file: right' fleetctl manifest check other/manifest.yml
 
 # Two bridges of the device, an inside and an outside on them.

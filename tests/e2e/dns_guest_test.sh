@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The DNS image alone, in a network namespace: it boots, answers by UDP and TCP, refuses bad zones by
-# file and line, and its faults are told. On every platform that needs no KVM: under QEMU (virtio)
-# and fleet-spt. Needs root, the built images, dig and QEMU. dns_guest_test.sh [virtio|spt|hvt]...
+# file and line, and its faults are told. On every platform that needs no KVM: under QEMU (virtio, also
+# of ARM64) and fleet-spt. Needs root, the built images, dig and QEMU.
+#   dns_guest_test.sh [virtio|spt|hvt|aarch64.virtio]...
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -105,7 +106,7 @@ ZONE
   ok "another port, and a rate limit that TCP escapes"
   stop
 
-  if [[ $platform != virtio ]]; then
+  if [[ $platform != *virtio ]]; then
     rm "$work/zones/big.test.zone"
     volume
     memory=3 boot dns
@@ -148,6 +149,6 @@ ZONE
   ok "a fault is told with its registers and ends it as aborted"
 }
 
-(($# > 0)) || set -- virtio spt
+(($# > 0)) || set -- virtio spt aarch64.virtio
 for platform in "$@"; do test_platform; done
 echo "$passed passed, 0 failed"

@@ -2,7 +2,7 @@
 # The firewall image alone, between two networks: bad rules are refused by file and line, then real
 # TCP, UDP, ping, IPv6, fragments, a port scan, a flood and noise. Under fleet-spt, and under QEMU
 # (virtio). Needs root, the built images, iperf3, nmap, busybox, python3, ping and QEMU.
-# firewall_guest_test.sh [virtio|spt|hvt]...
+# firewall_guest_test.sh [spt|virtio|hvt|aarch64.virtio]...
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +19,7 @@ refused() {
 }
 
 test_refusals() {
-  size=$(stat -c %s "$FLEET_BUILD/images/firewall/firewall.$(uname -m).$platform")
+  size=$(stat -c %s "$(guest_image firewall/firewall)")
   ((size <= 500 * 1024)) || fail "the image has $size bytes"
   volume -
   refused "firewall: none of the app's files is /rules"

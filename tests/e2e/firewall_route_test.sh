@@ -2,7 +2,7 @@
 # The firewall image as a router, with the home rules of its README, word for word: masquerade, a port
 # forward, names by a real server; ping, TTL, MTU, fragments, TCP, a scan, DHCP, static routes. Under
 # fleet-spt, and under QEMU (virtio). Needs root, the built images, iperf3, nmap, nsd, dig, busybox,
-# socat, python3, ping and QEMU. firewall_route_test.sh [virtio|spt|hvt]...
+# socat, python3, ping and QEMU. firewall_route_test.sh [PLATFORM]...
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -16,6 +16,7 @@
 
 #include "agent/monitors/config_volume.h"
 #include "agent/monitors/probe.h"
+#include "agent/monitors/probe_guest.h"
 #include "agent/monitors/qemu.h"
 #include "agent/network.h"
 #include "tests/e2e/launcher_world.h"
@@ -304,6 +305,65 @@ TEST_F(LauncherGuests, QemuMissingIsSaidWithItsPackage) {
   const auto results = monitors::probe_monitors(launcher_);
   ASSERT_TRUE(results.has_value()) << results.error().what;
   EXPECT_EQ(monitors::best_for(*results, "qemu"), nullptr);
+}
+
+// What an agent on ARM64 asks for, of a QEMU that emulates one.
+class LauncherOfArm64 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    enter_namespaces();
+    ASSERT_TRUE(process_.start()) << process_.log();
+  }
+
+  /// Its console after its end.
+  std::string console(const std::string& id) {
+    const auto chunk = launcher_.read_console(id, 0);
+    return chunk ? chunk->bytes : chunk.error().what;
+  }
+
+  LauncherProcess process_{{.extra_conf = "qemu = /usr/bin/qemu-system-aarch64\n"}};
+  SocketLauncher launcher_{process_.socket()};
+  monitors::QemuMonitor qemu_{monitors::Accelerator::tcg, monitors::Arch::aarch64};
+};
+
+TEST_F(LauncherOfArm64, TheProbesGuestSaysItsWordAndSwitchesOff) {
+  auto guest = monitors::memory_file("probe", monitors::qemu_probe_guest(monitors::Arch::aarch64));
+  ASSERT_TRUE(guest.has_value()) << guest.error().what;
+  agent::StartRequest request;
+  request.id = new_id();
+  request.arguments = monitors::qemu_base_arguments(monitors::Machine::virt,
+                                                    monitors::Accelerator::tcg, 16, 1);
+  request.arguments.insert(request.arguments.end(), {"-kernel", "/proc/self/fd/10"});
+  request.files.push_back(std::move(*guest));
+  request.memory_max_mib = 16 + monitors::kQemuOverheadMib;
+  const std::string id = request.id;
+  const auto started = launcher_.start(std::move(request));
+  ASSERT_TRUE(started.has_value()) << started.error().what;
+  const agent::Instance ended = wait_exit(launcher_, id);
+  EXPECT_TRUE(WIFEXITED(ended.wait_status));
+  EXPECT_EQ(WEXITSTATUS(ended.wait_status), monitors::qemu_probe_status(monitors::Arch::aarch64));
+  EXPECT_EQ(console(id), monitors::kProbeWord);
+}
+
+TEST_F(LauncherOfArm64, AnImageServesAndItsEndIsTold) {
+  auto launch = dns_launch(new_id(), kGuestA, "192.0.2.64", monitors::Boot::arm64_image);
+  const std::string serving = launch.instance_id;
+  auto request = qemu_.command(std::move(launch));
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  const auto started = launcher_.start(std::move(*request));
+  ASSERT_TRUE(started.has_value()) << started.error().what;
+  ASSERT_TRUE(launcher_.publish({udp53(kGuestA)}).has_value());
+  const agent::Fd client = client_socket(0);
+  EXPECT_EQ(ask_patiently(client, kDeviceAddress, 53), "192.0.2.64") << console(serving);
+
+  launch = dns_launch(new_id(), kGuestB, "192.0.2.65", monitors::Boot::arm64_image);
+  launch.config.args = {"--no-such-option"};
+  const std::string refusing = launch.instance_id;
+  ASSERT_TRUE(launcher_.start(std::move(*qemu_.command(std::move(launch)))).has_value());
+  const agent::Instance ended = wait_exit(launcher_, refusing);
+  const monitors::ExitReason reason = qemu_.classify_exit(ended, console(refusing), "");
+  EXPECT_EQ(reason.code, proto::Code::guest_exit) << reason.what;
+  EXPECT_EQ(reason.status, 1) << console(refusing);
 }
 
 }  // namespace

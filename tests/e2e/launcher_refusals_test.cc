@@ -223,7 +223,7 @@ TEST_F(LauncherRefusals, AConsoleThatNobodyReadsNeverStopsItsWriter) {
   agent::SocketLauncher client(process.socket());
   const auto events = client.open_events();
   ASSERT_TRUE(events.has_value());  // and never read
-  auto guest = monitors::memory_file("probe", monitors::pvh_probe_guest());
+  auto guest = monitors::memory_file("probe", monitors::qemu_probe_guest());
   ASSERT_TRUE(guest.has_value());
   agent::StartRequest request = start_with(std::move(*guest));
   request.memory_max_mib = 300;
@@ -239,7 +239,7 @@ TEST_F(LauncherRefusals, AConsoleThatNobodyReadsNeverStopsItsWriter) {
   }
   const agent::Instance ended = find(client, id);
   ASSERT_EQ(ended.state, agent::InstanceState::exited);
-  EXPECT_EQ(WEXITSTATUS(ended.wait_status), monitors::kQemuProbeStatus);
+  EXPECT_EQ(WEXITSTATUS(ended.wait_status), monitors::qemu_probe_status());
   EXPECT_GT(ended.console_bytes, 1000000u);
   const auto chunk = client.read_console(id, 0);
   ASSERT_TRUE(chunk.has_value());

@@ -186,13 +186,16 @@ monitors::Launch dns_launch(const std::string& id, agent::Ipv4 address,
   launch.instance_id = id;
   launch.app = "dns";
   launch.tag = "dns/1/a";
-  launch.image = {monitors::Arch::x86_64, monitors::Family::fleet, boot, false, ""};
-  const bool solo5 = boot != monitors::Boot::pvh;
+  const bool arm64 = boot == monitors::Boot::arm64_image;
+  launch.image = {arm64 ? monitors::Arch::aarch64 : monitors::Arch::x86_64,
+                  monitors::Family::fleet, boot, false, ""};
+  const bool solo5 = boot == monitors::Boot::spt || boot == monitors::Boot::hvt;
   if (solo5) launch.image.devices = {{"service", true}, {"config", false}};
-  const std::string image = build_folder() + "/images/dns/dns.x86_64." +
-                            (boot == monitors::Boot::spt   ? "spt"
-                             : boot == monitors::Boot::hvt ? "hvt"
-                                                           : "virtio");
+  const std::string image = build_folder() + "/images/dns/dns." +
+                            (arm64                         ? "aarch64.virtio"
+                             : boot == monitors::Boot::spt ? "x86_64.spt"
+                             : boot == monitors::Boot::hvt ? "x86_64.hvt"
+                                                           : "x86_64.virtio");
   launch.kernel = agent::Fd(::open(image.c_str(), O_RDONLY | O_CLOEXEC));
   FLEET_ASSERT(launch.kernel);
   launch.memory_bytes = 16 * proto::kMiB;

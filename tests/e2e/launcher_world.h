@@ -58,7 +58,8 @@ class LauncherProcess {
 /// A random instance id.
 std::string new_id();
 /// The DNS appliance of this build, ready to start with its zone at `address`. The zone says
-/// `answer` for www.example.test, so that tests can tell instances apart. boot: pvh, spt or hvt
+/// `answer` for www.example.test, so that tests can tell instances apart. boot: pvh, spt, hvt, or
+/// arm64_image: that of ARM64, for a QEMU that emulates one.
 monitors::Launch dns_launch(const std::string& id, agent::Ipv4 address, const std::string& answer,
                             monitors::Boot boot = monitors::Boot::pvh);
 /// One query for www.example.test A over the socket; the address answered, or "" after timeout_ms.

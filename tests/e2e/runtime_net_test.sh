@@ -2,7 +2,7 @@
 # The runtime's network under a real guest (the DNS image): a fixed IPv6 address, a router that is not
 # believed, an address by DHCP, and two interfaces of which one is the way out. Under fleet-spt and
 # QEMU (virtio). Needs root, the built images, busybox, dig, ping and QEMU.
-# runtime_net_test.sh [virtio|spt|hvt]...
+# runtime_net_test.sh [virtio|spt|hvt|aarch64.virtio]...
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

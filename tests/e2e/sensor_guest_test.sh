@@ -2,7 +2,7 @@
 # The sensor image alone against Debian's mosquitto, in a network namespace: what it publishes, its
 # last will, commands, a broker that stops and one that is killed, a full buffer, passwords, settings
 # refused by file and line. Under QEMU (virtio) and fleet-spt. Needs root, the built images and QEMU.
-#   sensor_guest_test.sh [virtio|spt|hvt]...
+#   sensor_guest_test.sh [virtio|spt|hvt|aarch64.virtio]...
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

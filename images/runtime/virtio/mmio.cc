@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "images/runtime/device_memory.h"
+
 namespace images::runtime::virtio {
 namespace {
 
@@ -105,11 +107,11 @@ bool Queue::take_used(UsedElement& out) {
 }
 
 std::uint32_t Device::read(std::uintptr_t offset) const {
-  return *reinterpret_cast<volatile std::uint32_t*>(address_ + offset);
+  return read_device(address_ + offset);
 }
 
 void Device::write(std::uintptr_t offset, std::uint32_t value) const {
-  *reinterpret_cast<volatile std::uint32_t*>(address_ + offset) = value;
+  write_device(address_ + offset, value);
 }
 
 void Device::write_address(std::uintptr_t offset, const void* place) const {
@@ -161,7 +163,7 @@ void Device::notify(std::uint32_t queue) {
 void Device::acknowledge() { write(kInterruptAcknowledge, read(kInterruptStatus)); }
 
 std::uint8_t Device::config_byte(std::size_t offset) const {
-  return *reinterpret_cast<volatile std::uint8_t*>(address_ + kConfig + offset);
+  return read_device_byte(address_ + kConfig + offset);
 }
 
 }  // namespace images::runtime::virtio

@@ -9,7 +9,7 @@
 
 namespace images::runtime::virtio {
 
-inline constexpr std::size_t kMaxDevices = 8;
+inline constexpr std::size_t kMaxDevices = 32;
 inline constexpr std::uint16_t kQueueSize = 64;
 
 struct DevicePlace {

@@ -1,5 +1,6 @@
 #include "images/runtime/x86_64/apic.h"
 
+#include "images/runtime/device_memory.h"
 #include "images/runtime/x86_64/cpu.h"
 #include "images/runtime/x86_64/traps.h"
 
@@ -27,24 +28,24 @@ void start_apic() {
   out8(0x21, 0xff);  // the two 8259: every line masked
   out8(0xa1, 0xff);
   write_msr(kBaseMsr, read_msr(kBaseMsr) | kBaseEnable);
-  write_mmio(kSpurious, kSoftwareEnable | kSpuriousVector);
-  write_mmio(kDivide, kDivideByOne);
-  write_mmio(kTimerEntry, kTimerVector);  // one-shot
+  write_device(kSpurious, kSoftwareEnable | kSpuriousVector);
+  write_device(kDivide, kDivideByOne);
+  write_device(kTimerEntry, kTimerVector);  // one-shot
 }
 
 void route_line(std::uint32_t line) {
   const std::uint32_t entry = 0x10 + 2 * line;
-  const std::uint32_t this_cpu = read_mmio(kId) & 0xff000000;
-  write_mmio(kIoApic, entry + 1);
-  write_mmio(kIoApic + 0x10, this_cpu);
-  write_mmio(kIoApic, entry);
-  write_mmio(kIoApic + 0x10, kDeviceVector);  // fixed, physical, active high, edge, not masked
+  const std::uint32_t this_cpu = read_device(kId) & 0xff000000;
+  write_device(kIoApic, entry + 1);
+  write_device(kIoApic + 0x10, this_cpu);
+  write_device(kIoApic, entry);
+  write_device(kIoApic + 0x10, kDeviceVector);  // fixed, physical, active high, edge, not masked
 }
 
-void end_of_interrupt() { write_mmio(kEndOfInterrupt, 0); }
+void end_of_interrupt() { write_device(kEndOfInterrupt, 0); }
 
-void start_timer(std::uint32_t counts) { write_mmio(kInitialCount, counts); }
+void start_timer(std::uint32_t counts) { write_device(kInitialCount, counts); }
 
-std::uint32_t timer_counts_left() { return read_mmio(kCurrentCount); }
+std::uint32_t timer_counts_left() { return read_device(kCurrentCount); }
 
 }  // namespace images::runtime::x86

@@ -47,12 +47,4 @@ inline void interrupts_on() { asm volatile("sti" : : : "memory"); }
 /// between the caller's last look (with interrupts off) and HLT.
 inline void sleep_until_interrupt() { asm volatile("sti; hlt" : : : "memory"); }
 
-inline std::uint32_t read_mmio(std::uintptr_t address) {
-  return *reinterpret_cast<volatile std::uint32_t*>(address);
-}
-
-inline void write_mmio(std::uintptr_t address, std::uint32_t value) {
-  *reinterpret_cast<volatile std::uint32_t*>(address) = value;
-}
-
 }  // namespace images::runtime::x86

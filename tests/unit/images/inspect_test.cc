@@ -293,6 +293,21 @@ TEST(Inspect, TheLanguageOfItsFilesIsToldAndNoFamily) {
   EXPECT_EQ(look(elf.bytes())->language.size(), 64u);
 }
 
+TEST(Inspect, AnArm64ImageOfOursSaysSoBehindItsHeader) {
+  const std::string header = sample::arm64_image().substr(0, 64);
+  const std::string own = sample::note("Unifleet", 1, std::string("\1\0\0\0", 4));
+  const std::string language = sample::note("Unifleet", 2, std::string("dns/1\0", 6));
+  const auto info = look(header + own + language + std::string(4096, 'x')).value();
+  EXPECT_EQ(info.family, Family::unifleet);
+  EXPECT_EQ(info.language, "dns/1");
+  EXPECT_EQ(info.summary, "Unifleet, arm64 Image");
+  const auto foreign = look(header + sample::note("Somebody", 1, "1234") + own).value();
+  EXPECT_EQ(foreign.family, Family::unknown) << "only right behind it";
+  for (std::size_t size = 0; size < own.size() + language.size(); ++size) {
+    EXPECT_TRUE(look(header + (own + language).substr(0, size)).has_value()) << size;
+  }
+}
+
 TEST(Inspect, AFileOnDiskIsReadLikeMemory) {
   std::string path = "/tmp/fleet-inspect-XXXXXX";
   const int descriptor = ::mkstemp(path.data());

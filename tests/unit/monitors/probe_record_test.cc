@@ -22,7 +22,7 @@ class ProbeRecord : public ::testing::Test {
   std::unique_ptr<ota::RealDisk> disk_;
   const ProbeTime time_{"2f0c", 4200, "0.1.0", "kvm spt"};
   const std::vector<ProbeResult> results_ = {
-      {"hvt", true, true, 31, "ran a million instructions and SSE in 31 ms"},
+      {"hvt", true, true, 31, "ran a million instructions and floating point in 31 ms"},
       {"qemu", false, false, 0, "QEMU said: \"no\"\n"}};
 };
 

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "agent/monitors/probe_guest.h"
+#include "images/abi/arm64_image.h"
 #include "images/inspect.h"
 
 namespace monitors {
@@ -28,7 +29,7 @@ struct End {
   std::string report;
 };
 
-constexpr int kQemuDone = kQemuProbeStatus << 8;
+constexpr int kQemuDone = qemu_probe_status() << 8;
 constexpr int kTenderDone = kProbeStatus << 8;
 
 class FakeLauncher : public agent::Launcher {
@@ -230,7 +231,7 @@ TEST(Probe, TheTendersGuestIsASolo5Image) {
 }
 
 TEST(Probe, TheGuestIsAnElfWithAPvhNote) {
-  const std::string guest = pvh_probe_guest();
+  const std::string guest = qemu_probe_guest(Arch::x86_64);
   Elf32_Ehdr header;
   ASSERT_GE(guest.size(), sizeof header);
   std::memcpy(&header, guest.data(), sizeof header);
@@ -244,6 +245,19 @@ TEST(Probe, TheGuestIsAnElfWithAPvhNote) {
   std::uint32_t entry = 0;
   std::memcpy(&entry, guest.data() + segments[1].p_offset + 16, 4);
   EXPECT_EQ(entry, header.e_entry);
+}
+
+TEST(Probe, TheGuestOnArmIsAnImageThatBeginsWithABranch) {
+  const std::string guest = qemu_probe_guest(Arch::aarch64);
+  images::abi::Arm64ImageHeader header;
+  ASSERT_GT(guest.size(), sizeof header);
+  std::memcpy(&header, guest.data(), sizeof header);
+  EXPECT_EQ(header.code[0], 0x14000010u) << "over the header";
+  EXPECT_EQ(header.magic, images::abi::kArm64ImageMagic);
+  EXPECT_EQ(header.size_bytes, guest.size());
+  const auto info = images::inspect(std::as_bytes(std::span(guest)));
+  ASSERT_TRUE(info.has_value()) << info.error().what;
+  EXPECT_EQ(info->boot, images::BootProtocol::arm64_image);
 }
 
 }  // namespace

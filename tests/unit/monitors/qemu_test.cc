@@ -61,6 +61,24 @@ TEST(Qemu, OurOwnGuestGetsItsConfigVolumeAsInitrd) {
   EXPECT_FALSE(request->egress.has_value()) << "any";
 }
 
+TEST(Qemu, OnArmOurOwnGuestRunsOnAMachineWithADeviceTree) {
+  Launch start = launch();
+  start.image = {Arch::aarch64, Family::fleet, Boot::arm64_image, false, ""};
+  const auto request = QemuMonitor(Accelerator::tcg, Arch::aarch64).command(std::move(start));
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  EXPECT_EQ(value_of(*request, "-M"), "virt");
+  EXPECT_EQ(value_of(*request, "-cpu"), "cortex-a72");
+  EXPECT_EQ(value_of(*request, "-global"), "virtio-mmio.force-legacy=false");
+  EXPECT_EQ(value_of(*request, "-initrd"), "/proc/self/fd/11");
+  EXPECT_EQ(value_of(*request, "-netdev"), "tap,id=n0,fd=40");
+  const auto& all = request->arguments;
+  EXPECT_EQ(std::count(all.begin(), all.end(),
+                       "virtio-net-device,netdev=n0,mac=52:54:00:00:00:09"), 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "isa-debug-exit,iobase=0xf4,iosize=1"), 0);
+  const auto with_kvm = qemu_base_arguments(Machine::virt, Accelerator::kvm, 16, 1);
+  EXPECT_EQ(std::count(with_kvm.begin(), with_kvm.end(), "virt,gic-version=host"), 1);
+}
+
 TEST(Qemu, KvmIsUsedOnlyWhenTheProbeSaidSo) {
   const auto request = QemuMonitor(Accelerator::kvm).command(launch());
   ASSERT_TRUE(request.has_value());
@@ -166,7 +184,7 @@ TEST(Qemu, WhatTheKernelWouldSplitIsRefused) {
 }
 
 TEST(Qemu, ImagesThatItCannotRunAreNamed) {
-  const QemuMonitor qemu(Accelerator::tcg);
+  const QemuMonitor qemu(Accelerator::tcg, Arch::x86_64);
   struct Case {
     ImageFacts image;
     const char* words;
@@ -177,6 +195,7 @@ TEST(Qemu, ImagesThatItCannotRunAreNamed) {
       {{Arch::x86_64, Family::fleet, Boot::hvt, false, ""}, "fleet-hvt"},
       {{Arch::x86_64, Family::other, Boot::pvh, false, "Unikraft"}, "Unikraft"},
       {{Arch::x86_64, Family::unknown, Boot::unknown, false, ""}, "no PVH entry"},
+      {{Arch::x86_64, Family::linux, Boot::arm64_image, false, ""}, "only our own"},
   };
   for (const Case& one : cases) {
     const auto status = qemu.can_run(one.image);
@@ -210,6 +229,9 @@ TEST(Qemu, EveryEndHasItsReason) {
       {97 << 8, false, false, "", Code::guest_abort, "aborted"},
       {0, false, false, "", Code::guest_abort, "without a word"},
       {0, false, false, "Kernel panic - not syncing\n", Code::guest_abort, "panicked"},
+      {0, false, false, "a\nruntime: ended with status 3\n", Code::guest_exit, "status 3 after"},
+      {0, false, false, "runtime: ended with status 3\na\n", Code::guest_abort, "without a word"},
+      {0, false, false, "runtime: ended with status 99\n", Code::guest_abort, "without a word"},
       {0, false, false, "[ 1.2] reboot: Power down\n", Code::guest_exit, "switched itself off"},
       {1 << 8, false, false, "a\nqemu: no such machine\n", Code::monitor_fault, "no such machine"},
       {1 << 8, false, false, "qemu: cannot set up: Cannot allocate memory\n",
