@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what is shipped and the unit tests with sanitizers, and passes the tests: house style, units,
 # and the whole with real programs, TLS, namespaces and guests. `--all` adds the long run: the cross
-# build for ARM64 and its run, the thread sanitizer, every fuzz target for a minute, many seeds of the
+# build for ARM64 and a device of it, the thread sanitizer, every fuzz target for a minute, many seeds of the
 # simulator, every power cut of the real programs, a fleet of 10,000 simulated devices. Needs root.
 #   tests/run.sh [--all] [--only tidy|sim|e2e|faults|unit|arm64|tsan|fuzz] [--jobs N]
 set -euo pipefail
@@ -65,6 +65,7 @@ long() { [[ $only == "$1" ]] || { ((all)) && [[ -z $only ]]; }; }
 if long arm64; then
   part arm64 deploy/cross-arm64.sh "$jobs"
   part arm64-lab tests/e2e/lab/arm64.sh
+  part arm64-device env LAB_CPU=aarch64 tests/e2e/lab_device_test.sh
   part arm64-qemu tests/e2e/lab/arm64_qemu.sh
 fi
 if long tsan; then

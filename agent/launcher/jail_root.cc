@@ -37,10 +37,11 @@ bool copy_top_folder(const std::string& path) {
   return ::mkdir(("." + path).c_str(), 0755) == 0 && bind_read_only(path);
 }
 
+/// The mode before the owner: of another's file it cannot be changed without CAP_FOWNER.
 bool make_device(const char* path, unsigned major_number, unsigned minor_number, mode_t mode,
                  uid_t owner) {
   return ::mknod(path, S_IFCHR | mode, makedev(major_number, minor_number)) == 0 &&
-         ::chown(path, owner, owner) == 0 && ::chmod(path, mode) == 0;
+         ::chmod(path, mode) == 0 && ::chown(path, owner, owner) == 0;
 }
 
 const char* make_devices(const JailSpec& spec) {

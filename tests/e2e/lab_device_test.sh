@@ -1,17 +1,35 @@
 #!/usr/bin/env bash
 # A whole fleet of one device under systemd with the services as they are shipped, on a true KVM and
 # cgroup v2: an emulated machine (lab/machine.sh) with controller, launcher, agent and operator. Then
-# its power goes, and it has to be what it was without the controller.
+# its power goes, and it has to be what it was without the controller. LAB_CPU=aarch64: on ARM64, with
+# what deploy/cross-arm64.sh built (tests/run.sh --only arm64).
 set -euo pipefail
 . "$(dirname "$0")/lab/machine.sh"
 
+bin=$build/bin
+quick=$build/tests/e2e/liblab_quick_passphrase.so
+tools=(install jq pgrep setpriv dmesg systemctl)
+cpu=$(uname -m) seconds=400 mib=1024
+if [[ $LAB_CPU == aarch64 ]]; then
+  # What deploy/cross-arm64.sh built, Debian's tools, and QEMU, which runs what the tenders do not.
+  . "$root/tests/e2e/guests/cloud_kernel.sh"
+  lab_packages=$lab/packages
+  lab_unpack_arm64 "$lab_packages" systemd jq iproute2 util-linux procps coreutils qemu-system-arm \
+    libyaml-cpp0.7 libdate-tz3 libprometheus-cpp-core1.0
+  bin=$root/build/arm64/bin
+  quick=$work/quick_passphrase.so
+  aarch64-linux-gnu-g++ -shared -fPIC "$lab_here/quick_passphrase.cc" -o "$quick" -lsodium
+  tools+=(timeout ip mktemp date qemu-system-aarch64)
+  cpu=aarch64 seconds=1500 mib=1536
+fi
 machine=$work/root
 mkdir -p "$machine"/{etc/fleet,etc/systemd/system,home,var/lib,var/tmp,usr/bin,lib/systemd/system}
 mkdir -p "$machine/job/dns/zones"
-lab_add "$machine" install jq pgrep setpriv dmesg systemctl "$build"/bin/fleet{ctl,-controller,-agent,-fetch,-launcher}
-cp "$build"/bin/fleet-{spt,hvt} "$machine/bin/"
+lab_add "$machine" "${tools[@]}" "$bin"/fleet{ctl,-controller,-agent,-fetch,-launcher}
+cp "$bin"/fleet-{spt,hvt} "$machine/bin/"
 mv "$machine"/bin/fleet* "$machine/usr/bin/"
-cp "$build/tests/e2e/liblab_quick_passphrase.so" "$machine/job/quick_passphrase.so"
+if [[ -e $machine/bin/qemu-system-aarch64 ]]; then mv "$machine"/bin/qemu-* "$machine/usr/bin/"; fi
+cp "$quick" "$machine/job/quick_passphrase.so"
 
 # As a host has it after an installation: users, programs, services, the launcher's bounds.
 cat >"$machine/etc/passwd" <<'USERS'
@@ -26,7 +44,7 @@ cp "$root/deploy/systemd/launcher.conf" "$machine/etc/fleet/"
 echo '127.0.0.1 localhost fleet.example.net' >"$machine/etc/hosts"
 
 # systemd itself, and the little of a system around it.
-lab_add "$machine" /lib/systemd/systemd
+lab_add "$machine" "$lab_packages/lib/systemd/systemd"
 mv "$machine/bin/systemd" "$machine/lib/systemd/systemd"
 for unit in basic sysinit multi-user shutdown network network-online; do
   cp "/lib/systemd/system/$unit.target" "$machine/lib/systemd/system/"
@@ -36,28 +54,30 @@ cat >"$machine/etc/systemd/system.conf" <<'CONF'
 DefaultStandardOutput=kmsg
 DefaultTimeoutStartSec=120
 CONF
-cat >"$machine/etc/systemd/system/lab.service" <<'UNIT'
+cat >"$machine/etc/systemd/system/lab.service" <<UNIT
 [Service]
 Type=exec
 PassEnvironment=LAB_SECONDS
 ExecStart=/init job
 StandardOutput=tty
-TTYPath=/dev/ttyS0
+TTYPath=/dev/$([[ $LAB_CPU == aarch64 ]] && echo ttyAMA0 || echo ttyS0)
 UNIT
 printf '[Unit]\nRequires=basic.target lab.service\nAfter=basic.target\n' \
   >"$machine/etc/systemd/system/default.target"
 
 cp "$build"/images/dns/{manifest.yml,dns.*} "$machine/job/dns/"
 cp "$build"/images/dns/zones/example.test.zone "$machine/job/dns/zones/"
-cp "$build/images/dns-crash/dns.x86_64.hvt" "$machine/job/crash.hvt"
+crash=$build/images/dns-crash/dns.$cpu.hvt
+[[ $LAB_CPU == x86_64 ]] || crash=$build/arm64/images/dns-crash/dns.$cpu.hvt
+cp "$crash" "$machine/job/crash.hvt"
 # An emulated CPU is slow: patience where a device has little.
 sed -i 's/timeout: 500ms/timeout: 5s/; s/deadline: 10s/deadline: 60s/' "$machine/job/dns/manifest.yml"
 cp "$lab_here/device_job.sh" "$machine/job/"
 lab_disk 64
 cp "$lab_here/device.sh" "$machine/job/run"
-lab_run "$machine" 400
+lab_run "$machine" "$seconds" "$mib"
 # The same device once more, as when the power comes back, its services enabled. The controller is not.
 mkdir "$machine/etc/systemd/system/default.target.wants"
 ln -s /lib/systemd/system/fleet-agent.service "$machine/etc/systemd/system/default.target.wants/"
 cp "$lab_here/device_again.sh" "$machine/job/run"
-lab_run "$machine" 200
+lab_run "$machine" "$((seconds / 2))" "$mib"

@@ -20,19 +20,20 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+modules=(nf_conntrack_netlink nft_ct nft_nat nft_chain_nat nft_masq nft_fib_inet virtio_pci virtio_blk
+  crc32c_generic ext4)
 root=$work/root
 mkdir -p "$root"/{bin,dev,mnt,proc,root,run,sys,tmp,lib64}
 if [[ $cpu == aarch64 ]]; then
   unpack_cloud_kernel "$work" arm64
-  copy_modules "$work" "$root" tun veth bridge
+  copy_modules "$work" "$root" tun veth bridge "${modules[@]}"
   (cd "$work" && for_arm64 "$work/apt" apt-get -qq download busybox-static bash-static)
   for package in "$work"/{busybox,bash}-static_*.deb; do dpkg-deb -x "$package" "$work/static"; done
   install -m 755 "$work/static/bin/busybox" "$root/bin/busybox"
   install -m 755 "$work/static/bin/bash-static" "$root/bin/bash"
 else
   unpack_cloud_kernel "$work"
-  copy_modules "$work" "$root" kvm-amd tun veth bridge nf_conntrack_netlink nft_ct nft_nat \
-    nft_chain_nat nft_masq nft_fib_inet virtio_pci virtio_blk crc32c_generic ext4
+  copy_modules "$work" "$root" kvm-amd tun veth bridge "${modules[@]}"
   # GNU's own timeout, which busybox's does not replace.
   lab_add "$root" bash timeout ip mktemp date
   install -m 755 /bin/busybox "$root/bin/busybox"

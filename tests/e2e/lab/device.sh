@@ -69,6 +69,20 @@ is_live 2 >/dev/null || die "not dns 2 runs after the revert: $(fleetctl ps)"
 wait_for "an answer after the revert" answer new 192.0.2.81
 ok "a release that crashes takes itself back"
 
+# What no tender takes, where the machine has QEMU.
+if [[ -x /usr/bin/qemu-system-aarch64 ]]; then
+  [[ $order =~ 3\.\ qemu/kvm:\ ran\ a\ million ]] || die "not QEMU with KVM behind them"
+  cp -r /job/dns /job/names
+  cd /job/names || exit 1
+  sed -i 's/name: dns/name: names/; s/53:53/5300:53/g; s/^  memory:/  monitors: [qemu]\n&/' manifest.yml
+  expect 0 . fleetctl keys delegate names
+  expect 0 'OK  names 1 is live on 1 of 1 device' fleetctl push names --to edge
+  expect 0 'names +1 .*qemu' fleetctl ps
+  expect 0 . fleetctl delete names --to edge
+  wait_for "dns alone" is_live 2
+  cd /job/dns || exit 1
+fi
+
 # The services' own accidents.
 old=$(pgrep -n -x fleet-hvt)  # the newest: the one before it may still drain
 systemctl restart fleet-agent || die "the agent does not start again"

@@ -33,4 +33,4 @@ ip -n client addr add 192.0.2.2/24 dev up0
 ip -n client link set up0 up
 answer() { ip netns exec client timeout 10 nslookup "$1.example.test" 192.0.2.11 2>/dev/null | grep -q "Address:.*$2"; }
 online() { fleetctl devices --json | jq -e '[.devices[] | select(.online)] | length == 1'; }
-is_live() { fleetctl ps --json | jq -e --argjson r "$1" '[.instances[] | [.app, .release, .healthy, .monitor]] == [["dns", $r, true, "hvt"]]'; }
+is_live() { fleetctl ps --json | jq -e --argjson r "$1" '[.instances[] | select(.state != "removed") | [.app, .release, .healthy, .monitor]] == [["dns", $r, true, "hvt"]]'; }
