@@ -13,7 +13,8 @@ set(arm64 ${CMAKE_BINARY_DIR}/arm64)
 set(copy ${CMAKE_COMMAND} -E)
 set(targets fleet_sdk)
 if(FLEET_TESTS)  # guests that tests/e2e/guest.sh takes from there
-  list(APPEND targets dns_crash_aarch64_virtio dns_crash_aarch64_hvt dns_two_aarch64_virtio)
+  list(APPEND targets dns_crash_aarch64_virtio dns_crash_aarch64_hvt dns_two_aarch64_virtio
+    boots_aarch64_virtio)
 endif()
 set(copies COMMAND ${copy} copy_directory ${arm64}/sdk/aarch64 ${CMAKE_BINARY_DIR}/sdk/aarch64)
 foreach(app IN ITEMS dns firewall sensor)

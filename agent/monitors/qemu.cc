@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>
+#include <set>
 
 #include "agent/monitors/config_volume.h"
 #include "images/abi/exit_codes.h"
@@ -49,14 +50,16 @@ void add_interfaces(const GuestConfig& config, Machine machine, agent::StartRequ
 /// In sets of descriptors: so QEMU takes the very file that is locked, and opens none itself, which
 /// it could not: volumes are the agent's alone.
 Status add_volumes(Launch& launch, Machine machine, agent::StartRequest& request) {
-  if (!launch.volumes.empty() && launch.image.family == Family::fleet) {
-    return Error{Code::bad_argument,
-                 "volumes: " + launch.volumes.front().name + ": on virtio our runtime has no block "
-                 "devices; push the app's hvt or spt image",
-                 launch.app};
-  }
   const std::string device = has_pci(machine) ? "virtio-blk-pci" : "virtio-blk-device";
+  std::set<std::string> serials;  // by which a guest tells them apart
   for (Volume& volume : launch.volumes) {
+    const std::string serial = volume.name.substr(0, kMaxSerialBytes);
+    if (!serials.insert(serial).second) {
+      return Error{Code::bad_argument,
+                   "volumes: " + volume.name + ": on virtio names differ in their first " +
+                       std::to_string(kMaxSerialBytes) + " letters",
+                   launch.app};
+    }
     const std::string set = std::to_string(request.volumes.size());
     const std::size_t index = request.files.size() + request.volumes.size();
     const int number = agent::kFirstFileFd + static_cast<int>(index);
@@ -69,7 +72,7 @@ Status add_volumes(Launch& launch, Machine machine, agent::StartRequest& request
          "driver=raw,node-name=v" + set + ",cache.no-flush=" + flush +
              ",file.driver=file,file.locking=off,file.filename=/dev/fdset/" + set,
          "-device",
-         device + ",drive=v" + set + ",serial=" + volume.name.substr(0, kMaxSerialBytes) +
+         device + ",drive=v" + set + ",serial=" + serial +
              ",discard=off,write-zeroes=off,write-cache=" + cache});
     request.volumes.push_back(std::move(volume.file));
   }

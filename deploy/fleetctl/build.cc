@@ -278,11 +278,6 @@ CommandResult build(Program& program, const BuildOptions& options) {
   job.manifest = application->manifest;
   job.output = options.output;
   TRY(job.targets, choose_targets(sdk, options.archs, options.platforms));
-  if (options.platforms.empty()) {
-    std::erase_if(job.targets, [&job](const SdkTarget& target) {
-      return !can_use(job.manifest, target.platform);
-    });
-  }
   TRY(const std::vector<BuiltImage> built, build_images(program, sdk, job));
   if (program.json) {
     ota::Json images = ota::Json::array();

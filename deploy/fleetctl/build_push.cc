@@ -10,7 +10,6 @@
 namespace fleetctl {
 
 proto::Result<std::vector<SdkTarget>> targets_for(const Sdk& sdk,
-                                                  const fleet::v1::AppManifest& manifest,
                                                   const fleet::v1::DeviceList& devices) {
   std::set<fleet::v1::Arch> archs;
   for (const fleet::v1::Device& device : devices.devices()) {
@@ -19,9 +18,7 @@ proto::Result<std::vector<SdkTarget>> targets_for(const Sdk& sdk,
   }
   std::vector<SdkTarget> targets;
   for (const SdkTarget& target : sdk.targets) {
-    if (archs.count(target.arch) != 0 && can_use(manifest, target.platform)) {
-      targets.push_back(target);
-    }
+    if (archs.count(target.arch) != 0) targets.push_back(target);
   }
   if (!targets.empty()) return targets;
   // The same words as `fleetctl build --arch` would end with.
@@ -36,7 +33,7 @@ proto::Result<std::vector<proto::ImageSource>> build_for(Program& program, const
   job.folder = recipe.folder;
   job.name = recipe.application.manifest.name();
   job.manifest = recipe.application.manifest;
-  TRY(job.targets, targets_for(sdk, job.manifest, devices));
+  TRY(job.targets, targets_for(sdk, devices));
   TRY(const std::vector<BuiltImage> built, build_images(program, sdk, job));
   std::vector<proto::ImageSource> sources;
   for (const BuiltImage& image : built) {

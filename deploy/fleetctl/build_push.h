@@ -9,12 +9,11 @@
 
 namespace fleetctl {
 
-/// What the devices need of what the SDK makes: each of their CPUs, on every platform that the app
-/// can use, so that a device which joins later, or finds another monitor, finds its image too. A
-/// device that never said what it is counts as this machine's CPU.
+/// What the devices need of what the SDK makes: each of their CPUs, on every platform, so that a
+/// device which joins later, or finds another monitor, finds its image too. A device that never
+/// said what it is counts as this machine's CPU.
 /// errors not_found (the SDK makes none for any of them)
 proto::Result<std::vector<SdkTarget>> targets_for(const Sdk& sdk,
-                                                  const fleet::v1::AppManifest& manifest,
                                                   const fleet::v1::DeviceList& devices);
 
 /// Builds the recipe's folder for these devices, into FOLDER/build.

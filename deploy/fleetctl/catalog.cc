@@ -103,15 +103,13 @@ proto::Result<CatalogEntry> find_entry(const Catalog& catalog, const std::string
 }
 
 proto::Result<std::vector<proto::ImageSource>> catalog_images(
-    const Catalog& catalog, const proto::ImageSource& source,
-    const fleet::v1::AppManifest& manifest) {
+    const Catalog& catalog, const proto::ImageSource& source) {
   TRY(const CatalogEntry entry, find_entry(catalog, source.catalog));
   std::vector<proto::ImageSource> found;
   for (const CatalogImage& image : entry.images) {
     if (source.arch != fleet::v1::ARCH_UNSPECIFIED && source.arch != image.arch) continue;
     const bool any = source.platform == fleet::v1::PLATFORM_UNSPECIFIED;
     if (!any && source.platform != image.platform) continue;
-    if (any && !can_use(manifest, image.platform)) continue;
     proto::ImageSource& one = found.emplace_back(source);
     one.arch = image.arch;
     one.platform = image.platform;

@@ -43,11 +43,10 @@ proto::Result<Catalog> read_catalog(const std::string& given);
 proto::Result<CatalogEntry> find_entry(const Catalog& catalog, const std::string& name);
 
 /// What `catalog:NAME` stands for, as paths: the image of the source's architecture and platform,
-/// or all that the app can use (draft.h).
+/// or all of them.
 /// errors not_found (no such app; no such image: which there are)
 proto::Result<std::vector<proto::ImageSource>> catalog_images(
-    const Catalog& catalog, const proto::ImageSource& source,
-    const fleet::v1::AppManifest& manifest);
+    const Catalog& catalog, const proto::ImageSource& source);
 
 /// "x86_64/{hvt,spt} aarch64/spt"
 std::string image_kinds(const CatalogEntry& entry);

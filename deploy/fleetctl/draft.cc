@@ -141,14 +141,9 @@ proto::Status add_image(Draft& draft, const proto::ImageSource& source) {
 
 // Block devices and volumes are matched by name, one to one, where the bytes say what they want.
 proto::Status check_volumes(const AppManifest& manifest, const DraftImage& image) {
+  if (image.info.boot != images::BootProtocol::solo5) return {};
   const bool ours = image.info.family == images::Family::unifleet;
   const auto& volumes = manifest.volumes();
-  if (image.info.boot != images::BootProtocol::solo5) {
-    if (volumes.empty() || !ours) return {};
-    return proto::Error{Code::bad_manifest,
-                        "volumes: " + image.path + " cannot have one: on virtio our runtime has no "
-                        "block devices; push its hvt or spt image", "volumes"};
-  }
   std::vector<std::string> declared;
   for (const images::ImageDevice& device : image.info.devices) {
     if (device.kind != images::DeviceKind::block) continue;
@@ -228,7 +223,7 @@ proto::Result<std::vector<proto::ImageSource>> resolve(const Recipe& recipe,
     }
     auto images = [&]() -> proto::Result<std::vector<proto::ImageSource>> {
       TRY(const Catalog catalog, read_catalog(options.catalog));
-      return catalog_images(catalog, source, application.manifest);
+      return catalog_images(catalog, source);
     }();
     if (!images && application.images.empty()) {
       return proto::Error{Code::not_found,
@@ -242,11 +237,6 @@ proto::Result<std::vector<proto::ImageSource>> resolve(const Recipe& recipe,
 }
 
 }  // namespace
-
-bool can_use(const AppManifest& manifest, fleet::v1::Platform platform) {
-  return platform != fleet::v1::VIRTIO ||
-         (manifest.volumes().empty() && manifest.devices().empty());
-}
 
 proto::Result<Recipe> read_recipe(const PushOptions& options) {
   const std::string path = options.manifest_file.empty() ? "manifest.yml" : options.manifest_file;

@@ -58,9 +58,6 @@ proto::Result<Recipe> read_recipe(const PushOptions& options);
 proto::Result<Draft> make_draft(const Recipe& recipe, const PushOptions& options,
                                 const std::vector<proto::ImageSource>& built = {});
 
-/// Whether an app can use images of a platform: virtio has neither volumes nor serial lines.
-bool can_use(const fleet::v1::AppManifest& manifest, fleet::v1::Platform platform);
-
 /// The release's bytes as they are signed and stored: the same for the same content.
 std::string manifest_bytes(const fleet::v1::AppManifest& manifest);
 

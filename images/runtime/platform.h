@@ -41,14 +41,15 @@ bool net_send(std::size_t port, std::span<const std::uint8_t> frame);
 /// frame longer than the buffer is dropped.
 std::size_t net_receive(std::size_t port, std::span<std::uint8_t> buffer);
 
-/// A block device that the image declares: a volume of the manifest. The host checks all bounds.
+/// A block device: a volume of the manifest, which on hvt and spt the image declares. The host
+/// checks all bounds.
 struct Volume {
   std::uint32_t handle = 0;          // 0: there is none of that name
   std::uint32_t block_bytes = 0;     // what is read or written at once
   std::uint64_t capacity_bytes = 0;  // a multiple of it
 };
 
-/// The volume of that name. Platform virtio has none.
+/// The volume of that name.
 Volume find_volume(std::string_view name);
 
 /// Read or write one block, at an offset that is a multiple of its size; `block` is as long. When

@@ -75,12 +75,12 @@ guest_boot() {
     esac
     ip netns exec "$net" "${machine[@]}" -accel tcg -m "$memory" -nodefaults -no-user-config \
       -no-reboot -display none -global virtio-mmio.force-legacy=false -serial "file:$work/console" \
-      -kernel "$image" -initrd "$work/volume.tar" "${arguments[@]}" </dev/null 2>"$work/stderr" &
+      -kernel "$image" -initrd "$work/volume.tar" "${arguments[@]}" "${guest_more[@]}" </dev/null 2>"$work/stderr" &
   fi
   monitor=$!
 }
 guest_under=() # before the tender's command line
-guest_more=()  # and of its arguments
+guest_more=()  # further arguments of the monitor
 guest_machine=${guest_machine:-} # another machine of ARM64 than QEMU's default virt
 
 # ended STATUS: waits for the guest's end and compares its status; "fault" is one, too.

@@ -214,7 +214,22 @@ ok "a kill on the way back ends with the volume as it was"
 expect 1 'made on each device by the push' fleetctl volumes create cache --size 8M
 fleetctl delete boots --to edge >/dev/null
 
-# A guest of QEMU: Debian's kernel, whose disk it is.
+# The same image for QEMU, on the same volume, which its guest finds by name.
+cp "$images/boots/boots.x86_64.virtio" .
+before=$(count)
+counter "size: 128K, keep: false, sync: always"
+sed -i 's/spt/virtio/g' manifest.yml
+expect 0 'live on 1 of 1' fleetctl push boots --to edge
+expect 0 'boots .*qemu' fleetctl ps
+counted $((before + 1)) || die "under QEMU the count is $(count), it was $before"
+counter "size: 128K, keep: false" change
+sed -i 's/spt/virtio/g' manifest.yml
+expect 0 'live on 1 of 1' fleetctl push boots --to edge
+counted $((before + 2)) || die "after an update under QEMU the count is $(count), it was $before"
+ok "an image of ours has its volume under QEMU too"
+fleetctl delete boots --to edge >/dev/null
+
+# Another guest of QEMU: Debian's kernel, whose disk it is.
 "$root/tests/e2e/guests/linux-web/build.sh" "$images/linux-web"
 fleetctl keys delegate web
 cp -r "$images/linux-web" "$LAB_DIR/web"

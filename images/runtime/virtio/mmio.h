@@ -29,6 +29,7 @@ struct Descriptor {
   std::uint16_t flags;
   std::uint16_t next;
 };
+inline constexpr std::uint16_t kMoreFollows = 1;  // the descriptor `next` belongs to it
 inline constexpr std::uint16_t kDeviceWrites = 2;
 
 struct AvailableRing {
@@ -48,14 +49,15 @@ struct UsedRing {
   UsedElement ring[kQueueSize];
 };
 
-/// One queue in our memory. Descriptor i always belongs to buffer i: there are no chains.
+/// One queue in our memory. What belongs to a descriptor, alone or as the head of a chain, is its
+/// user's to say.
 struct Queue {
   alignas(16) Descriptor descriptors[kQueueSize];
   alignas(4) AvailableRing available;
   alignas(4) UsedRing used;
   std::uint16_t seen = 0;  // of used.index
 
-  /// Offer a buffer to the device.
+  /// Offer a buffer to the device, by its descriptor.
   void offer(std::uint16_t id);
   /// True if the device has given something back.
   bool has_used() const;

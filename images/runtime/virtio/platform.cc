@@ -1,4 +1,4 @@
-// The platform `virtio`: network devices over MMIO, on whatever machine is under it.
+// The platform `virtio`: network and block devices over MMIO, on whatever machine is under it.
 #include "images/runtime/platform.h"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 
 #include "images/runtime/arena.h"
 #include "images/runtime/start.h"
+#include "images/runtime/virtio/block.h"
 #include "images/runtime/virtio/machine.h"
 #include "images/runtime/virtio/net.h"
 
@@ -14,6 +15,9 @@ namespace {
 
 virtio::Machine machine;
 std::array<virtio::Network*, platform::kMaxPorts> ports{};  // nullptr: not open
+constexpr std::size_t kMaxVolumes = 8;
+std::array<virtio::Block, kMaxVolumes> volumes;
+bool volumes_are_open = false;
 
 void acknowledge_ports() {
   for (virtio::Network* port : ports) {
@@ -25,6 +29,15 @@ bool frame_waits() {
   return std::any_of(ports.begin(), ports.end(), [](const virtio::Network* port) {
     return port != nullptr && port->frame_waits();
   });
+}
+
+void open_volumes() {
+  volumes_are_open = true;
+  auto next = volumes.begin();
+  for (const virtio::DevicePlace& place : machine.devices) {
+    if (next == volumes.end()) return;
+    if (next->open(place)) ++next;
+  }
 }
 
 }  // namespace
@@ -52,11 +65,23 @@ bool net_open(std::size_t port, std::span<const std::uint8_t, 6> mac) {
   return true;
 }
 
-Volume find_volume(std::string_view) { return {}; }
+Volume find_volume(std::string_view name) {
+  if (!volumes_are_open) open_volumes();
+  for (std::size_t i = 0; i < volumes.size(); ++i) {
+    if (!volumes[i].is_open() || !volumes[i].is_named(name)) continue;
+    return {static_cast<std::uint32_t>(i + 1), virtio::kSectorBytes, volumes[i].capacity_bytes()};
+  }
+  return {};
+}
 
-bool volume_read(const Volume&, std::uint64_t, std::span<std::uint8_t>) { return false; }
+bool volume_read(const Volume& volume, std::uint64_t offset, std::span<std::uint8_t> block) {
+  return volumes[volume.handle - 1].read(offset, block);
+}
 
-bool volume_write(const Volume&, std::uint64_t, std::span<const std::uint8_t>) { return false; }
+bool volume_write(const Volume& volume, std::uint64_t offset,
+                  std::span<const std::uint8_t> block) {
+  return volumes[volume.handle - 1].write(offset, block);
+}
 
 bool net_send(std::size_t port, std::span<const std::uint8_t> frame) {
   return ports[port]->send(frame);

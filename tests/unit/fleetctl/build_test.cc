@@ -93,18 +93,15 @@ TEST(BuildTargets, AreWhatIsWantedOfWhatThereIs) {
 
 TEST(BuildTargets, AreThoseOfTheDevicesThatThePushIsFor) {
   const Sdk sdk{"/sdk", {kX86Virtio, kX86Spt, kArmSpt}};
-  fleet::v1::AppManifest manifest;
   fleet::v1::DeviceList devices;
   auto& first = *devices.add_devices()->mutable_inventory();
   first.set_arch(fleet::v1::AARCH64);
-  EXPECT_EQ(*targets_for(sdk, manifest, devices), (std::vector<SdkTarget>{kArmSpt}));
+  EXPECT_EQ(*targets_for(sdk, devices), (std::vector<SdkTarget>{kArmSpt}));
   devices.add_devices()->mutable_inventory()->set_arch(fleet::v1::X86_64);
-  EXPECT_EQ(targets_for(sdk, manifest, devices)->size(), 3U);
-  manifest.add_volumes();  // virtio has none
-  EXPECT_EQ(*targets_for(sdk, manifest, devices), (std::vector<SdkTarget>{kX86Spt, kArmSpt}));
+  EXPECT_EQ(targets_for(sdk, devices)->size(), 3U);
   devices.mutable_devices()->DeleteSubrange(1, 1);
   const Sdk other{"/sdk", {kX86Spt}};
-  EXPECT_NE(targets_for(other, manifest, devices).error().what.find("no image for aarch64"),
+  EXPECT_NE(targets_for(other, devices).error().what.find("no image for aarch64"),
             std::string::npos);
 }
 

@@ -82,18 +82,17 @@ TEST_F(CatalogTest, AnAppIsFoundByItsFolderOrItsOwnName) {
 }
 
 TEST_F(CatalogTest, AWordOfTheCatalogStandsForTheImagesThatFit) {
-  const fleet::v1::AppManifest manifest;
   proto::ImageSource source;
   source.catalog = "dns";
   source.place = "manifest.yml:4: image";
-  const auto all = catalog_images(catalog(), source, manifest);
+  const auto all = catalog_images(catalog(), source);
   ASSERT_TRUE(all) << all.error().what;
   ASSERT_EQ(all->size(), 3U);
   EXPECT_TRUE((*all)[2].kernel.ends_with("/dns/dns.aarch64.spt"));
   source.arch = fleet::v1::X86_64;
-  EXPECT_EQ(catalog_images(catalog(), source, manifest)->size(), 2U);
+  EXPECT_EQ(catalog_images(catalog(), source)->size(), 2U);
   source.platform = fleet::v1::VIRTIO;
-  const auto none = catalog_images(catalog(), source, manifest);
+  const auto none = catalog_images(catalog(), source);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().what,
             "manifest.yml:4: image: the catalog's dns has no such image; it has "

@@ -163,13 +163,25 @@ TEST(Qemu, ALinuxGuestGetsNoSerialLine) {
   EXPECT_NE(request.error().what.find("devices: rs485: a Linux image"), std::string::npos);
 }
 
-TEST(Qemu, OurOwnGuestHasNoBlockDevicesOnVirtio) {
+TEST(Qemu, OurOwnGuestFindsItsVolumesByTheirNames) {
   Launch start = launch();
-  start.volumes.push_back(
-      {"cache", agent::Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)), Sync::never});
+  const auto add = [&start](const char* name) {
+    start.volumes.push_back(
+        {name, agent::Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)), Sync::periodic});
+  };
+  add("cache");
   const auto request = QemuMonitor(Accelerator::tcg).command(std::move(start));
-  ASSERT_FALSE(request.has_value());
-  EXPECT_NE(request.error().what.find("volumes: cache: on virtio"), std::string::npos);
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  const auto& all = request->arguments;
+  EXPECT_EQ(std::count(all.begin(), all.end(),
+                       "virtio-blk-device,drive=v0,serial=cache,discard=off,write-zeroes=off,"
+                       "write-cache=on"), 1);
+  start = launch();
+  add("measurements-of-the-north");
+  add("measurements-of-the-south");
+  const auto alike = QemuMonitor(Accelerator::tcg).command(std::move(start));
+  ASSERT_FALSE(alike.has_value());
+  EXPECT_NE(alike.error().what.find("differ in their first 20 letters"), std::string::npos);
 }
 
 TEST(Qemu, WhatTheKernelWouldSplitIsRefused) {
