@@ -24,6 +24,7 @@ using fleet::v1::AppManifest;
 using proto::Code;
 using proto::Error;
 using proto::LoadedFile;
+using proto::Result;
 using proto::Status;
 
 // More than any device gives these readers; what it has too little of it says itself.
@@ -100,7 +101,7 @@ Error bad_argument(std::string_view argument, const char* what) {
 
 Error missing(const std::string& what) { return Error{Code::bad_manifest, "files: " + what, ""}; }
 
-Status check_dns(const Config& config) {
+Result<ConfigFacts> check_dns(const Config& config) {
   namespace dns = images::dns;
   dns::Options options;
   const auto arguments = config.arguments();
@@ -119,10 +120,17 @@ Status check_dns(const Config& config) {
     const dns::ZoneFault fault = dns::parse_zone(text.text, origin, arena, zone);
     if (fault.failed()) return fault_in(text, fault);
   }
-  return {};
+  return ConfigFacts{};
 }
 
-Status check_firewall(const Config& config) {
+std::string flows_text(std::uint32_t adopt_seconds, bool translates) {
+  if (adopt_seconds == 0) return "open connections end; args: [--adopt=60] keeps those of TCP";
+  const std::string adopt = "open TCP connections live on (--adopt=" +
+                            std::to_string(adopt_seconds) + ")";
+  return adopt + (translates ? ", but those whose addresses the rules translate end" : "");
+}
+
+Result<ConfigFacts> check_firewall(const Config& config) {
   namespace firewall = images::firewall;
   firewall::Options options;
   std::string_view bad;
@@ -132,7 +140,7 @@ Status check_firewall(const Config& config) {
   }
   std::array<firewall::InterfaceShape, firewall::kMaxRouterPorts> shapes;
   const auto count = static_cast<std::size_t>(config.manifest.network_size());
-  if (count > shapes.size()) return {};  // the device says how many it may have
+  if (count > shapes.size()) return ConfigFacts{};  // the device says how many it may have
   for (std::size_t i = 0; i < count; ++i) {
     const fleet::v1::Interface& one = config.manifest.network(static_cast<int>(i));
     shapes[i] = {true, one.address() != "none", one.name()};
@@ -145,26 +153,28 @@ Status check_firewall(const Config& config) {
                  "network"};
   }
   const Text* text = config.find(firewall::kRulesPath);
-  if (text == nullptr) return {};
+  if (text == nullptr) return ConfigFacts{};
   Memory memory;
   images::runtime::Arena arena = memory.arena();
   firewall::RuleSet rules;
   const auto fault = firewall::parse_rules(text->text, uses.rule_ports(), arena, rules);
-  return fault.failed() ? fault_in(*text, fault) : Status();
+  if (fault.failed()) return fault_in(*text, fault);
+  return ConfigFacts{flows_text(options.adopt_seconds, !rules.targets.empty())};
 }
 
-Status check_sensor(const Config& config) {
+Result<ConfigFacts> check_sensor(const Config& config) {
   namespace sensor = images::sensor;
   const Text* text = config.find(sensor::kSettingsPath);
-  if (text == nullptr) return {};
+  if (text == nullptr) return ConfigFacts{};
   sensor::Settings settings;
   const auto fault = sensor::parse_settings(text->text, config.manifest.hostname(), settings);
-  return fault.failed() ? fault_in(*text, fault) : Status();
+  if (fault.failed()) return fault_in(*text, fault);
+  return ConfigFacts{};
 }
 
 struct Language {
   std::string_view name;
-  Status (*check)(const Config& config);
+  Result<ConfigFacts> (*check)(const Config& config);
   std::string_view needs;  // a file without which it does not start
 };
 constexpr Language kLanguages[] = {
@@ -175,11 +185,11 @@ constexpr Language kLanguages[] = {
 
 }  // namespace
 
-Status check_config(const std::string& language, const AppManifest& manifest,
-                    const std::vector<LoadedFile>& files) {
+Result<ConfigFacts> check_config(const std::string& language, const AppManifest& manifest,
+                                 const std::vector<LoadedFile>& files) {
   const auto* found = std::find_if(std::begin(kLanguages), std::end(kLanguages),
                                    [&](const Language& one) { return one.name == language; });
-  if (found == std::end(kLanguages)) return {};
+  if (found == std::end(kLanguages)) return ConfigFacts{};
   const bool is_there = found->needs.empty() ||
                         std::any_of(files.begin(), files.end(), [&](const LoadedFile& file) {
                           return file.path == found->needs;

@@ -11,11 +11,17 @@
 
 namespace fleetctl {
 
+/// What else the readers found.
+struct ConfigFacts {
+  std::string flows;  // what becomes of connections through the app in an update; "": none are
+};
+
 /// in     language: of the image, "firewall/1". One that this build does not know, or none, is left
 ///        to the device. files: with a template, defaults stand for its variables; one that uses a
 ///        variable which has none, and whose type says nothing of its text, is left to the device.
 /// errors bad_manifest "rules.fw:12: no set of that name stands before: @wob"
-proto::Status check_config(const std::string& language, const fleet::v1::AppManifest& manifest,
-                           const std::vector<proto::LoadedFile>& files);
+proto::Result<ConfigFacts> check_config(const std::string& language,
+                                        const fleet::v1::AppManifest& manifest,
+                                        const std::vector<proto::LoadedFile>& files);
 
 }  // namespace fleetctl

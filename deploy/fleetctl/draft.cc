@@ -284,7 +284,8 @@ proto::Result<Draft> make_draft(const Recipe& recipe, const PushOptions& options
   }
   TRY(std::vector<proto::LoadedFile> files, proto::load_files(*application));
   for (const DraftImage& image : draft.images) {
-    TRY_VOID(check_config(image.info.language, draft.manifest, files));
+    TRY(const ConfigFacts facts, check_config(image.info.language, draft.manifest, files));
+    draft.flows = facts.flows;
   }
   draft.manifest.clear_files();  // named by the parser; here they get their bytes
   for (proto::LoadedFile& loaded : files) {

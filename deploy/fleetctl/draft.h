@@ -36,6 +36,7 @@ struct Draft {
   std::vector<Payload> payloads;     // once each
   std::string manifest_file;
   std::string health_place;          // "manifest.yml:45", where the health check says its port
+  std::string flows;                 // of connections through it, in an update; "": none are
 };
 
 /// What is to be pushed, as a person wrote it.

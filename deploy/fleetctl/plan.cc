@@ -261,6 +261,9 @@ std::vector<std::string> plan_lines(const PlanInput& input) {
   const bool planned = first || input.in_full || input.fit.offline > 0 || input.stage_only ||
                        in_waves || policy.has_max_unavailable();
   if (planned) add_plan(input, lines);
+  if (!first && !input.stage_only && !input.draft.flows.empty()) {
+    lines.push_back("  flows      " + input.draft.flows);
+  }
   if (input.in_full) add_devices(input, lines);
   return lines;
 }
@@ -298,7 +301,7 @@ std::string plan_json(const PlanInput& input, std::string_view selector) {
        {"previous_release", number(input.previous_number)}, {"selector", selector},
        {"devices", number(input.fit.devices)}, {"fitting", number(input.fit.fitting)},
        {"offline", number(input.fit.offline)}, {"images", images}, {"refusals", refusals},
-       {"changes", changes}, {"each", each}}));
+       {"changes", changes}, {"flows", input.draft.flows}, {"each", each}}));
 }
 
 }  // namespace fleetctl

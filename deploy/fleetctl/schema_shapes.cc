@@ -63,7 +63,7 @@ Json plan() {
                  {"selector", text()}, {"devices", number()}, {"fitting", number()},
                  {"offline", number()}, {"images", list_of(image)},
                  {"refusals", list_of(refusal)}, {"changes", list_of(text())},
-                 {"each", list_of(each)}});
+                 {"flows", text()}, {"each", list_of(each)}});
 }
 
 Json keys() {

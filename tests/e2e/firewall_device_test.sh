@@ -117,7 +117,7 @@ updated_under_traffic() {  # updated_under_traffic RELEASE: what is pushed meanw
   sleep 0.5
   in_background stream "$inside" iperf3 -J -c 192.0.2.1 -p 5201 -t 12
   sleep 1
-  expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
+  expect 0 '  flows +open TCP connections live on \(--adopt=' fleetctl push edge-fw --to edge
   wait "${LAB_PIDS[stream]}" || die "the stream broke: $(tail -n 3 "$LAB_DIR/stream.out")"
   unset "LAB_PIDS[stream]"
   rate=$(jq '.end.sum_received.bits_per_second / 1000000 | floor' "$LAB_DIR/stream.out")

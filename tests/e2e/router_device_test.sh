@@ -52,7 +52,7 @@ ok "its rules hold for what goes through it and for itself"
 sed -i 's/iif "lan" accept/iif "lan" acept/' rules.fw
 expect 1 'rules.fw:7: .*acept' fleetctl push edge-fw --to edge
 sed -i 's/iif "lan" acept/iif "lan" counter accept/' rules.fw
-expect 0 'live on 1 of 1' fleetctl push edge-fw --to edge
+expect 0 '  flows +open .*' fleetctl push edge-fw --to edge
 lab_wait 20 fetches || die "nothing comes from outside after an update"
 [[ $(leases) == "$mac $address" ]] || die "another lease: $(leases)"
 ok "an update keeps the lease"

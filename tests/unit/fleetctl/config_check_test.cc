@@ -67,6 +67,20 @@ TEST_F(ConfigCheck, InterfacesThatNothingPassesBetweenAreRefused) {
   EXPECT_NE(fault("firewall/1").find("there are 1 and 0"), std::string::npos);
 }
 
+TEST_F(ConfigCheck, AFirewallSaysWhatAnUpdateDoesToItsFlows) {
+  bridge();
+  file("/rules", "chain forward {\n}\n");
+  const auto flows = [this] { return check_config("firewall/1", manifest, files)->flows; };
+  EXPECT_EQ(flows(), "open connections end; args: [--adopt=60] keeps those of TCP");
+  manifest.add_args("--adopt=90");
+  EXPECT_EQ(flows(), "open TCP connections live on (--adopt=90)");
+  manifest.mutable_network(0)->set_address("192.0.2.1/24");
+  manifest.mutable_network(1)->set_address("198.51.100.1/24");
+  files.front().bytes += "chain postrouting {\n  oif \"wan\" masquerade\n}\n";
+  EXPECT_EQ(flows(), "open TCP connections live on (--adopt=90), but those whose addresses the "
+                     "rules translate end");
+}
+
 TEST_F(ConfigCheck, AFileThatMustBeThereIsNamed) {
   bridge();
   EXPECT_EQ(fault("firewall/1"), "files: none is /rules, which the image needs");

@@ -109,6 +109,18 @@ TEST(Plan, AnUpdateShowsTheDifferenceAndOfflineDevices) {
                    "             1 reachable, 1 offline (join when they return)"}));
 }
 
+TEST(Plan, AnUpdateSaysWhatBecomesOfConnections) {
+  Draft draft = dns_draft();
+  draft.flows = "open connections end";
+  const fleet::v1::AppManifest before = draft.manifest;
+  PlanInput input{.draft = draft, .fit = {}};
+  EXPECT_NE(plan_lines(input).back(), "  flows      open connections end") << "a first push";
+  input.previous = &before;
+  EXPECT_EQ(plan_lines(input).back(), "  flows      open connections end");
+  input.stage_only = true;
+  EXPECT_NE(plan_lines(input).back(), "  flows      open connections end") << "nothing is started";
+}
+
 TEST(Plan, AWarmSpareIsToldWithItsMemory) {
   Draft draft = dns_draft();
   draft.manifest.set_memory_bytes(16 * 1024 * 1024);
