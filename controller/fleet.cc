@@ -192,7 +192,8 @@ Status Fleet::take_back(const rollout::Step& step, const std::string& attempt) {
   desired->set_keep_values(heard ? step.rollout.kind != v1::KIND_CONFIG
                                  : device.before.keep_values);
   TRY_VOID(want(device.id, *desired));
-  return store_.set_awaited(device.id, *desired, desired->stage_release() == 0);
+  if (desired->stage_release() != 0) return {};
+  return store_.set_awaited(device.id, desired->app(), desired->attempt(), true);
 }
 
 Status Fleet::fill_values(const std::string& device_id, v1::DesiredApp& desired) {
@@ -384,10 +385,7 @@ Status Fleet::take_report(ReportingDevice& device, const v1::Report& report) {
     // Of a wish that was no rollout's: what was wanted before one that ended badly. It may fail.
     const v1::DeviceState state = report.state();
     if (!is_on_its_way(state)) {
-      v1::DesiredApp heard;
-      heard.set_app(report.app());
-      heard.set_attempt(report.attempt());
-      TRY_VOID(store_.set_awaited(row.id, heard, false));
+      TRY_VOID(store_.set_awaited(row.id, report.app(), report.attempt(), false));
     }
     const bool bad = state == v1::REVERTED || state == v1::FAILED || state == v1::HELD;
     if (!bad) return {};

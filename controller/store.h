@@ -229,7 +229,8 @@ class Store {
   Result<std::optional<v1::DesiredApp>> desired_app(std::string_view id, std::string_view app);
   Status set_desired(std::string_view id, const v1::DesiredApp& desired);
   /// Whether the device is still to say what became of that very wish; of a new one it is not.
-  Status set_awaited(std::string_view id, const v1::DesiredApp& desired, bool awaited);
+  Status set_awaited(std::string_view id, std::string_view app, std::string_view attempt,
+                     bool awaited);
   Result<bool> is_awaited(std::string_view id, std::string_view app);
   Status remove_desired(std::string_view id, std::string_view app);
 

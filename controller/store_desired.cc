@@ -147,13 +147,16 @@ Status Store::set_desired(std::string_view id, const v1::DesiredApp& desired) {
   });
 }
 
-Status Store::set_awaited(std::string_view id, const v1::DesiredApp& desired, bool awaited) {
+Status Store::set_awaited(std::string_view id, std::string_view app, std::string_view attempt,
+                          bool awaited) {
   const std::string i(id);
+  const std::string a(app);
+  const std::string t(attempt);
   const long long value = awaited ? 1 : 0;
   return guard("writing what is awaited", [&] {
     session_->run("UPDATE desired SET awaited = :w WHERE device_id = :d AND app = :a AND "
                   "attempt = :t",
-                  use(value), use(i), use(desired.app()), use(desired.attempt()));
+                  use(value), use(i), use(a), use(t));
   });
 }
 
