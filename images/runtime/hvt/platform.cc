@@ -11,7 +11,7 @@
 #include "images/runtime/start.h"
 
 extern "C" {
-[[noreturn]] void solo5_entry(const images::abi::HvtBootInfo* info);
+[[noreturn]] void solo5_start(const images::abi::HvtBootInfo* info);
 }
 
 namespace images::runtime {
@@ -101,8 +101,8 @@ void abort() { halt(abi::kAbortStatus, hvt::trap_record()); }
 
 }  // namespace images::runtime::platform
 
-/// The tender starts the CPU here. Sets the stack guard, so it has none of its own, never returns.
-__attribute__((no_stack_protector)) void solo5_entry(const images::abi::HvtBootInfo* info) {
+/// From solo5_entry.S. Sets the stack guard, so it has none of its own, never returns.
+__attribute__((no_stack_protector)) void solo5_start(const images::abi::HvtBootInfo* info) {
   namespace runtime = images::runtime;
   runtime::hvt::start_cpu();
   runtime::mix_stack_guard(runtime::read_counter());

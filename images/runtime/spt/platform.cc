@@ -14,7 +14,7 @@
 #include "images/runtime/start.h"
 
 extern "C" {
-[[noreturn]] void solo5_entry(const images::abi::SptBootInfo* info);
+[[noreturn]] void solo5_start(const images::abi::SptBootInfo* info);
 }
 
 namespace images::runtime {
@@ -83,8 +83,8 @@ void abort() { spt::leave(abi::kAbortStatus); }
 
 }  // namespace images::runtime::platform
 
-/// The tender jumps here. Sets the stack guard, so it has none of its own, and never returns.
-__attribute__((no_stack_protector)) void solo5_entry(const images::abi::SptBootInfo* info) {
+/// From solo5_entry.S. Sets the stack guard, so it has none of its own, and never returns.
+__attribute__((no_stack_protector)) void solo5_start(const images::abi::SptBootInfo* info) {
   namespace runtime = images::runtime;
   runtime::mix_stack_guard(runtime::read_counter());
   runtime::run_constructors();

@@ -1,5 +1,6 @@
 // Counts its boots in the first block of its volume `counter`, and says how many there were. With
 // the argument `fail` it counts, writes and ends with status 3: a release that is never healthy.
+// With `deep` it says how deep its stack is, until that is over.
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -31,6 +32,17 @@ void write_again(void*) {
   images::runtime::call_after(kWriteEveryMs, write_again, nullptr);
 }
 
+constexpr std::uint32_t kNoStackIsThatDeep = 1 << 20;  // KiB
+
+/// Each turn takes some more than a KiB.
+[[gnu::noinline]] std::uint32_t go_deeper(std::uint32_t kib) {
+  if (kib == kNoStackIsThatDeep) return 0;
+  volatile std::uint8_t room[1024];
+  room[kib % sizeof room] = 1;
+  if (kib % 8 == 0) print("boots: ", kib, " KiB deep");
+  return go_deeper(kib + 1) + room[0];
+}
+
 }  // namespace
 
 int images::runtime::appliance_main(const Config& config, Arena&) {
@@ -54,6 +66,7 @@ int images::runtime::appliance_main(const Config& config, Arena&) {
   print("boots: ", count, " on ", volume.capacity_bytes, " bytes");
   for (const std::string_view argument : config.args()) {
     if (argument == "fail") return kFailed;
+    if (argument == "deep") return static_cast<int>(go_deeper(1));
   }
   print("boots: ready");
   write_again(nullptr);
