@@ -7,10 +7,21 @@
 #include "images/runtime/console.h"
 #include "images/runtime/platform.h"
 
+namespace images::runtime::arm64 {
+
+// As vectors.S writes it.
+struct TrapFrame {
+  std::uint64_t x[31];
+  std::uint64_t sp, pc, state, syndrome, address, kind;
+};
+static_assert(sizeof(TrapFrame) == 37 * 8);
+
+}  // namespace images::runtime::arm64
+
 extern "C" {
 extern const std::uint8_t exception_vectors[];
-[[noreturn]] void handle_exception(std::uint64_t kind, std::uint64_t syndrome, std::uint64_t at,
-                                   std::uint64_t address);
+images::runtime::arm64::TrapFrame trap_frame;
+[[noreturn]] void handle_exception(const images::runtime::arm64::TrapFrame* frame);
 }
 
 namespace images::runtime::arm64 {
@@ -26,16 +37,23 @@ void start_traps() {
 
 }  // namespace images::runtime::arm64
 
-void handle_exception(std::uint64_t kind, std::uint64_t syndrome, std::uint64_t at,
-                      std::uint64_t address) {
+void handle_exception(const images::runtime::arm64::TrapFrame* frame) {
   using namespace images::runtime;
   if (arm64::dying) platform::abort();  // a fault while telling of a fault
   arm64::dying = true;
-  const char* hint = address < 4096                    ? " (null pointer)"
-                     : arm64::in_stack_guard(address) ? " (stack overflow)"
-                                                      : "";
-  print("panic: ", images::abi::trap_name_aarch64(syndrome), " ", Hex{address}, hint, ", pc ",
-        Hex{at});
-  print("  pc ", Hex{at}, " syndrome ", Hex{syndrome}, " address ", Hex{address}, " vector ", kind);
+  const arm64::TrapFrame& f = *frame;
+  const char* hint = f.address < 4096                      ? " (null pointer)"
+                     : arm64::in_stack_guard(f.address) ? " (stack overflow)"
+                                                        : "";
+  print("panic: ", images::abi::trap_name_aarch64(f.syndrome), " ", Hex{f.address}, hint, ", pc ",
+        Hex{f.pc});
+  print("  pc ", Hex{f.pc}, " sp ", Hex{f.sp}, " state ", Hex{f.state}, " syndrome ",
+        Hex{f.syndrome}, " address ", Hex{f.address}, " vector ", f.kind);
+  for (std::size_t i = 0; i < 30; i += 6) {
+    print("  x", i, " ", Hex{f.x[i]}, " x", i + 1, " ", Hex{f.x[i + 1]}, " x", i + 2, " ",
+          Hex{f.x[i + 2]}, " x", i + 3, " ", Hex{f.x[i + 3]}, " x", i + 4, " ", Hex{f.x[i + 4]},
+          " x", i + 5, " ", Hex{f.x[i + 5]});
+  }
+  print("  x30 ", Hex{f.x[30]});
   platform::abort();
 }
