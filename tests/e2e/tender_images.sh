@@ -26,7 +26,7 @@ take_image() {
   file=$work/image
   cp "$(guest 0)" "$file"
   text=$(header "$file" 1 0)
-  data=$(header "$file" 1 2)
+  data=$(header "$file" 1 3)  # behind the stack, which has no bytes in the file
   abi=$(number "$file" $(($(header "$file" 4 1) + 8)) 8)
   manifest=$(number "$file" $(($(header "$file" 4 2) + 8)) 8)
 }
