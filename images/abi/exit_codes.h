@@ -28,10 +28,14 @@ inline constexpr std::uint8_t kExitBase = 0x10;
 inline constexpr std::uint8_t kAbortValue = 0x30;
 inline constexpr std::string_view kEndedWords = "runtime: ended with status ";
 
-/// The byte that a guest writes to end with `status`; what is out of range ends as kMaxExitStatus.
+/// What a guest's status is told as: itself, or kMaxExitStatus if it is out of range.
+constexpr int told_exit_status(int status) {
+  return status < 0 || status > kMaxExitStatus ? kMaxExitStatus : status;
+}
+
+/// The byte that a guest writes to end with `status`.
 constexpr std::uint8_t debug_exit_value(int status) {
-  const int kept = status < 0 || status > kMaxExitStatus ? kMaxExitStatus : status;
-  return static_cast<std::uint8_t>(kExitBase + kept);
+  return static_cast<std::uint8_t>(kExitBase + told_exit_status(status));
 }
 
 /// QEMU's process status for such a byte.

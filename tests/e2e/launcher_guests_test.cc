@@ -34,6 +34,10 @@ constexpr Ipv4 kGuestB{0x0ad54d03};
 
 class LauncherGuests : public ::testing::Test {
  protected:
+  explicit LauncherGuests(const LauncherOptions& options = {},
+                          monitors::Arch arch = monitors::kHostArch)
+      : process_(options), qemu_(monitors::Accelerator::tcg, arch) {}
+
   void SetUp() override {
     enter_namespaces();
     ASSERT_TRUE(process_.start()) << process_.log();
@@ -57,7 +61,7 @@ class LauncherGuests : public ::testing::Test {
 
   LauncherProcess process_;
   SocketLauncher launcher_{process_.socket()};
-  monitors::QemuMonitor qemu_{monitors::Accelerator::tcg};
+  monitors::QemuMonitor qemu_;
 };
 
 PublishedPort udp53(Ipv4 guest) { return {{}, Protocol::udp, 53, guest, 53}; }
@@ -308,22 +312,11 @@ TEST_F(LauncherGuests, QemuMissingIsSaidWithItsPackage) {
 }
 
 // What an agent on ARM64 asks for, of a QEMU that emulates one.
-class LauncherOfArm64 : public ::testing::Test {
+class LauncherOfArm64 : public LauncherGuests {
  protected:
-  void SetUp() override {
-    enter_namespaces();
-    ASSERT_TRUE(process_.start()) << process_.log();
-  }
-
-  /// Its console after its end.
-  std::string console(const std::string& id) {
-    const auto chunk = launcher_.read_console(id, 0);
-    return chunk ? chunk->bytes : chunk.error().what;
-  }
-
-  LauncherProcess process_{{.extra_conf = "qemu = /usr/bin/qemu-system-aarch64\n"}};
-  SocketLauncher launcher_{process_.socket()};
-  monitors::QemuMonitor qemu_{monitors::Accelerator::tcg, monitors::Arch::aarch64};
+  LauncherOfArm64()
+      : LauncherGuests({.extra_conf = "qemu = /usr/bin/qemu-system-aarch64\n"},
+                       monitors::Arch::aarch64) {}
 };
 
 TEST_F(LauncherOfArm64, TheProbesGuestSaysItsWordAndSwitchesOff) {

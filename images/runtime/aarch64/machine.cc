@@ -106,8 +106,7 @@ std::uint64_t monotonic_ms() { return arm64::clock_ms(); }
 std::uint64_t ticks() { return read_counter(); }
 
 void exit(int status) {
-  const int told = status < 0 || status > abi::kMaxExitStatus ? abi::kMaxExitStatus : status;
-  print(abi::kEndedWords, told);
+  print(abi::kEndedWords, abi::told_exit_status(status));
   power_off();
 }
 

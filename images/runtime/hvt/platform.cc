@@ -94,7 +94,7 @@ void wait_for_work(std::uint64_t deadline_ms) {
 }
 
 void exit(int status) {
-  halt(status < 0 || status > abi::kMaxExitStatus ? abi::kMaxExitStatus : status, nullptr);
+  halt(abi::told_exit_status(status), nullptr);
 }
 
 void abort() { halt(abi::kAbortStatus, hvt::trap_record()); }

@@ -11,8 +11,8 @@ extern "C" {
 extern std::uint8_t image_end[];
 // For solo5_entry.S, by the name that the assembler is told below. image.ld puts it right behind
 // the constants, which tenders protect: what grows beyond it writes there and faults.
-[[gnu::section(".bss.stack"), gnu::used]] alignas(16) std::uint8_t stack[128 * 1024];
-asm(".globl stack_top\n.set stack_top, stack + 128 * 1024");
+[[gnu::section(".bss.stack"), gnu::used]] alignas(16) std::uint8_t solo5_stack[128 * 1024];
+asm(".globl stack_top\n.set stack_top, solo5_stack + 128 * 1024");
 }
 
 namespace images::runtime::solo5 {

@@ -75,9 +75,7 @@ void wait_for_work(std::uint64_t deadline_ms) {
   spt::wait_until(*boot, start_ns + deadline_ms * kNsPerMs);
 }
 
-void exit(int status) {
-  spt::leave(status < 0 || status > abi::kMaxExitStatus ? abi::kMaxExitStatus : status);
-}
+void exit(int status) { spt::leave(abi::told_exit_status(status)); }
 
 void abort() { spt::leave(abi::kAbortStatus); }
 
