@@ -2,11 +2,9 @@
 
 #include <array>
 
+#include "images/runtime/stack.h"
+
 extern "C" {
-// The guard page and the stack; `stack_top` is told to the assembler below.
-[[gnu::section(".bss.stack"), gnu::used]] alignas(4096)
-std::uint8_t stack_with_guard[4096 + images::runtime::arm64::kStackBytes];
-asm(".globl stack_top\n.set stack_top, stack_with_guard + 4096 + 128 * 1024");
 // Laid out by image.ld.
 extern std::uint8_t image_start[];
 extern std::uint8_t text_end[];
@@ -16,8 +14,6 @@ extern std::uint8_t image_end[];
 
 namespace images::runtime::arm64 {
 namespace {
-
-static_assert(kStackBytes == 128 * 1024, "the assembler line above says the same");
 
 // Arm ARM, "The VMSAv8-64 translation table format descriptors"; attributes are those of entry.S.
 constexpr std::uint64_t kBlock = 1;
@@ -52,7 +48,7 @@ alignas(4096) std::array<std::uint64_t, kSmallPages> pages;
 std::uint64_t address_of(const void* place) { return reinterpret_cast<std::uint64_t>(place); }
 
 std::uint64_t flags_for(std::uint64_t page) {
-  if (page == address_of(stack_with_guard)) return 0;
+  if (in_stack_guard(page)) return 0;
   if (page < address_of(text_end)) return kPage | kText;
   if (page < address_of(rodata_end)) return kPage | kConstants;
   return kPage | kData;
@@ -86,11 +82,6 @@ void protect_memory() {
 
 bool is_device_memory(std::uint64_t address) {
   return address >= kDevicesBegin && address < kDevicesEnd;
-}
-
-bool in_stack_guard(std::uint64_t address) {
-  const std::uint64_t guard = address_of(stack_with_guard);
-  return address >= guard && address < guard + 4096;
 }
 
 std::uint64_t image_end_address() { return address_of(image_end); }

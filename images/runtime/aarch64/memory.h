@@ -2,12 +2,10 @@
 // read, the rest is data; the page below the stack and all below the devices are not there at all.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 namespace images::runtime::arm64 {
 
-inline constexpr std::size_t kStackBytes = 128 * 1024;
 /// Memory begins here and is mapped up to 4 GiB.
 inline constexpr std::uint64_t kMemoryBegin = 0x4000'0000;
 inline constexpr std::uint64_t kMemoryEnd = 0x1'0000'0000;
@@ -17,9 +15,6 @@ void protect_memory();
 
 /// True if devices are mapped at that address: 0x08000000 to 0x0bffffff, as virt has them.
 bool is_device_memory(std::uint64_t address);
-
-/// True if the address lies in the page below the stack.
-bool in_stack_guard(std::uint64_t address);
 
 /// First address behind the image and its .bss.
 std::uint64_t image_end_address();

@@ -3,9 +3,9 @@
 #include <cstdint>
 
 #include "images/abi/traps.h"
-#include "images/runtime/aarch64/memory.h"
 #include "images/runtime/console.h"
 #include "images/runtime/platform.h"
+#include "images/runtime/stack.h"
 
 namespace images::runtime::arm64 {
 
@@ -43,7 +43,7 @@ void handle_exception(const images::runtime::arm64::TrapFrame* frame) {
   arm64::dying = true;
   const arm64::TrapFrame& f = *frame;
   const char* hint = f.address < 4096                      ? " (null pointer)"
-                     : arm64::in_stack_guard(f.address) ? " (stack overflow)"
+                     : in_stack_guard(f.address) ? " (stack overflow)"
                                                         : "";
   print("panic: ", images::abi::trap_name_aarch64(f.syndrome), " ", Hex{f.address}, hint, ", pc ",
         Hex{f.pc});

@@ -8,6 +8,7 @@
 #include "images/runtime/counter.h"
 #include "images/runtime/hvt/hypercall.h"
 #include "images/runtime/solo5/devices.h"
+#include "images/runtime/stack.h"
 #include "images/runtime/start.h"
 
 extern "C" {
@@ -59,6 +60,9 @@ bool solo5::write_block(const abi::ManifestEntry&, std::uint32_t handle, std::ui
   hvt::hypercall(Hypercall::block_write, call);
   return call.result == abi::kSolo5Ok;
 }
+
+/// A stack that overflows writes to constants, which the tender sees and the guest is not told.
+bool in_stack_guard(std::uint64_t) { return false; }
 
 }  // namespace images::runtime
 

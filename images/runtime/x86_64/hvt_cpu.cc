@@ -3,15 +3,7 @@
 
 #include "images/runtime/hvt/hypercall.h"
 #include "images/runtime/x86_64/cpu.h"
-#include "images/runtime/x86_64/memory.h"
 #include "images/runtime/x86_64/traps.h"
-
-namespace images::runtime::x86 {
-
-/// The stack lies at the end of memory without a guard below it.
-bool in_stack_guard(std::uint64_t) { return false; }
-
-}  // namespace images::runtime::x86
 
 namespace images::runtime::hvt {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "images/runtime/stack.h"
 #include "images/runtime/x86_64/cpu.h"
 
 extern "C" {
@@ -9,10 +10,6 @@ extern "C" {
 alignas(4096) std::uint64_t page_map_level4[512];
 alignas(4096) std::uint64_t page_directory_pointers[512];
 alignas(4096) std::uint64_t page_directories[4 * 512];
-// The guard page and the stack; `stack_top` is told to the assembler below.
-[[gnu::section(".bss.stack"), gnu::used]] alignas(4096)
-std::uint8_t stack_with_guard[4096 + images::runtime::x86::kStackBytes];
-asm(".globl stack_top\n.set stack_top, stack_with_guard + 4096 + 128 * 1024");
 // Laid out by image.ld.
 extern std::uint8_t text_start[];
 extern std::uint8_t text_end[];
@@ -22,8 +19,6 @@ extern std::uint8_t image_end[];
 
 namespace images::runtime::x86 {
 namespace {
-
-static_assert(kStackBytes == 128 * 1024, "the assembler line above says the same");
 
 constexpr std::uint64_t kPresent = 1;
 constexpr std::uint64_t kWritable = 2;
@@ -35,7 +30,7 @@ alignas(4096) std::array<std::uint64_t, kSmallPages> page_tables;
 std::uint64_t address_of(const void* place) { return reinterpret_cast<std::uint64_t>(place); }
 
 std::uint64_t flags_for(std::uint64_t page) {
-  if (page == 0 || page == address_of(stack_with_guard)) return 0;
+  if (page == 0 || in_stack_guard(page)) return 0;
   if (page < address_of(text_start)) return kPresent | kWritable | kNoExecute;
   if (page < address_of(text_end)) return kPresent;
   if (page < address_of(rodata_end)) return kPresent | kNoExecute;
@@ -54,11 +49,6 @@ void protect_memory() {
   page_directories[1] = address_of(&page_tables[512]) | kPresent | kWritable;
   for (std::size_t i = 2; i < 4 * 512; ++i) page_directories[i] |= kNoExecute;
   asm volatile("mov %0, %%cr3" : : "r"(address_of(page_map_level4)) : "memory");
-}
-
-bool in_stack_guard(std::uint64_t address) {
-  const std::uint64_t guard = address_of(stack_with_guard);
-  return address >= guard && address < guard + 4096;
 }
 
 std::uint64_t image_end_address() { return address_of(image_end); }

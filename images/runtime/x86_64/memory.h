@@ -2,18 +2,12 @@
 // rest is data; page 0 and the page below the stack are not there at all.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 namespace images::runtime::x86 {
 
-inline constexpr std::size_t kStackBytes = 128 * 1024;
-
 /// Refine the boot code's mapping. Called once, before anything from outside is read.
 void protect_memory();
-
-/// True if the address lies in the page below the stack.
-bool in_stack_guard(std::uint64_t address);
 
 /// First address behind the image and its .bss.
 std::uint64_t image_end_address();

@@ -7,9 +7,9 @@
 #include "images/abi/traps.h"
 #include "images/runtime/console.h"
 #include "images/runtime/platform.h"
+#include "images/runtime/stack.h"
 #include "images/runtime/x86_64/apic.h"
 #include "images/runtime/x86_64/cpu.h"
-#include "images/runtime/x86_64/memory.h"
 
 extern "C" {
 extern const std::uint64_t trap_stubs[64];
