@@ -58,23 +58,41 @@ void refuse(const Outcome& outcome, std::size_t port, Bytes frame, std::uint64_t
   if (size > 0) send(port, Bytes(reply).first(size));
 }
 
-void on_bridged_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
-                      std::uint64_t now_ms) {
+void bridge_frame(std::size_t port, Bytes frame, std::uint64_t now_ms) {
   const auto& ports = state.interfaces.ports;
   const std::size_t out = port == ports[0] ? ports[1] : ports[0];
-  ++state.received[port];
   const Outcome outcome = state.bridge.judge(frame, port, out, now_ms);
   if (is_forwarded(outcome.reason)) send(out, frame);
   refuse(outcome, port, frame, now_ms);
   log(outcome, port, out, now_ms);
 }
 
+void on_bridged_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
+                      std::uint64_t now_ms) {
+  ++state.received[port];
+  bridge_frame(port, frame, now_ms);
+  while (true) {
+    const EarlyPieces::Frame early = state.firewall.next_early();
+    if (early.bytes.empty()) return;
+    bridge_frame(early.port, early.bytes, now_ms);
+  }
+}
+
+Reason route_frame(std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
+  const Router::Passed passed = state.router.take(port, frame, now_ms);
+  log(passed.outcome, port, passed.out_port, now_ms);
+  return passed.outcome.reason;
+}
+
 bool on_routed_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
                      std::uint64_t now_ms) {
   ++state.received[port];
-  const Router::Passed passed = state.router.take(port, frame, now_ms);
-  log(passed.outcome, port, passed.out_port, now_ms);
-  return passed.outcome.reason == Reason::own;
+  const Reason reason = route_frame(port, frame, now_ms);
+  while (true) {
+    const EarlyPieces::Frame early = state.firewall.next_early();
+    if (early.bytes.empty()) return reason == Reason::own;
+    route_frame(early.port, early.bytes, now_ms);
+  }
 }
 
 /// Of an interface that is not forwarded to.

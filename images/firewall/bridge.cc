@@ -33,8 +33,7 @@ Outcome Bridge::decide(std::span<const std::uint8_t> frame, std::size_t in_port,
     return out;
   }
   if (packet.is_ip && !packet.fragment.is_first) {
-    const bool goes_on = firewall_->fragments().follow(packet, in_port, now_ms) != nullptr;
-    out.reason = goes_on ? Reason::follows : Reason::fragment;
+    out.reason = firewall_->follow_first(frame, in_port, now_ms).reason;
     return out;
   }
   FlowTable& flows = firewall_->flows();
@@ -44,7 +43,7 @@ Outcome Bridge::decide(std::span<const std::uint8_t> frame, std::size_t in_port,
   if (!flows.commit(found, packet, packet.tuple.reversed(), now_ms)) {
     out.reason = Reason::full;
   } else if (packet.fragment.is_part) {
-    firewall_->fragments().open(packet, in_port, {}, now_ms);
+    firewall_->open_datagram(in_port, {}, now_ms);
   }
   return out;
 }

@@ -12,7 +12,8 @@ class Bridge {
   bool create(Firewall& firewall, std::size_t stations, const HashKey& key,
               runtime::Arena& memory);
 
-  /// A frame that came in on one port and would leave by the other.
+  /// A frame that came in on one port and would leave by the other. Then what the firewall gives
+  /// as next_early() must be judged, too.
   Outcome judge(std::span<const std::uint8_t> frame, std::size_t in_port, std::size_t out_port,
                 std::uint64_t now_ms);
 

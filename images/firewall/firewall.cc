@@ -21,6 +21,7 @@ std::string_view name_of(Reason reason) {
   switch (reason) {
     case Reason::rule_accepts: return "rule_accepts";
     case Reason::follows: return "follows";
+    case Reason::waits: return "waits";
     case Reason::rule_drops: return "rule_drops";
     case Reason::rule_rejects: return "rule_rejects";
     case Reason::policy: return "policy";
@@ -46,7 +47,8 @@ bool Firewall::create(const FirewallOptions& options, RuleSet& rules, const Hash
   flows_.adopt_until(options.adopt_until_ms);
   replies_ = {options.replies, 1000, options.replies, false, options.replies * 1000ULL, 0};
   return flows_.create(options.flows, key, memory) &&
-         fragments_.create(options.datagrams, key, memory);
+         fragments_.create(options.datagrams, key, memory) &&
+         early_.create(options.early_pieces, memory);
 }
 
 Malformed Firewall::take(std::span<const std::uint8_t> frame, std::uint64_t now_ms) {
@@ -79,15 +81,32 @@ Outcome Firewall::admit(std::span<const std::uint8_t> frame, std::size_t port,
   if (!rules_->input.is_written) {
     out.reason = Reason::own;
   } else if (is_readable && packet_.is_ip && !packet_.fragment.is_first) {
-    const bool goes_on = fragments_.follow(packet_, port, now_ms) != nullptr;
-    out.reason = goes_on ? Reason::own : Reason::fragment;
+    out.reason = follow_own(port, now_ms);
   } else if (is_readable) {
     out = ask_input(frame.size(), port, true, now_ms);
     if (out.reason == Reason::own && packet_.fragment.is_part) {
-      fragments_.open(packet_, port, {}, now_ms);
+      open_datagram(port, {true, {}, {}}, now_ms);
     }
   }
   return out;
+}
+
+void Firewall::open_datagram(std::size_t port, const FragmentTable::Way& way,
+                             std::uint64_t now_ms) {
+  fragments_.open(packet_, port, way, now_ms);
+  if (!way.is_own) early_.release(packet_, port, now_ms);
+}
+
+Firewall::Piece Firewall::follow_first(Bytes frame, std::size_t port, std::uint64_t now_ms) {
+  const auto [way, is_early] = fragments_.follow(packet_, port, now_ms);
+  if (way != nullptr) return {Reason::follows, way};
+  const bool waits = is_early && early_.keep(packet_, port, frame, now_ms);
+  return {waits ? Reason::waits : Reason::fragment, nullptr};
+}
+
+Reason Firewall::follow_own(std::size_t port, std::uint64_t now_ms) {
+  const FragmentTable::Way* way = fragments_.follow(packet_, port, now_ms).way;
+  return way != nullptr && way->is_own ? Reason::own : Reason::fragment;
 }
 
 bool Firewall::may_reply(std::uint64_t now_ms) { return take_one(replies_, now_ms); }

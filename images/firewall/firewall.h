@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "images/firewall/early_pieces.h"
 #include "images/firewall/flow_table.h"
 #include "images/firewall/fragment_table.h"
 #include "images/firewall/packet.h"
@@ -20,11 +21,12 @@ namespace images::firewall {
 enum class Reason : std::uint8_t {
   rule_accepts,
   follows,  // a later piece of a datagram whose first was accepted
+  waits,    // a piece that came before its first; it comes again when that is accepted
   rule_drops,
   rule_rejects,
   policy,     // no rule decided
   malformed,  // Malformed says how
-  fragment,   // a piece without its first, or over what came
+  fragment,   // a piece over what came, or of the firewall's own datagram before its first
   full,       // a new flow, and no room in the table
   // Of a bridge:
   at_home,   // its receiver lives on the side that it came from
@@ -38,7 +40,7 @@ enum class Reason : std::uint8_t {
   unreachable,   // no way there
   untranslated,  // no address or port left for it
 };
-inline constexpr std::size_t kReasons = 17;
+inline constexpr std::size_t kReasons = 18;
 
 /// The word for it, as counters are called.
 std::string_view name_of(Reason reason);
@@ -59,6 +61,7 @@ struct FirewallOptions {
   std::size_t datagrams = 1024;      // in pieces, at once
   std::uint64_t adopt_until_ms = 0;  // FlowTable::adopt_until
   std::uint32_t replies = 100;       // ICMP errors and resets a second (1..1000000)
+  std::size_t early_pieces = 64;     // that wait for their first: 1.6 KiB each
 };
 
 class Firewall {
@@ -78,6 +81,20 @@ class Firewall {
   /// A frame of an interface that is never forwarded to, as ask_input.
   Outcome admit(std::span<const std::uint8_t> frame, std::size_t port, std::uint64_t now_ms);
 
+  /// The first piece of a datagram that was taken goes on; those that came before it may, too.
+  void open_datagram(std::size_t port, const FragmentTable::Way& way, std::uint64_t now_ms);
+  struct Piece {
+    Reason reason = Reason::fragment;
+    const FragmentTable::Way* way = nullptr;  // of Reason::follows, until the next datagram
+  };
+  /// What becomes of a later piece that was taken: it follows, waits, or is dropped.
+  Piece follow_first(Bytes frame, std::size_t port, std::uint64_t now_ms);
+  /// The same of one that can only be for the firewall itself. It never waits: Reason::own if its
+  /// first was welcome.
+  Reason follow_own(std::size_t port, std::uint64_t now_ms);
+  /// A frame that waited and must now be taken again; without bytes: there is none.
+  EarlyPieces::Frame next_early() { return early_.next(); }
+
   /// True if one more reply to a packet that is dropped may be sent now.
   bool may_reply(std::uint64_t now_ms);
   /// What the sender of a rejected frame is told, in the name of its receiver or, for errors of a
@@ -92,7 +109,6 @@ class Firewall {
   /// The frame that was taken last, as far as it could be read.
   Packet& packet() { return packet_; }
   FlowTable& flows() { return flows_; }
-  FragmentTable& fragments() { return fragments_; }
   RuleSet& rules() { return *rules_; }
 
   /// Frames by what became of them.
@@ -104,6 +120,7 @@ class Firewall {
   RuleSet* rules_ = nullptr;
   FlowTable flows_;
   FragmentTable fragments_;
+  EarlyPieces early_;
   Packet packet_;
   Limit replies_;
   std::array<std::uint64_t, kReasons> counts_{};

@@ -48,8 +48,13 @@ struct Tuple {
   Tuple reversed() const {
     return {target, source, target_port, source_port, protocol, is_ip6};
   }
+  /// The name of all pieces of a datagram, with their identification.
+  Tuple without_ports() const { return {source, target, 0, 0, protocol, is_ip6}; }
   bool operator==(const Tuple&) const = default;
 };
+
+/// The time that a receiver takes to put a datagram together, as Linux does.
+inline constexpr std::uint64_t kDatagramMs = 30'000;
 
 /// A piece of a datagram.
 struct Fragment {

@@ -168,21 +168,20 @@ Router::Passed Router::pass_own(const Transit& transit) {
   Passed out;
   out.out_port = transit.in_port;
   if (!packet.fragment.is_first) {
-    const auto* way = firewall_->fragments().follow(packet, transit.in_port, transit.now_ms);
-    out.outcome.reason = way != nullptr && way->is_own ? Reason::own : Reason::fragment;
+    out.outcome.reason = firewall_->follow_own(transit.in_port, transit.now_ms);
     return out;
   }
   out.outcome = firewall_->ask_input(transit.frame.size(), transit.in_port, false, transit.now_ms);
   if (out.outcome.reason == Reason::own && packet.fragment.is_part) {
-    firewall_->fragments().open(packet, transit.in_port, {true, {}, {}}, transit.now_ms);
+    firewall_->open_datagram(transit.in_port, {true, {}, {}}, transit.now_ms);
   }
   return out;
 }
 
 Router::Passed Router::pass_piece(Transit& transit) {
-  const Packet& packet = firewall_->packet();
-  const auto* way = firewall_->fragments().follow(packet, transit.in_port, transit.now_ms);
-  if (way == nullptr) return ended(Reason::fragment);
+  const auto [reason, way] =
+      firewall_->follow_first(transit.frame, transit.in_port, transit.now_ms);
+  if (way == nullptr) return ended(reason);
   if (way->is_own) return ended(Reason::own);
   transit.leaves.source = way->source;
   transit.leaves.target = way->target;
@@ -279,9 +278,9 @@ Router::Passed Router::ask_rules(Transit& transit) {
     return out;
   }
   if (packet.fragment.is_part) {
-    firewall_->fragments().open(packet, transit.in_port,
-                                {false, transit.leaves.source, transit.leaves.target},
-                                transit.now_ms);
+    firewall_->open_datagram(transit.in_port,
+                             {false, transit.leaves.source, transit.leaves.target},
+                             transit.now_ms);
   }
   send_on(transit);
   return out;

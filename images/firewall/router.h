@@ -33,7 +33,8 @@ class Router {
     Outcome outcome;  // Reason::own: the frame is for the runtime's own stack
     std::size_t out_port = 0;
   };
-  /// A frame that came in by a routed port. It may be changed, and what goes on is sent.
+  /// A frame that came in by a routed port. It may be changed, and what goes on is sent. Then what
+  /// the firewall gives as next_early() must be taken, too.
   Passed take(std::size_t in_port, std::span<std::uint8_t> frame, std::uint64_t now_ms);
 
   /// Once a second.

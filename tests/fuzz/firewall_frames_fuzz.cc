@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static std::vector<std::uint8_t> memory(1 << 16);
   images::runtime::Arena arena(memory);
   Firewall firewall;
-  if (!firewall.create({16, 4, 0, 1000}, rules(), {1, 2}, arena)) std::abort();
+  if (!firewall.create({16, 4, 0, 1000, 4}, rules(), {1, 2}, arena)) std::abort();
   Bridge bridge;
   if (!bridge.create(firewall, 4, {1, 2}, arena)) std::abort();
   std::uint64_t now_ms = 1;
@@ -44,14 +44,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t length = std::min(told, size - 3);
     const bool from_lan = (data[2] & 1) != 0;
     now_ms += std::uint64_t{1} << (data[2] >> 3);
-    const std::vector<std::uint8_t> frame(data + 3, data + 3 + length);
+    const std::vector<std::uint8_t> came(data + 3, data + 3 + length);
     data += 3 + length;
     size -= 3 + length;
-    const Outcome outcome = bridge.judge(frame, from_lan ? kLan : kWan, from_lan ? kWan : kLan,
-                                         now_ms);
-    if (firewall.flows().size() > firewall.flows().capacity()) std::abort();
-    Packet packet;
-    if (is_forwarded(outcome.reason) && read_packet(frame, packet) != Malformed::no) std::abort();
+    std::size_t port = from_lan ? kLan : kWan;
+    Bytes frame = came;
+    while (!frame.empty()) {
+      const Outcome outcome = bridge.judge(frame, port, port == kLan ? kWan : kLan, now_ms);
+      if (firewall.flows().size() > firewall.flows().capacity()) std::abort();
+      Packet packet;
+      if (is_forwarded(outcome.reason) && read_packet(frame, packet) != Malformed::no) std::abort();
+      const EarlyPieces::Frame early = firewall.next_early();
+      port = early.port;
+      frame = early.bytes;
+    }
     const std::uint64_t now_opened = firewall.flows().counts().opened;
     if (!from_lan && now_opened != opened) std::abort();
     opened = now_opened;

@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   images::runtime::Arena arena(memory);
   Firewall firewall;
   Router router;
-  if (!firewall.create({16, 4, 0, 1000}, rules(), {1, 2}, arena)) std::abort();
+  if (!firewall.create({16, 4, 0, 1000, 4}, rules(), {1, 2}, arena)) std::abort();
   if (!router.create(firewall, make_ports(), {}, {nullptr, check_sent}, {1, 2}, arena)) {
     std::abort();
   }
@@ -88,7 +88,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     data += 3 + length;
     size -= 3 + length;
-    router.take(port, frame, now_ms);
+    EarlyPieces::Frame taken{port, frame};
+    while (!taken.bytes.empty()) {
+      router.take(taken.port, taken.bytes, now_ms);
+      taken = firewall.next_early();
+    }
     if (firewall.flows().size() > firewall.flows().capacity()) std::abort();
   }
   return 0;

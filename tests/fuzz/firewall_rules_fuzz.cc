@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (range.first > range.last) std::abort();
   }
   Firewall firewall;
-  if (!firewall.create({16, 4, 0, 1000}, rules, {1, 2}, arena)) std::abort();
+  if (!firewall.create({16, 4, 0, 1000, 4}, rules, {1, 2}, arena)) std::abort();
   Bridge bridge;
   if (!bridge.create(firewall, 4, {1, 2}, arena)) std::abort();
   for (const Frame& frame : frames()) {

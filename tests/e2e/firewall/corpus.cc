@@ -205,9 +205,19 @@ class Corpus {
     const Ip4 header{kInside, kOutside, kUdp, ++id_, 0, {}};
     auto pieces = pieces4(header, udp(fresh_port(), 53, 3000), 1000);
     add("pieces without the first", true, {pieces[1], pieces[2]});
-    const Ip4 late{kInside, kOutside, kUdp, ++id_, 0, {}};
-    pieces = pieces4(late, udp(fresh_port(), 53, 3000), 1000);
-    add("pieces, the first one last", true, {pieces[1], pieces[2], pieces[3], pieces[0]});
+    const auto in_order = [this](const char* name, std::uint16_t to,
+                                 const std::vector<std::size_t>& order) {
+      const Ip4 header{kInside, kOutside, kUdp, ++id_, 0, {}};
+      const auto all = pieces4(header, udp(fresh_port(), to, 3000), 1000);
+      std::vector<Frame> frames;
+      for (const std::size_t at : order) frames.push_back(all[at]);
+      add(name, true, frames);
+    };
+    in_order("pieces, the first one last", 53, {1, 2, 3, 0});
+    in_order("pieces in turn", 53, {3, 2, 1, 0});
+    in_order("pieces, the last one second", 53, {0, 3, 1, 2});
+    in_order("pieces, two and two", 53, {2, 3, 0, 1});
+    in_order("pieces in turn to a closed port", 54, {3, 2, 1, 0});
     const Ip4 twice{kInside, kOutside, kUdp, ++id_, 0, {}};
     pieces = pieces4(twice, udp(fresh_port(), 53, 1500), 1000);
     Ip4 over = twice;

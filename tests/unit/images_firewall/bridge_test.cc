@@ -1,4 +1,4 @@
-// What a bridge does beside its rules: pieces of datagrams, stations, reserved addresses.
+// What a bridge does beside its rules: a connection in pieces, stations, reserved addresses.
 #include <gtest/gtest.h>
 
 #include "tests/unit/images_firewall/world.h"
@@ -8,64 +8,6 @@ namespace {
 
 const Ip4 kBig{"10.0.0.1", "192.0.2.7", kUdp, 77, 0, {}};
 constexpr char kDns[] = "chain forward {\n udp dport 53 accept\n}\n";
-
-TEST(Bridge, PiecesFollowTheirFirst) {
-  World world(kDns);
-  const auto wanted = pieces4(kBig, udp(1000, 53, 3000), 1480);
-  ASSERT_EQ(wanted.size(), 3u);
-  for (const Frame& piece : wanted) EXPECT_TRUE(world.lan(piece));
-  EXPECT_FALSE(world.lan(wanted[1])) << "the datagram is whole";
-  for (const Frame& piece : pieces4(kBig, udp(1000, 54, 3000), 1480)) {
-    EXPECT_FALSE(world.lan(piece)) << "no piece of one that no rule accepts";
-  }
-}
-
-TEST(Bridge, APieceBeforeItsFirstIsDropped) {
-  World world(kDns);
-  const auto pieces = pieces4(kBig, udp(1000, 53, 3000), 1480);
-  EXPECT_EQ(world.from_lan(pieces[1]).reason, Reason::fragment);
-  EXPECT_TRUE(world.lan(pieces[0]));
-  EXPECT_TRUE(world.lan(pieces[1]));
-}
-
-TEST(Bridge, PiecesThatOverlapAreDropped) {
-  World world(kDns);
-  const auto pieces = pieces4(kBig, udp(1000, 53, 3000), 1480);
-  Ip4 over = kBig;
-  over.fragment = 0x2000 | 1;  // at byte 8: over what the first brought
-  EXPECT_TRUE(world.lan(pieces[0]));
-  EXPECT_EQ(world.from_lan(ether(kEtherIp4, ip4(over, Frame(800)))).reason, Reason::fragment);
-  EXPECT_TRUE(world.lan(pieces[1]));
-  EXPECT_FALSE(world.lan(pieces[1])) << "again is an overlap, too";
-}
-
-TEST(Bridge, PiecesAreTheirSendersAlone) {
-  World world(kDns);
-  const auto pieces = pieces4(kBig, udp(1000, 53, 3000), 1480);
-  EXPECT_TRUE(world.lan(pieces[0]));
-  EXPECT_FALSE(world.wan(turned(pieces[1]))) << "from the other side";
-  Ip4 other = kBig;
-  other.id = 78;
-  EXPECT_FALSE(world.lan(pieces4(other, udp(1000, 53, 3000), 1480)[1]));
-  world.now_ms += 30'001;
-  EXPECT_FALSE(world.lan(pieces[1])) << "too late";
-}
-
-TEST(Bridge, PiecesOfIpv6FollowToo) {
-  World world(kDns);
-  const Frame whole = udp(1000, 53, 2000);
-  const auto piece = [&](std::size_t from, std::size_t to, bool more) {
-    const auto begin = whole.begin();
-    const Frame part(begin + static_cast<std::ptrdiff_t>(from),
-                     begin + static_cast<std::ptrdiff_t>(to));
-    return ether(kEtherIp6, ip6("2001:db8::1", "2001:db8::2", 44,
-                                join(fragment6(kUdp, static_cast<std::uint16_t>(from), more, 9),
-                                     part)));
-  };
-  EXPECT_FALSE(world.lan(piece(1000, 2008, false)));
-  EXPECT_TRUE(world.lan(piece(0, 1000, true)));
-  EXPECT_TRUE(world.lan(piece(1000, 2008, false)));
-}
 
 TEST(Bridge, AConnectionInPiecesIsNotCountedToDeath) {
   World world("chain forward {\n ct state invalid drop\n accept\n}\n");

@@ -207,6 +207,22 @@ TEST(Nat, PiecesGoTheWayOfTheirFirst) {
   EXPECT_FALSE(packet.checksum_fails) << "of the datagram that is put together";
 }
 
+TEST(Nat, PiecesThatCameBeforeTheirFirstGoItsWayToo) {
+  RouterWorld world(kHome);
+  const auto pieces = pieces4({kInside, kOutside, kUdp, 77, 0, {}}, udp(1000, 53, 3000), 1480);
+  ASSERT_EQ(pieces.size(), 3u);
+  for (const std::size_t i : {2u, 1u}) {
+    EXPECT_EQ(world.lan(Frame(pieces[i].begin() + 14, pieces[i].end())), Reason::waits);
+    EXPECT_TRUE(world.sent.empty());
+  }
+  world.lan(Frame(pieces[0].begin() + 14, pieces[0].end()));
+  ASSERT_EQ(world.sent.size(), 3u);
+  for (const Sent& one : world.sent) {
+    EXPECT_EQ(one.port, kWan);
+    EXPECT_EQ(one.packet.tuple.source, address4(kOurs));
+  }
+}
+
 TEST(Nat, APortRangeThatIsUsedUpKeepsTheOldAndDropsTheNew) {
   RouterWorld world("chain postrouting {\n udp dport 53 snat to 192.0.2.9:5000-5003\n}\n"
                     "chain forward {\n accept\n}\n");

@@ -90,6 +90,9 @@ Reason RouterWorld::take_frame(std::size_t port, Frame frame) {
   sent.clear();
   questions.clear();
   const Reason reason = router.take(port, frame, now_ms).outcome.reason;
+  for (auto early = firewall.next_early(); !early.bytes.empty(); early = firewall.next_early()) {
+    router.take(early.port, early.bytes, now_ms);
+  }
   if (neighbours_answer) answer_questions();
   return reason;
 }

@@ -23,4 +23,13 @@ World::World(std::string text, std::size_t flows, std::uint64_t adopt_until_ms)
   if (!bridge.create(firewall, 64, key, arena)) std::abort();
 }
 
+std::vector<Frame> World::early() {
+  std::vector<Frame> out;
+  for (auto one = firewall.next_early(); !one.bytes.empty(); one = firewall.next_early()) {
+    const Outcome outcome = bridge.judge(one.bytes, one.port, 1 - one.port, now_ms);
+    if (is_forwarded(outcome.reason)) out.emplace_back(one.bytes.begin(), one.bytes.end());
+  }
+  return out;
+}
+
 }  // namespace images::firewall

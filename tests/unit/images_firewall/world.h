@@ -20,6 +20,8 @@ struct World {
 
   Outcome from_lan(const Frame& frame) { return bridge.judge(frame, kLan, kWan, now_ms); }
   Outcome from_wan(const Frame& frame) { return bridge.judge(turned(frame), kWan, kLan, now_ms); }
+  /// Those that waited and go through now.
+  std::vector<Frame> early();
   /// True if a frame from there goes through.
   bool lan(const Frame& frame) { return is_forwarded(from_lan(frame).reason); }
   bool wan(const Frame& frame) { return is_forwarded(from_wan(frame).reason); }
