@@ -46,7 +46,8 @@ std::optional<MissingBlob::Delta> smallest_delta(ota::Blobs& blobs,
     const std::uint64_t limit = best ? best->file.size_bytes : blob.size_bytes;
     const bool is_useful = from && to && file && *to == blob.digest && offer.size_bytes() > 0 &&
                            offer.size_bytes() < limit;
-    if (is_useful && blobs.open(*from)) best = {*from, {*file, offer.size_bytes()}};
+    const bool is_here = is_useful && (*from == ota::empty_digest() || blobs.open(*from));
+    if (is_here) best = {*from, {*file, offer.size_bytes()}};
   }
   return best;
 }
@@ -126,15 +127,18 @@ proto::awaitable<Status> download(Update& update, ota::BlobRef blob, std::string
 
 // What an apply works on, each opened where the disk's calls are made.
 struct ApplyParts {
-  ota::Fd base;
+  ota::Fd base;  // none: the empty one
   ota::Fd delta;
   ota::Partial image;
 };
 
 Result<ApplyParts> open_parts(ota::Blobs& blobs, const MissingBlob& missing) {
-  TRY(const ota::Fd unread, blobs.open(missing.delta->base));
-  TRY(const std::uint64_t base_bytes, ota::size_of(unread));
-  TRY(ota::Fd base, blobs.open_verified({missing.delta->base, base_bytes}));
+  ota::Fd base;
+  if (missing.delta->base != ota::empty_digest()) {
+    TRY(const ota::Fd unread, blobs.open(missing.delta->base));
+    TRY(const std::uint64_t base_bytes, ota::size_of(unread));
+    TRY(base, blobs.open_verified({missing.delta->base, base_bytes}));
+  }
   TRY(ota::Fd delta, blobs.open(missing.delta->file.digest));
   TRY(ota::Partial image, blobs.begin_made(missing.blob));
   return ApplyParts{std::move(base), std::move(delta), std::move(image)};
@@ -186,12 +190,13 @@ proto::awaitable<Result<bool>> fetch_by_delta(Update& update, const MissingBlob&
   co_return false;
 }
 
-enum class Way { whole, by_delta, whole_after_delta };
+enum class Way { whole, compressed, by_delta, whole_after_delta };
 
 proto::awaitable<Result<Way>> fetch_missing(Update& update, const MissingBlob& missing) {
   if (missing.delta) {
     CO_TRY(const bool made, co_await fetch_by_delta(update, missing));
-    if (made) co_return Way::by_delta;
+    const bool is_compressed = missing.delta->base == ota::empty_digest();
+    if (made) co_return is_compressed ? Way::compressed : Way::by_delta;
   }
   const Way way = missing.delta ? Way::whole_after_delta : Way::whole;
   std::string path = kBlobsPath + missing.blob.digest.hex();
@@ -221,15 +226,19 @@ proto::awaitable<std::vector<MissingBlob>> find_missing(Update& update,
 proto::awaitable<Status> fetch_blobs(Update& update) {
   if (update.missing.empty()) co_return Status();
   CO_TRY_VOID(update.app.report(update.draft(fleet::v1::FETCHING)));
-  bool any_made = false;
+  bool any_compressed = false;
+  bool any_by_delta = false;
   bool any_broken = false;
   for (const MissingBlob& missing : update.missing) {
     CO_TRY_VOID(update.still_wanted());
     CO_TRY(const Way way, co_await fetch_missing(update, missing));
-    any_made = any_made || way == Way::by_delta;
+    any_compressed = any_compressed || way == Way::compressed;
+    any_by_delta = any_by_delta || way == Way::by_delta;
     any_broken = any_broken || way == Way::whole_after_delta;
   }
-  if (any_made) update.delta_note = proto::format_size_bytes(update.spent_bytes) + " by delta";
+  const std::string spent = proto::format_size_bytes(update.spent_bytes);
+  if (any_compressed) update.delta_note = spent + " compressed";
+  if (any_by_delta) update.delta_note = spent + " by delta";
   if (any_broken) update.delta_note = "a delta was broken, fetched whole";
   co_return Status();
 }

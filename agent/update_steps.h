@@ -14,7 +14,7 @@ namespace agent {
 
 /// A blob that is to be fetched.
 struct MissingBlob {
-  /// A delta that is cheaper, from a base that is here.
+  /// A delta that is cheaper, from a base that is here, or from the empty one.
   struct Delta {
     ota::Sha256 base;
     ota::BlobRef file;

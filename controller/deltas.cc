@@ -106,16 +106,22 @@ Result<std::vector<Deltas::Pair>> Deltas::pairs_for(const v1::Telemetry& facts,
   const bool wants_bytes = (stage || (wish.run() == v1::RUN && wish.fall_back() == 0)) &&
                            wished != 0 && held.count(wished) == 0;
   if (!wants_bytes) return pairs;
-  TRY(const ImageParts wanted, parts_of(wish.app(), wished));
+  ImageParts bases;
   for (const std::uint64_t release : held) {
-    TRY(const ImageParts bases, parts_of(wish.app(), release));
+    TRY(const ImageParts parts, parts_of(wish.app(), release));
+    bases.insert(bases.end(), parts.begin(), parts.end());
+  }
+  TRY(const ImageParts wanted, parts_of(wish.app(), wished));
+  for (const ImagePart& part : wanted) {
+    if (part.arch != facts.inventory().arch()) continue;
+    bool any_alike = false;
     for (const ImagePart& base : bases) {
-      for (const ImagePart& part : wanted) {
-        const bool alike = base.arch == part.arch && base.platform == part.platform &&
-                           base.role == part.role && part.arch == facts.inventory().arch();
-        if (alike && base.blob != part.blob) pairs.push_back({base.blob, part.blob});
-      }
+      const bool alike =
+          base.arch == part.arch && base.platform == part.platform && base.role == part.role;
+      if (alike && base.blob != part.blob) pairs.push_back({base.blob, part.blob});
+      any_alike = any_alike || alike;
     }
+    if (!any_alike) pairs.push_back({{ota::empty_digest(), 0}, part.blob});
   }
   return pairs;
 }
@@ -206,9 +212,12 @@ Result<std::vector<std::string>> Deltas::forget_unwanted() {
 // On the pool's thread.
 Result<Deltas::Made> Deltas::make(const Pair& pair, const std::vector<std::string>& gone) {
   for (const std::string& name : gone) TRY_VOID(disk_.remove(name));
-  TRY(const ota::Fd base_file, blobs_.open_verified(pair.from));
+  ota::Mapping base;
+  if (pair.from.digest != ota::empty_digest()) {
+    TRY(const ota::Fd base_file, blobs_.open_verified(pair.from));
+    TRY(base, ota::Mapping::read(base_file, proto::kMaxDeltaImageBytes));
+  }
   TRY(const ota::Fd image_file, blobs_.open_verified(pair.to));
-  TRY(const auto base, ota::Mapping::read(base_file, proto::kMaxDeltaImageBytes));
   TRY(const auto image, ota::Mapping::read(image_file, proto::kMaxDeltaImageBytes));
   auto delta = ota::make_delta(base.bytes(), image.bytes(),
                                image.bytes().size() / proto::kDeltaGain);

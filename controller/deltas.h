@@ -1,6 +1,7 @@
-// Deltas: images of wanted releases told by what devices hold already, each made once and kept in
-// a folder beside the blobs. They are a saving and nothing else: a device that is offered none
-// fetches whole images, and whoever keeps one decides nothing by it (ota/delta.h).
+// Deltas: images of wanted releases told by what devices hold already, or compressed for those that
+// hold nothing like them, each made once and kept in a folder beside the blobs. They are a saving
+// and nothing else: a device that is offered none fetches whole images, and whoever keeps one
+// decides nothing by it (ota/delta.h).
 #pragma once
 
 #include <cstddef>
@@ -40,9 +41,10 @@ class Deltas {
   /// Learns what is there, once, before the loop runs; what a kill left half done goes. errors io
   Status open();
 
-  /// Adds to each wish of `desired` the deltas from what the device holds by its last word. What is
-  /// not made yet is queued and waited for, until kDeltaWaitMs at most. Without any, and after an
-  /// error, which is logged, `desired` stays as it is.
+  /// Adds to each wish of `desired` the deltas from what the device holds by its last word, and
+  /// from the empty base for images that it holds nothing like. What is not made yet is queued and
+  /// waited for, until kDeltaWaitMs at most. Without any, and after an error, which is logged,
+  /// `desired` stays as it is.
   awaitable<void> offer(std::string device_id, v1::Desired& desired);
 
   /// Makes what is queued, one after the other; runs for as long as the controller.

@@ -33,7 +33,6 @@ struct DecoderEnd {
 };
 
 Status check_size(std::span<const std::byte> image) {
-  if (image.empty()) return Error{Code::bad_argument, "a delta of nothing", {}};
   if (image.size() <= kMaxDeltaImageBytes) return {};
   return Error{Code::too_large,
                "an image of " + std::to_string(image.size()) + " bytes: deltas are made for " +
@@ -49,6 +48,7 @@ Error broken(const std::string& why) {
 Result<std::vector<std::byte>> make_delta(std::span<const std::byte> base,
                                           std::span<const std::byte> image,
                                           std::size_t max_delta_bytes) {
+  if (image.empty()) return Error{Code::bad_argument, "a delta of nothing", {}};
   TRY_VOID(check_size(base));
   TRY_VOID(check_size(image));
   const std::unique_ptr<ZSTD_CCtx, CompressorEnd> context(ZSTD_createCCtx());
@@ -118,7 +118,10 @@ Status apply_delta(const DeltaFiles& files) {
                      " delta", {}};
   }
   const auto work = [&files]() -> Status {
-    TRY(const Mapping base, Mapping::read(files.base, kMaxDeltaImageBytes));
+    Mapping base;
+    if (files.base) {
+      TRY(base, Mapping::read(files.base, kMaxDeltaImageBytes));
+    }
     TRY(const Mapping delta, Mapping::read(files.delta, kMaxDeltaImageBytes));
     TRY(Mapping output, Mapping::write(files.output, files.output_bytes));
     return apply_delta(base.bytes(), delta.bytes(), output.writable());

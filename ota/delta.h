@@ -1,6 +1,7 @@
 // Delta: an image told by what it shares with another: one zstd frame with the base as its
-// reference ("patch from"). Made by the controller, applied by fleet-fetch alone. A delta is
-// signed by nobody: what comes of it is worth nothing until its reader has hashed it.
+// reference ("patch from"). An empty base makes it the image itself, compressed: a device's first.
+// Made by the controller, applied by fleet-fetch alone. A delta is signed by nobody: what comes of
+// it is worth nothing until its reader has hashed it.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +16,9 @@ namespace ota {
 
 /// Tells `image` by `base`. Takes some 20 MiB beside its arguments and the delta itself, and 2 s of
 /// a core for the largest images.
-/// in     each of 1 byte to kMaxDeltaImageBytes (proto/limits.h)
+/// in     each of at most kMaxDeltaImageBytes (proto/limits.h), `image` of 1 byte at least
 /// errors too_large (an argument is, or no delta of at most `max_delta_bytes` came of it) |
-///        bad_argument (empty) | no_memory | internal
+///        bad_argument (no image) | no_memory | internal
 /// source zstd's --patch-from: ZSTD_CCtx_refPrefix, long distance matching, a window over both
 proto::Result<std::vector<std::byte>> make_delta(std::span<const std::byte> base,
                                                  std::span<const std::byte> image,
@@ -33,7 +34,7 @@ proto::Status apply_delta(std::span<const std::byte> base, std::span<const std::
 
 /// The files of an apply; `output` is open for reading and writing.
 struct DeltaFiles {
-  const proto::Fd& base;
+  const proto::Fd& base;  // none: the empty base
   const proto::Fd& delta;
   const proto::Fd& output;
   std::uint64_t output_bytes = 0;  // as signed

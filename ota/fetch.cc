@@ -263,12 +263,13 @@ Result<FetchDone> FetchSession::fetch(const FetchRequest& request, const Fd& fil
 }
 
 Status FetchSession::apply(const DeltaFiles& files) {
-  FLEET_ASSERT(files.base && files.delta && files.output);
+  FLEET_ASSERT(files.delta && files.output);
   Job job;
   job.what = "applying a delta";
   job.order.expected_bytes = files.output_bytes;
   job.order.work = FetchWork::apply_delta;
-  job.descriptors = {files.base.get(), files.delta.get(), files.output.get()};
+  job.descriptors = {files.delta.get(), files.output.get()};
+  if (files.base) job.descriptors.push_back(files.base.get());
   TRY([[maybe_unused]] const FetchDone done, run(job));
   return {};
 }

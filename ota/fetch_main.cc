@@ -365,7 +365,7 @@ bool receive(void* message, std::size_t size, Descriptors& passed) {
 // False: the parent is gone.
 bool run_apply(const FetchOrder& order, const Descriptors& files) {
   const proto::Status applied =
-      ota::apply_delta({files[0], files[1], files[2], order.expected_bytes});
+      ota::apply_delta({files[2], files[0], files[1], order.expected_bytes});
   Transfer outcome;
   if (!applied) give_up(outcome, applied.error().code, applied.error().what);
   return say(outcome, true);
@@ -398,7 +398,7 @@ int main() {
       if (!receive(&order, sizeof order, files) || !files[0]) break;
       order.path[ota::kMaxFetchPathBytes] = '\0';
       if (order.work == ota::FetchWork::apply_delta) {
-        if (!files[2] || order.expected_bytes == 0 || !run_apply(order, files)) break;
+        if (!files[1] || order.expected_bytes == 0 || !run_apply(order, files)) break;
       } else if (!fetcher.run(order, std::move(files[0]))) {
         break;
       }

@@ -35,7 +35,8 @@ struct FetchSetup {
 
 enum class FetchWork : std::uint32_t {
   fetch = 0,        // with the descriptor of the file
-  apply_delta = 1,  // with those of base, delta and output; of the order only expected_bytes counts
+  // With those of delta, output and, if there is one, base; of the order expected_bytes counts.
+  apply_delta = 1,
 };
 inline constexpr std::size_t kMaxFetchDescriptors = 3;
 

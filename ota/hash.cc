@@ -164,6 +164,8 @@ Sha256 sha256(std::string_view bytes) {
   return hasher.finish();
 }
 
+Sha256 empty_digest() { return sha256(""); }
+
 Sha512 sha512(std::string_view bytes) {
   use_sodium();
   Sha512 digest;

@@ -59,6 +59,8 @@ class Hasher {
 };
 
 Sha256 sha256(std::string_view bytes);
+/// Of no bytes: what the base of a delta from nothing is called (ota/delta.h).
+Sha256 empty_digest();
 Sha512 sha512(std::string_view bytes);
 
 /// The digest of a whole file, read from offset 0 by pread, so that the file offset stays.

@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
                     write_seed(folder + "noise", base.substr(0, 10), noise(300)) &&
                     write_seed(folder + "text", "www A 192.0.2.80\n",
                                "www A 192.0.2.80\nmail A 192.0.2.81\n") &&
-                    write_seed(folder + "one", "a", "b");
+                    write_seed(folder + "one", "a", "b") &&
+                    write_seed(folder + "compressed", "", base + base);
   return good ? 0 : 1;
 }

@@ -108,6 +108,26 @@ TEST_F(DeltaTest, AnOfferedDeltaIsAllThatIsFetched) {
   EXPECT_EQ(count_in(device, "blobs"), 4u) << "two images and two manifests";
 }
 
+TEST_F(DeltaTest, ACompressedImageNeedsNoBase) {
+  image = std::string(20'000, 'x') + noise(500, 3);
+  add();
+  const auto compressed = offer("", image);
+  EXPECT_EQ(compressed.from(), ota::empty_digest().hex());
+  const auto report = push({compressed, serve("a base that nobody has", image, "x")});
+  EXPECT_EQ(report.state(), fleet::v1::HEALTHY) << report.why().text();
+  EXPECT_EQ(device.wire.blob_bytes, compressed.size_bytes());
+  EXPECT_FALSE(asked_for(blob_path()));
+  EXPECT_NE(report.detail().find(" compressed"), std::string::npos) << report.detail();
+}
+
+TEST_F(DeltaTest, ABrokenCompressedImageIsFollowedByTheWholeOne) {
+  image = std::string(20'000, 'x') + noise(500, 3);
+  add();
+  const auto report = push({serve("", image, "no frame")});
+  EXPECT_EQ(report.state(), fleet::v1::HEALTHY) << report.why().text();
+  EXPECT_EQ(device.wire.blob_bytes, image.size() + 8);
+}
+
 TEST_F(DeltaTest, TheSmallestWhoseBaseIsHereIsTaken) {
   add();
   const auto small = offer(base, image);

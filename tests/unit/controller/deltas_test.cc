@@ -156,12 +156,36 @@ TEST_F(DeltasTest, BothSlotsAreBases) {
   EXPECT_NE(offers[0].from(), offers[1].from());
 }
 
+TEST_F(DeltasTest, ADeviceThatHoldsNothingAlikeIsOfferedTheImageCompressed) {
+  const std::string text(20'000, 'x');
+  push(text);
+  make();
+  runs(77);  // nobody knows what that is
+  const auto offers = offered();
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_EQ(offers[0].from(), ota::empty_digest().hex());
+  EXPECT_EQ(offers[0].to(), ota::sha256(text).hex());
+  const auto file = deltas->open_delta(offers[0].sha256());
+  ASSERT_TRUE(file.has_value());
+  std::vector<std::byte> delta(offers[0].size_bytes());
+  ASSERT_EQ(ota::read_at(*file, 0, delta).value(), delta.size());
+  std::string made(text.size(), '\0');
+  ASSERT_TRUE(ota::apply_delta({}, delta, std::as_writable_bytes(std::span(made))));
+  EXPECT_EQ(made, text);
+  stop();
+  open();
+  EXPECT_EQ(offered().size(), 1u) << "kept over a restart";
+  runs(2);
+  make();
+  const auto others = offered();
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_EQ(others[0].from(), ota::sha256(image).hex()) << "it holds what is alike";
+}
+
 TEST_F(DeltasTest, NoneIsOfferedToWhomItIsOfNoUse) {
   make();
   runs(2, 1);
   EXPECT_TRUE(offered().empty()) << "it has that release";
-  runs(77);
-  EXPECT_TRUE(offered().empty()) << "nobody knows what that is";
   runs(1);
   ASSERT_TRUE(world.order(v1::ORDER_STOP, "edge").has_value());
   EXPECT_TRUE(offered().empty()) << "it shall stop";

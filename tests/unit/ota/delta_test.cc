@@ -74,11 +74,27 @@ TEST(Delta, FarMovesAreFoundInLargeImages) {
   EXPECT_EQ(output, image);
 }
 
+TEST(Delta, FromNothingItIsTheImageCompressed) {
+  Bytes image;
+  while (image.size() < 100'000) {
+    const Bytes part = noise(50, static_cast<unsigned>(image.size() % 7));
+    image.insert(image.end(), part.begin(), part.end());
+  }
+  const Bytes delta = made({}, image);
+  EXPECT_LT(delta.size(), image.size() / 50);
+  Bytes output(image.size());
+  ASSERT_TRUE(apply_delta({}, delta, output));
+  EXPECT_EQ(output, image);
+  const Fd file = memory({});
+  ASSERT_TRUE(apply_delta({Fd(), memory(delta), file, image.size()}));
+  EXPECT_EQ(size_of(file).value(), image.size());
+}
+
 TEST(Delta, OneThatIsNotWorthItIsNotMade) {
   const Bytes base = noise(10'000, 3);
   const Bytes image = noise(10'000, 4);
   EXPECT_EQ(make_delta(base, image, image.size() / 2).error().code, Code::too_large);
-  EXPECT_EQ(make_delta({}, image, 1000).error().code, Code::bad_argument);
+  EXPECT_EQ(make_delta({}, image, 1000).error().code, Code::too_large);
   EXPECT_EQ(make_delta(base, {}, 1000).error().code, Code::bad_argument);
   const Bytes huge(proto::kMaxDeltaImageBytes + 1);
   EXPECT_EQ(make_delta(huge, image, 1000).error().code, Code::too_large);

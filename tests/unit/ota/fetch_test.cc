@@ -407,6 +407,14 @@ TEST_F(FetchTest, ADeltaIsAppliedInTheProcess) {
   EXPECT_EQ(content(output), image);
   const pid_t first = session.process_id();
 
+  // A compressed image has no base.
+  const auto compressed = make_delta({}, bytes(std::string(70'000, 'x')), 1000);
+  ASSERT_TRUE(compressed);
+  const Fd packed = memory();
+  ASSERT_TRUE(write_at(packed, 0, *compressed));
+  ASSERT_TRUE(session.apply({Fd(), packed, output, 70'000}));
+  EXPECT_EQ(content(output), std::string(70'000, 'x'));
+
   // A broken one is told, the process works on, and so does a fetch after it.
   ASSERT_EQ(::ftruncate(patch.get(), 20), 0);
   EXPECT_EQ(session.apply({base, patch, output, image.size()}).error().code, Code::bad_digest);
