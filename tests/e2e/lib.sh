@@ -38,8 +38,10 @@ ask_on() {
   while :; do if answers "$1"; then echo ok; else echo lost; fi; sleep 0.05; done >"$LAB_DIR/asked-$1" 2>/dev/null &
   LAB_PIDS[asker-$1]=$!
 }
+asked() { (($(wc -l <"$LAB_DIR/asked-$1") > 50)); }
 none_lost() {
   local ok lost
+  lab_wait 30 asked "$1" || die "edge-$1: too few questions were asked"
   lab_stop "asker-$1"
   ok=$(grep -c ^ok "$LAB_DIR/asked-$1" || true) lost=$(grep -c ^lost "$LAB_DIR/asked-$1" || true)
   ((ok > 50 && lost == 0)) || die "edge-$1: $ok questions answered, $lost lost"
