@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Updates by delta, with real programs and a guest: a small change costs a small download; a broken
-# delta is followed by the whole image, but never over the budget; a killed agent goes on where its
-# download ended. A client asks all the while.
+# Updates by delta, with real programs and a guest: the first image comes compressed; a small change
+# costs a small download; a broken delta is followed by the whole image, but never over the budget; a
+# killed agent goes on where its download ended. A client asks all the while.
 LAB=delta LAB_PORT=18476
 LAB_CONF="allow_kvm = no"  # no probe of KVM at each start of an agent
 . "$(dirname "$0")/lib.sh"
@@ -39,6 +39,10 @@ broken_deltas() {
 
 expect 0 'OK  dns 1 is live on 1 of 1' fleetctl push dns --to edge
 whole=$(stat -c %s "$image")
+bytes=$(fetched)
+((bytes > 0 && bytes * 10 <= whole * 6)) || die "$bytes bytes fetched of $whole"
+ok "the first image, of $whole bytes, costs $bytes"
+reported edge-1 HEALTHY '' 'compressed'
 ask_on 1
 
 held+=("$(digest "$image")")
