@@ -5,7 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <string>
 
-#include "fleet/v1/api.pb.h"
+#include "fleet/v1/device.pb.h"
 #include "ota/disk.h"
 #include "proto/async.h"
 #include "proto/result.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "fleet/v1/api.pb.h"
+#include "fleet/v1/device.pb.h"
 
 namespace agent {
 

@@ -1,5 +1,5 @@
 // `fleet-agent status`: the running agent answers over a socket in its state directory with one
-// JSON document, the Device resource of api.proto, and closes. Without one the stored state is
+// JSON document, the Device resource of device.proto, and closes. Without one the stored state is
 // read.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/credentials.h"
-#include "fleet/v1/api.pb.h"
+#include "fleet/v1/device.pb.h"
 
 namespace agent {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "fleet/v1/api.pb.h"
+#include "fleet/v1/device.pb.h"
 #include "fleet/v1/link.pb.h"
 #include "proto/async.h"
 #include "proto/channel.h"
