@@ -152,12 +152,8 @@ void add_message(const Descriptor& message, Json& definitions) {
 }
 
 const Descriptor* message_named(const std::string& name) {
-  // Linked in by the messages that fleetctl reads.
-  return fleet::v1::Device::descriptor()->file()->FindMessageTypeByName(name);
-}
-
-const Descriptor* message_of_link(const std::string& name) {
-  return fleet::v1::AuditHead::descriptor()->file()->FindMessageTypeByName(name);
+  return google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName("fleet.v1." +
+                                                                                   name);
 }
 
 }  // namespace
@@ -181,7 +177,6 @@ proto::Result<Json> schema_of(const std::string& command) {
       continue;
     }
     const Descriptor* message = message_named(name);
-    if (message == nullptr) message = message_of_link(name);
     FLEET_ASSERT(message != nullptr);
     add_message(*message, definitions);
     any.push_back(reference(name));
