@@ -198,7 +198,8 @@ Status Fleet::halt_device(std::int64_t number, const std::string& device_id) {
                                 stages_beside(*desired, rollout->release));
   if (!ours) return {};  // a newer wish stands
   TRY(const std::uint64_t to, way_back(*rollout, *device));
-  return apply(number, device_id, rollout::Halted{ota::random_id(), to});
+  const bool wish_stands = desired->attempt() == device->attempt;
+  return apply(number, device_id, rollout::Halted{ota::random_id(), to, wish_stands});
 }
 
 Status Fleet::halt(std::int64_t number) {

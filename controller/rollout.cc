@@ -250,6 +250,15 @@ void go_back(Step& result, const Halted& event, std::int64_t now_ms) {
   tell(result);
 }
 
+// It failed by its deadline and may still be at work: it must not take what all others leave. The
+// rollout does not wait for it.
+void go_back_late(Step& result, const Halted& event) {
+  Device& device = result.device;
+  device.attempt = event.attempt;
+  device.row.set_going_back_to(event.to);
+  result.actions.emplace_back(GoBack{event.to});
+}
+
 void on_halted(Step& result, const Halted& event, std::int64_t now_ms) {
   Device& device = result.device;
   v1::RolloutDevice& row = device.row;
@@ -263,6 +272,8 @@ void on_halted(Step& result, const Halted& event, std::int64_t now_ms) {
     if (event.to != 0) go_back(result, event, now_ms);
     return;
   }
+  const bool is_late = row.state() == v1::FAILED && event.wish_stands;
+  if (is_late && event.to != 0) return go_back_late(result, event);
   if (row.state() != v1::HEALTHY) return;
   if (event.to != 0) return go_back(result, event, now_ms);
   row.mutable_why()->set_code(v1::CODE_NO_FALLBACK);

@@ -13,10 +13,11 @@
 //  - the image is at fault, by the same fingerprint, on min(min_finished, devices of the open waves
 //    that are not offline): a first wave of one stops at its first fault, hundreds at the fifth;
 //  - a wave ended, somebody of it failed, and nobody of it is healthy.
-// Then on_failure decides. revert: who took it or is on the way is ordered back (DESIGN 4), who
-// cannot is held{no_fallback}. keep: who took it keeps it; nobody else is let in. pause: as keep,
-// until a person resumes, retries or aborts; what failed until then stops it no more. At its end
-// the first rule counts without min_finished, and whatever a person accepted.
+// Then on_failure decides. revert: who took it or is on the way is ordered back (DESIGN 4), also
+// who failed by his deadline and may still be at work; who cannot is held{no_fallback}. keep: who
+// took it keeps it; nobody else is let in. pause: as keep, until a person resumes, retries or
+// aborts; what failed until then stops it no more. At its end the first rule counts without
+// min_finished, and whatever a person accepted.
 #pragma once
 
 #include <cstdint>
@@ -124,6 +125,7 @@ struct Aborted {
 struct Halted {     // the rollout is above its thresholds, or ended badly
   std::string attempt;    // of the wish to go back
   std::uint64_t to = 0;   // the release that it can go back to; 0: none is known
+  bool wish_stands = true;  // it still wants what this rollout told it
 };
 struct Retried {};  // a person wants it asked again
 using Event = std::variant<Joined, LetIn, Offered, Online, Offline, Reported, DeadlinePassed, Gated,

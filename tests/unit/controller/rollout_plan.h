@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct Plan {
     rollout = step.rollout;
     devices[name] = step.device;
     actions.insert(actions.end(), step.actions.begin(), step.actions.end());
+    for (const Action& each : step.actions) {
+      if (std::holds_alternative<KeepRunning>(each)) ended_wishes.insert(step.device.attempt);
+    }
     follow(step.actions);
   }
   void take(const Course& course) {
@@ -53,7 +57,9 @@ struct Plan {
     for (const Action& each : what) {
       if (!std::holds_alternative<Halt>(each)) continue;
       for (auto& [name, device] : devices) {
-        if (device.row.let_in()) take(name, Halted{device.attempt + "-back", back_to});
+        const bool wish_stands = ended_wishes.count(device.attempt) == 0;
+        if (!device.row.let_in()) continue;
+        take(name, Halted{device.attempt + "-back", back_to, wish_stands});
       }
       take(settle(rollout, now_ms));
     }
@@ -76,6 +82,7 @@ struct Plan {
     course(tick(rollout, now_ms));
   }
   std::uint64_t back_to = 1;
+  std::set<std::string> ended_wishes;
   void join(const std::string& name, bool online, std::uint32_t wave = 1) {
     Device device;
     device.id = "id-" + name;

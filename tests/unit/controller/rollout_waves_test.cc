@@ -234,6 +234,29 @@ TEST(RolloutWaves, AboveTheThresholdWhoTookItGoesBack) {
   EXPECT_EQ(plan.state("edge-03"), v1::OFFERED);
 }
 
+TEST(RolloutWaves, WhoIsLateGoesBackTooAndNobodyWaitsForIt) {
+  Waves plan({3, 4}, v1::REVERT, 2);
+  plan.event("edge-01", Offered{});
+  plan.now_ms += kDeadline;
+  plan.event("edge-01", DeadlinePassed{});
+  EXPECT_EQ(plan.state("edge-01"), v1::FAILED);
+  EXPECT_EQ(plan.action<GoBack>(), nullptr) << "it may still go well";
+  plan.fails(2, "", v1::CODE_NO_SPACE);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
+  ASSERT_NE(plan.action<GoBack>(), nullptr);
+  EXPECT_EQ(plan.action<GoBack>()->release, 1u);
+  EXPECT_EQ(plan.state("edge-01"), v1::FAILED);
+  EXPECT_EQ(plan.devices.at("edge-02").row.going_back_to(), 0u) << "it is back by itself";
+  v1::Report said = plan.report("edge-01", v1::HEALTHY);
+  plan.event("edge-01", Reported{said});
+  EXPECT_EQ(plan.state("edge-01"), v1::FAILED) << "that is what it was to leave";
+  said.set_release(1);
+  plan.event("edge-01", Reported{said});
+  EXPECT_EQ(plan.state("edge-01"), v1::REVERTED);
+  EXPECT_NE(plan.action<KeepRunning>(), nullptr);
+  EXPECT_EQ(plan.rollout.state, v1::ROLLOUT_FAILED);
+}
+
 TEST(RolloutWaves, WhoHasNothingToGoBackToIsHeld) {
   Waves plan({2, 4}, v1::REVERT, 1);
   plan.back_to = 0;
