@@ -6,7 +6,7 @@ namespace images::firewall {
 namespace {
 
 constexpr std::size_t kNeighbours = 1024;
-constexpr std::size_t kWaitingFrames = 64;
+constexpr std::size_t kWaitingFrames = 256;
 constexpr std::size_t kIp4Bytes = 20;
 constexpr std::uint16_t kMore = 0x2000;
 constexpr std::size_t kPlaceAt = kEtherBytes + 6;

@@ -39,7 +39,7 @@ class Neighbours {
   static constexpr int kQuestions = 3;               // without an answer: it is not there
   static constexpr std::uint64_t kAskEveryMs = 1000;
   static constexpr std::uint64_t kFreshMs = 30'000;  // asked again behind it, RFC 4861 section 10
-  static constexpr std::size_t kWaitingEach = 4;     // frames for one neighbour
+  static constexpr std::size_t kWaitingEach = 16;    // frames for one neighbour
 
   /// Memory for so many neighbours, 4 at least, and frames that wait. False: too little.
   bool create(std::size_t neighbours, std::size_t frames, const HashKey& key,

@@ -65,7 +65,7 @@ void check_sent(void*, std::size_t port, Bytes frame) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static std::vector<std::uint8_t> memory(1 << 19);
+  static std::vector<std::uint8_t> memory(1 << 20);
   images::runtime::Arena arena(memory);
   Firewall firewall;
   Router router;

@@ -144,20 +144,33 @@ TEST(Router, LeavesFramesForOthersAndThoseToAllAlone) {
 TEST(Router, SaysThatANextHopIsSilentAndGoesOn) {
   RouterWorld world(kAll);
   world.neighbours_answer = false;
-  for (int i = 0; i < 6; ++i) world.lan(packet4("10.0.0.5", "192.0.2.7"));
-  EXPECT_EQ(world.router.delivery().unresolved(), 2u) << "four wait";
+  for (int i = 0; i < 18; ++i) world.lan(packet4("10.0.0.5", "192.0.2.7"));
+  EXPECT_EQ(world.router.delivery().unresolved(), 2u) << "sixteen wait";
   world.sent.clear();
   for (int i = 0; i < 2; ++i) world.tick();
   EXPECT_TRUE(world.sent.empty());
   world.tick();
-  ASSERT_EQ(world.sent.size(), 4u);
+  ASSERT_EQ(world.sent.size(), 16u);
   EXPECT_EQ(world.sent[0].port, kLan);
   EXPECT_EQ(world.sent[0].packet.icmp_type, 3);
   EXPECT_EQ(world.sent[0].packet.icmp_code, 1);
-  EXPECT_EQ(world.router.delivery().unresolved(), 6u);
+  EXPECT_EQ(world.router.delivery().unresolved(), 18u);
   world.neighbours_answer = true;
   world.lan(packet4("10.0.0.5", "192.0.2.7"));
   EXPECT_EQ(world.sent.size(), 1u) << "and is asked anew";
+}
+
+TEST(Router, ADatagramInPiecesWaitsWholeForItsNextHop) {
+  RouterWorld world(kAll);
+  world.neighbours_answer = false;
+  const auto pieces =
+      pieces4({"10.0.0.5", "192.0.2.7", kUdp, 7, 0, {}}, udp(1000, 53, 20'000), 1480);
+  ASSERT_EQ(pieces.size(), 14u);
+  for (const Frame& piece : pieces) world.lan(Frame(piece.begin() + 14, piece.end()));
+  world.tick();
+  world.sent.clear();
+  world.answer_questions();
+  EXPECT_EQ(world.sent.size(), 14u);
 }
 
 TEST(Router, AsksANeighbourAgainAndForgetsOneThatLeft) {
