@@ -250,6 +250,11 @@ proto::awaitable<void> wait_for_window(App& app) {
 // first: the controller waits for that.
 proto::awaitable<void> stage_only(App& app) {
   if (app.slots.trial()) co_return co_await supersede(app);
+  // A wish that was called off may have started what is to stand still.
+  if (!app.wanted_running()) {
+    const bool stopped = co_await stop_guests(app);
+    if (!stopped) co_return;
+  }
   if (app.held()) co_return co_await wait_for_window(app);
   co_await run_update(app);
   co_await collect(app);

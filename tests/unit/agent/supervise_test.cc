@@ -129,6 +129,24 @@ TEST_F(SuperviseTest, StopStartAndRestartAreObeyedOnce) {
   EXPECT_EQ(std::count(device.launcher.calls.begin(), device.launcher.calls.end(), "start 1"), 1);
 }
 
+TEST_F(SuperviseTest, WhatIsStagedBesideAStoppedAppStopsWhatAWishBeforeHasStarted) {
+  device.install(1, "a1");
+  order(fleet::v1::STOP, "s1");
+  EXPECT_EQ(verdict("s1").state(), fleet::v1::STOPPED);
+  repository.add(make_manifest("dns", 2), "image 2");
+  repository.add(make_manifest("dns", 3), "image 3");
+  device.wire.cut_blobs_after = 1;  // the push to 3 gets nowhere fast
+  device.want(TestDevice::wish("dns", 3, "a3"));
+  ASSERT_TRUE(device.run_until([&] { return running() == 1; })) << "wanted to run, 1 does";
+  device.wire.cut_blobs_after = 0;
+  auto stage = TestDevice::wish("dns", 1, "a2");
+  stage.set_run(fleet::v1::STOP);
+  stage.set_stage_release(2);
+  device.want(stage);
+  EXPECT_TRUE(device.run_until([&] { return device.last("a2").state() == fleet::v1::STAGED; }));
+  EXPECT_EQ(running(), 0u);
+}
+
 TEST_F(SuperviseTest, AStoppedAppStaysStoppedAfterARestartOfTheAgent) {
   device.install(1, "a1");
   order(fleet::v1::STOP, "s1");
