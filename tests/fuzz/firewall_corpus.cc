@@ -1,9 +1,11 @@
 // Writes the corpus of firewall_frames_fuzz: firewall_corpus FOLDER. Run again when the frames of a
 // conversation should change.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "images/firewall/packet.h"
 #include "tests/unit/images_firewall/frames.h"
@@ -50,10 +52,12 @@ std::string questions() {
   return out;
 }
 
-std::string pieces() {
+std::string pieces(bool first_last) {
   std::string out;
   const Ip4 header{"10.0.0.1", "192.0.2.7", kUdp, 9, 0, {}};
-  for (const Frame& piece : pieces4(header, udp(1000, 53, 200), 64)) add(out, piece, true);
+  std::vector<Frame> frames = pieces4(header, udp(1000, 53, 200), 64);
+  if (first_last) std::reverse(frames.begin(), frames.end());
+  for (const Frame& piece : frames) add(out, piece, true);
   return out;
 }
 
@@ -79,7 +83,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   int number = 0;
-  for (const std::string& bytes : {connection(), questions(), pieces(), six()}) {
+  for (const std::string& bytes : {connection(), questions(), pieces(false), six(),
+                                   pieces(true)}) {
     const std::filesystem::path place(argv[1]);
     std::ofstream(place / std::to_string(number++), std::ios::binary) << bytes;
   }
