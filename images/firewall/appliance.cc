@@ -67,32 +67,37 @@ void bridge_frame(std::size_t port, Bytes frame, std::uint64_t now_ms) {
   log(outcome, port, out, now_ms);
 }
 
-void on_bridged_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
-                      std::uint64_t now_ms) {
-  ++state.received[port];
-  bridge_frame(port, frame, now_ms);
-  while (true) {
-    const EarlyPieces::Frame early = state.firewall.next_early();
-    if (early.bytes.empty()) return;
-    bridge_frame(early.port, early.bytes, now_ms);
-  }
-}
-
 Reason route_frame(std::size_t port, std::span<std::uint8_t> frame, std::uint64_t now_ms) {
   const Router::Passed passed = state.router.take(port, frame, now_ms);
   log(passed.outcome, port, passed.out_port, now_ms);
   return passed.outcome.reason;
 }
 
+/// What waited for the frame that was passed just now.
+void pass_early(std::uint64_t now_ms) {
+  for (EarlyPieces::Frame early = state.firewall.next_early(); !early.bytes.empty();
+       early = state.firewall.next_early()) {
+    if (state.interfaces.is_routed) {
+      route_frame(early.port, early.bytes, now_ms);
+    } else {
+      bridge_frame(early.port, early.bytes, now_ms);
+    }
+  }
+}
+
+void on_bridged_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
+                      std::uint64_t now_ms) {
+  ++state.received[port];
+  bridge_frame(port, frame, now_ms);
+  pass_early(now_ms);
+}
+
 bool on_routed_frame(void*, std::size_t port, std::span<std::uint8_t> frame,
                      std::uint64_t now_ms) {
   ++state.received[port];
   const Reason reason = route_frame(port, frame, now_ms);
-  while (true) {
-    const EarlyPieces::Frame early = state.firewall.next_early();
-    if (early.bytes.empty()) return reason == Reason::own;
-    route_frame(early.port, early.bytes, now_ms);
-  }
+  pass_early(now_ms);
+  return reason == Reason::own;
 }
 
 /// Of an interface that is not forwarded to.

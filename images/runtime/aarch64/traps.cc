@@ -43,8 +43,8 @@ void handle_exception(const images::runtime::arm64::TrapFrame* frame) {
   arm64::dying = true;
   const arm64::TrapFrame& f = *frame;
   const char* hint = f.address < 4096                      ? " (null pointer)"
-                     : in_stack_guard(f.address) ? " (stack overflow)"
-                                                        : "";
+                     : in_stack_guard(f.address)           ? " (stack overflow)"
+                                                           : "";
   print("panic: ", images::abi::trap_name_aarch64(f.syndrome), " ", Hex{f.address}, hint, ", pc ",
         Hex{f.pc});
   print("  pc ", Hex{f.pc}, " sp ", Hex{f.sp}, " state ", Hex{f.state}, " syndrome ",

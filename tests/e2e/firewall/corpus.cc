@@ -207,8 +207,8 @@ class Corpus {
     add("pieces without the first", true, {pieces[1], pieces[2]});
     const auto in_order = [this](const char* name, std::uint16_t to,
                                  const std::vector<std::size_t>& order) {
-      const Ip4 turned{kInside, kOutside, kUdp, ++id_, 0, {}};
-      const auto all = pieces4(turned, udp(fresh_port(), to, 3000), 1000);
+      const Ip4 mixed{kInside, kOutside, kUdp, ++id_, 0, {}};
+      const auto all = pieces4(mixed, udp(fresh_port(), to, 3000), 1000);
       std::vector<Frame> frames;
       for (const std::size_t at : order) frames.push_back(all[at]);
       add(name, true, frames);
