@@ -5,10 +5,10 @@
 LAB=foreign LAB_PORT=18451
 . "$(dirname "$0")/lib.sh"
 
-"$root/tests/e2e/guests/linux-web/build.sh" "$images/linux-web"
+"$root/tests/e2e/guests/linux-web/build.sh" "$build/foreign/linux-web"
 fleet 1
 fleetctl keys delegate web
-cp -r "$images/linux-web" "$LAB_DIR/web"
+cp -r "$build/foreign/linux-web" "$LAB_DIR/web"
 cd "$LAB_DIR/web"
 
 first='Hello from Linux, pushed as it is.'

@@ -230,9 +230,9 @@ ok "an image of ours has its volume under QEMU too"
 fleetctl delete boots --to edge >/dev/null
 
 # Another guest of QEMU: Debian's kernel, whose disk it is.
-"$root/tests/e2e/guests/linux-web/build.sh" "$images/linux-web"
+"$root/tests/e2e/guests/linux-web/build.sh" "$build/foreign/linux-web"
 fleetctl keys delegate web
-cp -r "$images/linux-web" "$LAB_DIR/web"
+cp -r "$build/foreign/linux-web" "$LAB_DIR/web"
 cd "$LAB_DIR/web"
 sed -i 's/^  network:/  volumes: [{name: visits, size: 1M, sync: always}]\n&/' manifest.yml
 expect 0 'OK  web 1 is live on 1 of 1' fleetctl push web --to edge
