@@ -70,13 +70,13 @@ Result<monitors::GuestInterface> guest_interface(const AppManifest& manifest, in
     TRY(out.mac, launcher::parse_mac(from.mac()));
   }
   TRY(out.dns, name_servers(from));
-  if (from.address() == "none") return out;
   if (!from.address6().empty()) {
     TRY(out.address6, launcher::parse_ipv6(from.address6().substr(0, from.address6().find('/'))));
   }
   if (!from.gateway6().empty()) {
     TRY(out.gateway6, launcher::parse_ipv6(from.gateway6()));
   }
+  if (from.address() == "none") return out;
   if (from.address() == "dhcp") {
     out.dhcp = true;
     // One that asks is known by its MAC: the same for every release, and one holds it at a time.

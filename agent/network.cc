@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include "proto/manifest.h"
+
 namespace agent {
 namespace {
 
@@ -262,7 +264,7 @@ std::optional<BridgePair> bypass_of(const fleet::v1::AppManifest& manifest) {
   if (manifest.on_down() != fleet::v1::BYPASS) return std::nullopt;
   std::vector<std::string> bridges;
   for (const auto& interface : manifest.network()) {
-    if (interface.address() == "none") bridges.push_back(interface.bridge());
+    if (proto::is_frame_port(interface)) bridges.push_back(interface.bridge());
   }
   if (bridges.size() != 2) return std::nullopt;  // no manifest that was checked
   return launcher::bridge_pair(bridges[0], bridges[1]);

@@ -101,7 +101,10 @@ fleet::v1::Handover widest_handover(const fleet::v1::AppManifest& manifest);
 /// Memory of all instances that run when nothing happens: a warm spare is one more.
 std::uint64_t standing_memory_bytes(const fleet::v1::AppManifest& manifest);
 
-/// The agent knows where that interface is: neither none nor asked for by DHCP.
+/// The agent knows where that interface is by IPv4: neither none nor asked for by DHCP.
 bool has_known_address(const fleet::v1::Interface& interface);
+
+/// It has no address at all, and hands frames on: `address: none` and no address6.
+bool is_frame_port(const fleet::v1::Interface& interface);
 
 }  // namespace proto

@@ -125,7 +125,8 @@ Status check_own_address(const AppManifest& manifest, const Twofold& wanted) {
 bool holds_address(const AppManifest& manifest) {
   for (const auto& interface : manifest.network()) {
     const std::string& address = interface.address();
-    if ((address != "auto" && address != "none") || !interface.mac().empty()) return true;
+    const bool is_written = address != "auto" && address != "none";
+    if (is_written || !interface.address6().empty() || !interface.mac().empty()) return true;
   }
   return false;
 }

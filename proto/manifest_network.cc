@@ -115,21 +115,20 @@ Status check_own_network(const Interface& interface, const std::string& field) {
     return broken(field + ".gateway", "comes with the address from DHCP; remove it");
   }
   const std::string& address6 = interface.address6();
-  if (!interface.gateway6().empty() && (address6.empty() || !is_ipv6(interface.gateway6()))) {
+  const auto is_address = [](const std::string& text) {
+    return is_ipv6(text) || holds_variable(text);
+  };
+  if (!interface.gateway6().empty() && (address6.empty() || !is_address(interface.gateway6()))) {
     return broken(field + ".gateway6", "is an IPv6 address, beside address6");
   }
   if (address6.empty()) return {};
-  if (!address6.ends_with("/64") || !is_ipv6(address6.substr(0, address6.size() - 3))) {
+  if (!address6.ends_with("/64") || !is_address(address6.substr(0, address6.size() - 3))) {
     return broken(field + ".address6", "\"" + address6 + "\" is no address of a /64; write it "
                                        "like 2001:db8::53/64");
   }
-  if (!is_of_host(interface)) {
-    return broken(field + ".address6", "is for a bridge of the host; " + interface.bridge() +
-                                           " has IPv4 alone");
-  }
-  if (interface.address() != "none") return {};
-  return broken(field + ".address6", "needs an IPv4 address beside it, or dhcp; a port with "
-                                     "address: none only forwards");
+  if (is_of_host(interface)) return {};
+  return broken(field + ".address6", "is for a bridge of the host; " + interface.bridge() +
+                                         " has IPv4 alone");
 }
 
 Status check_interface(const Interface& interface, const std::string& field) {
@@ -158,7 +157,7 @@ Status check_forwarding(const AppManifest& manifest) {
   std::set<std::string> bridges;
   for (int i = 0; i < manifest.network_size(); ++i) {
     const Interface& interface = manifest.network(i);
-    if (interface.address() != "none") continue;
+    if (!is_frame_port(interface)) continue;
     const std::string field = indexed("network", i) + ".bridge";
     if (!bridges.insert(interface.bridge()).second) {
       return broken(field, interface.bridge() + " has another port without an address: a loop");
@@ -210,6 +209,10 @@ bool has_known_address(const Interface& interface) {
   return interface.address() != "none" && interface.address() != "dhcp";
 }
 
+bool is_frame_port(const Interface& interface) {
+  return interface.address() == "none" && interface.address6().empty();
+}
+
 namespace manifest_detail {
 
 Status check_network(const AppManifest& manifest) {
@@ -225,7 +228,7 @@ Status check_network(const AppManifest& manifest) {
     if (!interface.name().empty() && !names.insert(interface.name()).second) {
       return broken(field + ".name", "\"" + interface.name() + "\" is there twice");
     }
-    if (interface.address() == "none") ++without_address;
+    if (is_frame_port(interface)) ++without_address;
   }
   const bool says_on_down = manifest.on_down() != fleet::v1::ON_DOWN_UNSPECIFIED;
   if (without_address >= 2 && !says_on_down) {

@@ -132,6 +132,8 @@ Result<AppManifest> with_values(const AppManifest& manifest, const Values& value
   for (auto& interface : *out.mutable_network()) {
     TRY(*interface.mutable_address(), fill(interface.address(), values));
     TRY(*interface.mutable_gateway(), fill(interface.gateway(), values));
+    TRY(*interface.mutable_address6(), fill(interface.address6(), values));
+    TRY(*interface.mutable_gateway6(), fill(interface.gateway6(), values));
     for (std::string& server : *interface.mutable_dns()) {
       TRY(server, fill(server, values));
     }
@@ -170,6 +172,11 @@ Status check_vars(const AppManifest& manifest) {
                                fleet::v1::VAR_CIDR));
     TRY_VOID(check_address_use(manifest, field + ".gateway", interface.gateway(),
                                fleet::v1::VAR_IPV4));
+    const std::string& address6 = interface.address6();
+    TRY_VOID(check_address_use(manifest, field + ".address6",
+                               address6.substr(0, address6.rfind('/')), fleet::v1::VAR_IPV6));
+    TRY_VOID(check_address_use(manifest, field + ".gateway6", interface.gateway6(),
+                               fleet::v1::VAR_IPV6));
     for (int j = 0; j < interface.dns_size(); ++j) {
       TRY_VOID(check_address_use(manifest, indexed(field + ".dns", j), interface.dns(j),
                                  fleet::v1::VAR_IPV4));

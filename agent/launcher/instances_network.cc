@@ -32,7 +32,7 @@ Status Instances::make_network(const StartRequest& request, Entry& entry) {
     entry.interfaces.push_back(wire);
     entry.rules.ports.push_back(
         {name, mac_of(wire), Ipv4{wire.address}, address6_of(wire), wire.promiscuous == 0,
-         managed});
+         managed, wire.dhcp != 0});
   }
   if (entry.taps.empty()) return {};
   TRY_VOID(parts_.nft.run(add_guest_rules(entry.rules)));

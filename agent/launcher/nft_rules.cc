@@ -68,7 +68,9 @@ std::string source_filter(const GuestRules::Port& port, const std::string& chain
   if (!port.filtered) return text + rule + "accept\n";
   text += rule + "ether saddr != " + to_string(port.mac) + " drop\n";
   if (!port.address6.is_none()) text += source_filter6(port, rule);
-  if (port.address.value == 0) return text + rule + "accept\n";
+  const bool has_any = port.address.value != 0 || !port.address6.is_none();
+  if (port.dhcp || !has_any) return text + rule + "accept\n";
+  if (port.address.value == 0) return text + rule + "drop\n";
   const std::string ip = to_string(port.address);
   text += rule + "ether type ip ip saddr " + ip + " accept\n";
   // ARP: sender hardware address and sender protocol address; 0 is a probe for duplicates.

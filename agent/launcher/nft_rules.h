@@ -22,6 +22,7 @@ struct GuestRules {
     Ipv6 address6;            // host bridges only
     bool filtered = true;     // false: a promiscuous port of a host bridge
     bool managed = true;      // on fleet0: its traffic is routed and NATed
+    bool dhcp = false;        // it asks for an IPv4 address: nobody here knows which
   };
   std::uint32_t slot = 0;     // names the chains
   std::vector<Port> ports;

@@ -15,6 +15,7 @@
 #include "images/runtime/arena.h"
 #include "images/sensor/settings.h"
 #include "proto/limits.h"
+#include "proto/manifest.h"
 #include "proto/variables.h"
 
 namespace fleetctl {
@@ -143,7 +144,7 @@ Result<ConfigFacts> check_firewall(const Config& config) {
   if (count > shapes.size()) return ConfigFacts{};  // the device says how many it may have
   for (std::size_t i = 0; i < count; ++i) {
     const fleet::v1::Interface& one = config.manifest.network(static_cast<int>(i));
-    shapes[i] = {true, one.address() != "none", one.name()};
+    shapes[i] = {true, !proto::is_frame_port(one), one.name()};
   }
   const firewall::InterfaceUses uses = firewall::find_uses(std::span(shapes).first(count));
   if (!uses.is_possible()) {

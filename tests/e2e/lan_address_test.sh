@@ -62,6 +62,26 @@ filter=$(ip netns exec "$space" nft list table netdev fleet)
 grep -q 'ip6 saddr { ::, 2001:db8:77::53, fe80::' <<<"$filter" || die "no filter: $filter"
 ok "with addresses that are written down it passes its source filter"
 
+# IPv6 alone, an address for each device: the manifest has a variable, the device a label.
+python3 - <<'PY'
+import re
+text = open("manifest.yml").read()
+text = re.sub(r"address: 198.51.100.70/24\n    gateway: 198.51.100.1", "address: none", text)
+text = re.sub(r"address6: .*", 'address6: "((host6))/64"', text)
+text = re.sub(r"health: .*", 'health: {type: console, line: "dns: listening on", start_interval: 50ms}'
+              "\n  vars: {host6: {type: ipv6, from: label:host6}}", text)
+open("manifest.yml", "w").write(text)
+PY
+fleetctl device label edge-1 host6=2001:db8:77::54 >/dev/null
+expect 0 'live on 1 of 1' fleetctl push dns --to edge
+lab_wait 10 answers 2001:db8:77::54 || die "no answer at the device's own IPv6 address"
+! answers 198.51.100.70 || die "it still has an IPv4 address"
+! answers 2001:db8:77::53 || die "it still has the IPv6 address of the release before"
+filter=$(ip netns exec "$space" nft list table netdev fleet)
+tail -n 3 <<<"$filter" | grep -q '^\s*drop$' || die "IPv4 may leave: $filter"
+expect 0 'listening on \[2001:db8:77::54\]:53' fleetctl logs dns --device edge-1
+ok "an app of IPv6 alone, at the address of its device"
+
 # The host has addresses on both sides, and was no router before the launcher made it one.
 ip -n "$space" addr add 203.0.113.254/24 dev br-wan
 ip -n "$LAB-br-lan" route add 203.0.113.0/24 via 198.51.100.254

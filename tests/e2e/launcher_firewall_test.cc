@@ -163,14 +163,14 @@ class Firewall : public ::testing::Test {
     tap = std::move(*made);
     launcher::GuestRules rules;
     rules.slot = slot;
-    rules.ports.push_back({name, mac, address, true, true});
+    rules.ports.push_back({name, mac, address, {}});
     rules.egress_any = egress_any_;
     if (!egress_any_) rules.egress.push_back({kClient.value, 7000, 32, 17});
     const auto loaded = nft_.run(launcher::add_guest_rules(rules));
     ASSERT_TRUE(loaded.has_value()) << loaded.error().what;
   }
   void set_egress_list() {
-    const launcher::GuestRules old{0, {{"flt0-0", kMacA, kAddressA, true, true}}, true, {}};
+    const launcher::GuestRules old{0, {{"flt0-0", kMacA, kAddressA, {}}}, true, {}};
     ASSERT_TRUE(nft_.run(launcher::remove_guest_rules(old)).has_value());
     launcher::GuestRules rules = old;
     rules.egress_any = false;

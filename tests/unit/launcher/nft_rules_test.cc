@@ -59,6 +59,19 @@ TEST(NftRules, AGuestIsHeldToItsIpv6Addresses) {
   EXPECT_LT(text.find("ether type ip6 drop"), text.find("ether type ip ip saddr"));
 }
 
+TEST(NftRules, AGuestOfIpv6AloneSpeaksNothingElse) {
+  GuestRules rules = guest();
+  rules.ports.front().managed = false;
+  rules.ports.front().address = {};
+  EXPECT_TRUE(has(add_guest_rules(rules), "source_7_0 accept"));
+  rules.ports.front().address6 = *parse_ipv6("2001:db8::53");
+  const std::string text = add_guest_rules(rules);
+  EXPECT_FALSE(has(text, "source_7_0 accept"));
+  EXPECT_TRUE(has(text, "source_7_0 drop"));
+  rules.ports.front().dhcp = true;
+  EXPECT_TRUE(has(add_guest_rules(rules), "source_7_0 accept"));
+}
+
 TEST(NftRules, EgressIsAListOfRules) {
   GuestRules rules = guest();
   rules.egress_any = false;

@@ -201,9 +201,18 @@ TEST(ManifestTest, EachFaultIsToldWithItsPlaceAndTheFix) {
       {"a way out of no network",
        "  image: a\n  network: [{bridge: a, address: dhcp, gateway6: \"2001:db8::1\"}]\n",
        "network[0].gateway6: is an IPv6 address, beside address6"},
-      {"IPv6 of what only forwards",
-       "  image: a\n  network: [{bridge: a, address: none, address6: \"2001:db8::1/64\"}]\n",
-       "network[0].address6: needs an IPv4 address beside it"},
+      {"on_down of what has an IPv6 address",
+       "  image: a\n  on_down: drop\n  network:\n  - {bridge: a, address: none}\n"
+       "  - {bridge: b, address: none, address6: \"2001:db8::1/64\"}\n",
+       "on_down: is for an app with two ports without an address"},
+      {"a variable of another type",
+       "  image: a\n  vars: {six: {type: string}}\n"
+       "  network: [{bridge: a, address: none, address6: \"((six))/64\"}]\n",
+       "network[0].address6: is one ((variable)) of type ipv6"},
+      {"a variable with more",
+       "  image: a\n  vars: {six: {type: ipv6}}\n"
+       "  network: [{bridge: a, address: none, address6: \"((six))3/64\"}]\n",
+       "network[0].address6: is one ((variable)) of type ipv6"},
       {"a probe of an address that nobody knows",
        "  image: a\n  network: [{bridge: a, address: dhcp}]\n  health: {type: tcp, port: 1}\n",
        "health.type: tcp needs an interface whose address is known"},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/limits.h"
+#include "proto/manifest.h"
 
 namespace {
 
@@ -150,6 +151,27 @@ TEST(VariablesTest, ValuesComeIntoATextOnce) {
   for (int i = 0; i < 2000; ++i) many += "((a))";
   EXPECT_TRUE(proto::fill(many, values).has_value());
   EXPECT_FALSE(proto::fill(many, {{"a", std::string(1024, 'x')}}).has_value());
+}
+
+TEST(VariablesTest, EachDeviceHasItsOwnIpv6Address) {
+  constexpr const char* kText =
+      "version: 1\napplications:\n- name: dns\n  image: a\n"
+      "  vars: {six: {type: ipv6}, way: {type: ipv6}}\n"
+      "  network: [{bridge: br-lan, address: none, address6: \"((six))/64\", gateway6: ((way))}]\n";
+  fleet::v1::AppManifest manifest =
+      proto::parse_manifest(kText, "m", "").value().applications[0].manifest;
+  manifest.set_release(1);
+  fleet::v1::Image& image = *manifest.add_images();
+  image.set_arch(fleet::v1::X86_64);
+  image.set_platform(fleet::v1::VIRTIO);
+  image.mutable_kernel()->set_sha256(std::string(64, 'a'));
+  image.mutable_kernel()->set_size_bytes(4096);
+  EXPECT_FALSE(proto::is_frame_port(manifest.network(0)));
+  EXPECT_EQ(proto::widest_handover(manifest), fleet::v1::STOP_START);
+  const auto filled = proto::with_values(manifest, {{"six", "2001:db8::7"}, {"way", "fe80::1"}});
+  ASSERT_TRUE(filled) << filled.error().what;
+  EXPECT_EQ(filled->network(0).address6(), "2001:db8::7/64");
+  EXPECT_EQ(filled->network(0).gateway6(), "fe80::1");
 }
 
 TEST(VariablesTest, ATemplatesUndeclaredNameIsToldByLine) {
