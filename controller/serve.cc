@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "controller/api.h"
+#include "controller/orphans.h"
 #include "proto/log.h"
 
 namespace controller {
@@ -97,6 +98,17 @@ awaitable<void> history_loop(DeviceHistory& history, proto::Clock& clock) {
   }
 }
 
+awaitable<void> orphans_loop(Orphans& orphans, proto::Clock& clock) {
+  while (true) {
+    const auto freed = orphans.look();
+    if (!freed) proto::log_error("orphans.kept", {{"why", freed.error().what}});
+    if (freed && *freed != 0) {
+      proto::log_info("orphans.removed", {{"bytes", std::to_string(*freed)}});
+    }
+    co_await proto::sleep_ms(clock, kOrphansLookMs);
+  }
+}
+
 Status serve(const ServeOptions& options) {
   TRY(DataDir data, open_data_dir(options.data_dir));
   TRY(const auto store, Store::open(data.database_path()));
@@ -136,6 +148,7 @@ Status serve(const ServeOptions& options) {
   DeviceHistory history(clock, *store);
   sessions.history = &history;
   Pushes pushes(*store, fleet, metadata, blobs);
+  Orphans orphans(*store, blobs, clock);
   Metrics metrics;
   sessions.metrics = &metrics;
   const Parts parts{*store,   events, fleet,  consoles, flights, metadata,       enrolment,
@@ -156,6 +169,7 @@ Status serve(const ServeOptions& options) {
   tasks.spawn("flights", sessions.store_flights());
   tasks.spawn("deltas", deltas.make_queued());
   tasks.spawn("consoles", sessions.tend_consoles());
+  tasks.spawn("orphans", orphans_loop(orphans, clock));
   tasks.spawn("history", history_loop(history, clock));
   tasks.spawn("rollouts", tick_loop(fleet, clock));
   tasks.spawn("renewal", renew_loop(metadata, metrics, clock));

@@ -116,6 +116,15 @@ Status Store::add_release(const ReleaseRow& release) {
   });
 }
 
+Result<std::set<std::string>> Store::released_blobs() {
+  return guard("reading what releases consist of", [&] {
+    const std::vector<std::string> digests =
+        strings(*session_, "SELECT manifest_sha256 FROM releases UNION SELECT value FROM releases, "
+                           "json_tree(manifest_json) WHERE key = 'sha256'");
+    return std::set<std::string>(digests.begin(), digests.end());
+  });
+}
+
 Result<std::vector<ReleaseRow>> Store::releases(std::string_view app) {
   const std::string a(app);
   return guard("reading the releases", [&] {

@@ -181,28 +181,37 @@ Result<std::vector<std::byte>> Blobs::read_verified(const BlobRef& blob, std::si
   return bytes;
 }
 
+Result<std::vector<HeldFile>> Blobs::files() {
+  std::vector<HeldFile> out;
+  for (const std::string_view folder : {kBlobs, kPartials}) {
+    TRY(const std::vector<DiskEntry> entries, disk_.list(folder));
+    for (const DiskEntry& entry : entries) {
+      std::string digest = entry.name;
+      if (digest.ends_with(kMadeSuffix)) digest.resize(digest.size() - kMadeSuffix.size());
+      out.push_back({std::string(folder) + "/" + entry.name, std::move(digest), entry.size_bytes,
+                     folder == kBlobs});
+    }
+  }
+  return out;
+}
+
+Status Blobs::remove(const HeldFile& file) { return disk_.remove(file.path); }
+
 Result<std::uint64_t> Blobs::remove_unpinned(std::span<const BlobRef> pinned) {
   std::map<std::string, std::uint64_t, std::less<>> kept;
   for (const BlobRef& blob : pinned) kept[blob.digest.hex()] = blob.size_bytes;
   std::set<std::string, std::less<>> here;
   std::uint64_t freed_bytes = 0;
-  TRY(const std::vector<DiskEntry> blobs, disk_.list(kBlobs));
-  for (const DiskEntry& entry : blobs) {
-    const auto found = kept.find(entry.name);
-    if (found != kept.end()) {
-      if (entry.size_bytes == found->second) here.insert(entry.name);
+  TRY(const std::vector<HeldFile> held, files());
+  for (const HeldFile& file : held) {
+    const auto found = kept.find(file.digest);
+    if (found != kept.end() && file.is_whole) {
+      if (file.size_bytes == found->second) here.insert(file.digest);
       continue;
     }
-    TRY_VOID(disk_.remove(std::string(kBlobs) + "/" + entry.name));
-    freed_bytes += entry.size_bytes;
-  }
-  TRY(const std::vector<DiskEntry> partials, disk_.list(kPartials));
-  for (const DiskEntry& entry : partials) {
-    std::string_view name = entry.name;
-    if (name.ends_with(kMadeSuffix)) name.remove_suffix(kMadeSuffix.size());
-    if (kept.count(name) == 1 && here.count(name) == 0) continue;
-    TRY_VOID(disk_.remove(std::string(kPartials) + "/" + entry.name));
-    freed_bytes += entry.size_bytes;
+    if (found != kept.end() && here.count(file.digest) == 0) continue;
+    TRY_VOID(remove(file));
+    freed_bytes += file.size_bytes;
   }
   return freed_bytes;
 }

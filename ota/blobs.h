@@ -52,6 +52,14 @@ class Partial {
   std::uint64_t offset_bytes_;
 };
 
+/// A file of the store.
+struct HeldFile {
+  std::string path;    // for Blobs::remove
+  std::string digest;  // hex
+  std::uint64_t size_bytes = 0;
+  bool is_whole = true;  // false: a blob on its way in
+};
+
 /// The store on one disk, in the directories `blobs` and `partial`. `disk` outlives it.
 /// Hashing and writing block: callers with a loop run them on a pool thread. One caller at a time.
 class Blobs {
@@ -97,6 +105,11 @@ class Blobs {
 
   /// The bytes of a small blob, hashed. errors as open_verified, and too_large
   Result<std::vector<std::byte>> read_verified(const BlobRef& blob, std::size_t max_bytes);
+
+  /// All that is there, whole blobs first. errors io
+  Result<std::vector<HeldFile>> files();
+  /// For who knows that nobody wants it; one that is gone is no error. errors io
+  Status remove(const HeldFile& file);
 
   /// Removes every blob that `pinned` does not name, and every partial of one that it does not
   /// name or that is here already. Gives the bytes freed. errors io
