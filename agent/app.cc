@@ -256,17 +256,23 @@ void App::fill_volumes(const ota::AppSlots& of, fleet::v1::AppStatus& out) const
 proto::awaitable<void> App::measure_volumes() {
   constexpr std::int64_t kMeasureEveryMs = 60'000;
   const ota::SlotRecord* slot = slots.live_slot();
-  if (slot == nullptr || !manifest || manifest->volumes_size() == 0) {
-    volume_facts = {};
-    co_return;
-  }
   const std::int64_t now_ms = device.ports.clock.now_ms();
-  std::string attempt = slot->release.attempt;
-  const bool fresh = volume_facts.attempt == attempt &&
-                     now_ms < volume_facts.measured_ms + kMeasureEveryMs;
-  if (fresh) co_return;
-  const fleet::v1::AppManifest of = *manifest;
-  auto work = [this, &of] { return device.volumes.measure(of); };
+  std::string attempt = slot != nullptr ? slot->release.attempt : "";
+  const bool fresh = volume_facts.attempt == attempt && volume_facts.measured_ms &&
+                     now_ms < *volume_facts.measured_ms + kMeasureEveryMs;
+  // On trial is what may declare others; a live release whose manifest is not read yet, too.
+  const bool unclear = slots.trial().has_value() || (slot != nullptr && !manifest);
+  if (fresh || unclear) co_return;
+  const std::optional<fleet::v1::AppManifest> of = slot != nullptr ? manifest : std::nullopt;
+  auto work = [this, &of]() -> Result<std::vector<fleet::v1::VolumeStatus>> {
+    std::vector<fleet::v1::VolumeStatus> all;
+    if (of) {
+      TRY(all, device.volumes.measure(*of));
+    }
+    TRY(const auto left, device.volumes.measure_left(name, of ? &*of : nullptr));
+    all.insert(all.end(), left.begin(), left.end());
+    return all;
+  };
   auto measured = co_await proto::run_blocking(device.ports.disk_pool, std::move(work));
   if (!measured) {
     proto::log_warning("volume.not_measured", {{"app", name}, {"why", measured.error().what}});

@@ -81,7 +81,7 @@ struct Leaving {
 struct VolumeFacts {
   std::vector<fleet::v1::VolumeStatus> volumes;
   std::string attempt;           // of the live release then
-  std::int64_t measured_ms = 0;  // monotonic
+  std::optional<std::int64_t> measured_ms;  // monotonic; none: never
 };
 
 /// The warm spare of the live guest (agent/spare): at most one, and when there shall be one.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "proto/limits.h"
 #include "proto/units.h"
 
 namespace agent {
@@ -143,15 +144,39 @@ Result<std::vector<fleet::v1::VolumeStatus>> Volumes::measure(const AppManifest&
     one.set_sync(volume.sync());
     one.set_keep(volume.keep());
     one.set_restores(volume.on_revert() == "restore");
-    const auto file = disk_.open_file(volume_file(of.name(), volume.name()));
-    if (!file && file.error().code == Code::not_found) continue;
-    if (!file) return file.error();
-    TRY(const std::uint64_t size_bytes, ota::size_of(*file));
-    one.set_size_bytes(size_bytes);
-    TRY(const std::uint64_t used_bytes, written_bytes(*file, size_bytes));
-    one.set_used_bytes(used_bytes);
+    TRY_VOID(measure_file(of.name(), one));
   }
   return out;
+}
+
+Result<std::vector<fleet::v1::VolumeStatus>> Volumes::measure_left(std::string_view app,
+                                                                   const AppManifest* of) {
+  std::vector<fleet::v1::VolumeStatus> out;
+  const auto entries = disk_.list(volume_folder(app));
+  if (!entries && entries.error().code == Code::not_found) return out;
+  if (!entries) return entries.error();
+  for (const ota::DiskEntry& entry : *entries) {
+    const bool is_copy = entry.name.find('.') != std::string::npos;  // agent/snapshots
+    if (is_copy || declared_bytes(of, entry.name) != 0) continue;
+    if (out.size() == proto::kMaxVolumes) break;
+    fleet::v1::VolumeStatus& one = out.emplace_back();
+    one.set_name(entry.name);
+    one.set_keep(true);
+    one.set_left(true);
+    TRY_VOID(measure_file(app, one));
+  }
+  return out;
+}
+
+Status Volumes::measure_file(std::string_view app, fleet::v1::VolumeStatus& one) {
+  const auto file = disk_.open_file(volume_file(app, one.name()));
+  if (!file && file.error().code == Code::not_found) return {};
+  if (!file) return file.error();
+  TRY(const std::uint64_t size_bytes, ota::size_of(*file));
+  one.set_size_bytes(size_bytes);
+  TRY(const std::uint64_t used_bytes, written_bytes(*file, size_bytes));
+  one.set_used_bytes(used_bytes);
+  return {};
 }
 
 Status Volumes::sync(const std::set<std::string>& files) {

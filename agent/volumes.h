@@ -64,6 +64,11 @@ class Volumes {
   /// errors io
   proto::Result<std::vector<fleet::v1::VolumeStatus>> measure(const fleet::v1::AppManifest& of);
 
+  /// What is on the disk of an app's volumes beside those that `of` declares; null: of all. Only
+  /// names and sizes are known of them. errors io
+  proto::Result<std::vector<fleet::v1::VolumeStatus>> measure_left(
+      std::string_view app, const fleet::v1::AppManifest* of);
+
   /// What guests wrote to these files is on the disk. One that is gone is none. errors io
   proto::Status sync(const std::set<std::string>& files);
 
@@ -73,6 +78,7 @@ class Volumes {
 
  private:
   proto::Result<std::uint64_t> size_of(const std::string& file);
+  proto::Status measure_file(std::string_view app, fleet::v1::VolumeStatus& one);
 
   ota::Disk& disk_;
 };

@@ -53,6 +53,11 @@ void bound_status(v1::AppStatus& status) {
   cut(*status.mutable_live_slot(), 8);
   cut_list(*status.mutable_ports(), static_cast<int>(proto::kMaxPublishedPorts));
   for (std::string& port : *status.mutable_ports()) cut(port, 64);
+  cut_list(*status.mutable_volumes(), 2 * static_cast<int>(proto::kMaxVolumes));
+  for (v1::VolumeStatus& volume : *status.mutable_volumes()) {
+    cut(*volume.mutable_name(), proto::kMaxNameLength);
+    cut(*volume.mutable_sync(), 16);
+  }
   if (status.a().has_why()) bound_reason(*status.mutable_a()->mutable_why());
   if (status.b().has_why()) bound_reason(*status.mutable_b()->mutable_why());
   if (status.has_instance()) bound_instance(*status.mutable_instance());

@@ -35,6 +35,7 @@ inline constexpr std::size_t kMaxFilesBytes = 4 * kMiB;       // all of `files`
 inline constexpr std::size_t kMaxImageBytes = 1024 * kMiB;    // one kernel, initrd or disk
 inline constexpr std::size_t kMaxImagesPerRelease = 16;
 inline constexpr std::size_t kMaxInterfaces = 8;
+inline constexpr std::size_t kMaxVolumes = 8;                  // of an app
 inline constexpr std::size_t kMaxPublishedPorts = 32;
 inline constexpr std::size_t kMaxReleasesListed = 5;          // what an app role keeps listed
 

@@ -105,7 +105,6 @@ namespace {
 
 using namespace manifest_detail;
 
-constexpr int kMaxVolumes = 8;
 constexpr std::uint64_t kVolumeStepBytes = 4 * kKiB;  // a page, and whole sectors of any disk
 constexpr std::uint64_t kMinVolumeBytes = 64 * kKiB;
 constexpr std::uint64_t kMaxVolumeBytes = std::uint64_t{1024} * 1024 * kMiB;  // also all of an app
@@ -217,7 +216,7 @@ Status check_volume(const fleet::v1::Volume& volume, const std::string& field) {
 
 Status check_storage(const AppManifest& manifest) {
   std::set<std::string> names;
-  if (manifest.volumes_size() > kMaxVolumes) {
+  if (manifest.volumes_size() > static_cast<int>(kMaxVolumes)) {
     return broken("volumes", "are at most " + std::to_string(kMaxVolumes));
   }
   std::uint64_t all_bytes = 0;

@@ -46,6 +46,12 @@ std::vector<std::string> volumes_table(const fleet::v1::DeviceList& list, const 
                "SNAPSHOT"});
   each_volume(list, app, [&table](const Device& device, const AppStatus& status,
                                   const VolumeStatus& volume) {
+    if (volume.left()) {
+      table.add({visible(device.name()), visible(status.app()), visible(volume.name()),
+                 proto::format_size_bytes(volume.size_bytes()),
+                 proto::format_size_bytes(volume.used_bytes()), "-", "left", "-", "-"});
+      return;
+    }
     table.add({visible(device.name()), visible(status.app()), visible(volume.name()),
                volume.size_bytes() == 0 ? "missing" : proto::format_size_bytes(volume.size_bytes()),
                proto::format_size_bytes(volume.used_bytes()), visible(volume.sync()),
@@ -57,7 +63,18 @@ std::vector<std::string> volumes_table(const fleet::v1::DeviceList& list, const 
                 count_text(static_cast<std::uint64_t>(list.devices_size()), "device") + ".",
             "  in a manifest:  volumes: [{name: cache, size: 8M}]"};
   }
-  return table.lines();
+  std::vector<std::string> lines = table.lines();
+  bool any_left = false;
+  each_volume(list, app, [&any_left](const Device&, const AppStatus&, const VolumeStatus& volume) {
+    any_left = any_left || volume.left();
+  });
+  if (any_left) {
+    lines.emplace_back("left: what runs there does not name it, and a release that does finds it "
+                       "again; to remove it,");
+    lines.emplace_back("      push one that has it with keep: false, then  fleetctl delete APP --to "
+                       "SELECTOR");
+  }
+  return lines;
 }
 
 std::string volumes_json(const fleet::v1::DeviceList& list, const std::string& app) {
@@ -71,7 +88,8 @@ std::string volumes_json(const fleet::v1::DeviceList& list, const std::string& a
         {{"device", device.name()}, {"online", device.online()}, {"app", status.app()},
          {"name", volume.name()}, {"size_bytes", number(volume.size_bytes())},
          {"used_bytes", number(volume.used_bytes())}, {"sync", volume.sync()},
-         {"keep", volume.keep()}, {"on_revert", volume.restores() ? "restore" : "keep"},
+         {"keep", volume.keep()}, {"left", volume.left()},
+         {"on_revert", volume.restores() ? "restore" : "keep"},
          {"snapshot_release", number(volume.snapshot_release())}}));
   });
   return ota::pretty_json(ota::Json::object({{"volumes", all}}));

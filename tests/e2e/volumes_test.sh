@@ -128,6 +128,9 @@ expect 0 '' fleetctl delete boots --to edge
 [[ -z $(guest_file) ]] || die "the guest runs on"
 flock -n "$file" true || die "the lock outlives the guest"
 counted 8 || die "the kept volume has $(count)"
+left() { fleetctl volumes list boots | grep -qE 'edge-1 +boots +counter +128 KiB .* left '; }
+lab_wait 90 left || die "what is left is not told: $(fleetctl volumes list boots)"
+expect 0 '"left": true' fleetctl volumes list boots --json
 counter "size: 128K, keep: false"
 expect 0 'OK  boots 7 is live on 1 of 1' fleetctl push boots --to edge
 counted 9 || die "the next install does not find the volume: $(count)"

@@ -262,9 +262,18 @@ TEST_F(DeviceVolumesTest, ADeleteLeavesWhatIsToBeKeptAndTheNextInstallFindsIt) {
   EXPECT_EQ(verdict(device, removal("d1")).state(), fleet::v1::REMOVED);
   EXPECT_TRUE(fs::exists(file(device, "cache")));
   EXPECT_FALSE(fs::exists(file(device, "scratch")));
+  const auto left = [this] {
+    std::string out;
+    for (const fleet::v1::AppStatus& app : device.agent->hello().apps()) {
+      for (const auto& one : app.volumes()) out += one.name() + (one.left() ? " left " : " ");
+    }
+    return out;
+  };
+  EXPECT_TRUE(device.run_until([&] { return left() == "cache left "; })) << left();
   ASSERT_EQ(push(release(2), "a2").state(), fleet::v1::HEALTHY);
   EXPECT_EQ(read(file(device, "cache")), "kept");
   EXPECT_EQ(read(file(device, "scratch")), std::string(4, '\0'));
+  EXPECT_TRUE(device.run_until([&] { return left() == "cache scratch "; })) << left();
 }
 
 /// Worlds as a kill leaves them, taken around every change to a volume and to the launcher.
