@@ -21,7 +21,7 @@ struct OrphansTest : ::testing::Test {
     world.clock.advance(ms);
     const auto freed = orphans.look();
     EXPECT_TRUE(freed.has_value());
-    return freed.value_or(0);
+    return freed ? *freed : 0;
   }
   std::size_t held() { return world.blobs->files()->size(); }
   static ota::BlobRef ref_of(const std::string& text) { return {ota::sha256(text), text.size()}; }
