@@ -16,8 +16,7 @@ make_networks
 in_net() { ip netns exec "$net" "$@"; }
 
 # The peer: a second pair of networks with the same addresses, and one bridge between them.
-for name in in out; do quiet_namespace "$net-x$name"; done
-trap 'for name in xin xout; do ip netns del "$net-$name" || true; done; finish' EXIT
+for name in in out; do namespace "$net-x$name"; done
 ip -n "$net" link add x-bridge type bridge mcast_snooping 0
 for side in lan:in:1 wan:out:2; do
   IFS=: read -r port space number <<<"$side"
