@@ -50,7 +50,8 @@ Json instance() {
 Json volume() {
   return record({{"device", text()}, {"online", flag()}, {"app", text()}, {"name", text()},
                  {"size_bytes", number()}, {"used_bytes", number()}, {"sync", text()},
-                 {"keep", flag()}, {"left", flag()}, {"on_revert", text()}, {"snapshot_release", number()}});
+                 {"keep", flag()}, {"left", flag()}, {"on_revert", text()},
+                 {"snapshot_release", number()}});
 }
 
 Json plan() {

@@ -44,18 +44,16 @@ proto::Error volumes_are_pushed() {
 std::vector<std::string> volumes_table(const fleet::v1::DeviceList& list, const std::string& app) {
   Table table({"DEVICE", "APP", "VOLUME", "SIZE", "USED", "SYNC", "ON DELETE", "ON REVERT",
                "SNAPSHOT"});
-  each_volume(list, app, [&table](const Device& device, const AppStatus& status,
-                                  const VolumeStatus& volume) {
-    if (volume.left()) {
-      table.add({visible(device.name()), visible(status.app()), visible(volume.name()),
-                 proto::format_size_bytes(volume.size_bytes()),
-                 proto::format_size_bytes(volume.used_bytes()), "-", "left", "-", "-"});
-      return;
-    }
+  bool any_left = false;
+  each_volume(list, app, [&](const Device& device, const AppStatus& status,
+                             const VolumeStatus& volume) {
+    const bool left = volume.left();
+    any_left = any_left || left;
     table.add({visible(device.name()), visible(status.app()), visible(volume.name()),
                volume.size_bytes() == 0 ? "missing" : proto::format_size_bytes(volume.size_bytes()),
-               proto::format_size_bytes(volume.used_bytes()), visible(volume.sync()),
-               volume.keep() ? "keep" : "remove", volume.restores() ? "restore" : "keep",
+               proto::format_size_bytes(volume.used_bytes()), left ? "-" : visible(volume.sync()),
+               left ? "left" : volume.keep() ? "keep" : "remove",
+               left ? "-" : volume.restores() ? "restore" : "keep",
                snapshot_text(status, volume)});
   });
   if (table.empty()) {
@@ -64,15 +62,11 @@ std::vector<std::string> volumes_table(const fleet::v1::DeviceList& list, const 
             "  in a manifest:  volumes: [{name: cache, size: 8M}]"};
   }
   std::vector<std::string> lines = table.lines();
-  bool any_left = false;
-  each_volume(list, app, [&any_left](const Device&, const AppStatus&, const VolumeStatus& volume) {
-    any_left = any_left || volume.left();
-  });
   if (any_left) {
     lines.emplace_back("left: what runs there does not name it, and a release that does finds it "
-                       "again; to remove it,");
-    lines.emplace_back("      push one that has it with keep: false, then  fleetctl delete APP --to "
-                       "SELECTOR");
+                       "again.");
+    lines.emplace_back("  to remove it, push one that names it with keep: false, then delete the "
+                       "app there");
   }
   return lines;
 }
