@@ -15,7 +15,7 @@ namespace controller {
 
 /// A push is accepted seconds after its bytes came; over a slow line, or in several tries, hours.
 inline constexpr std::int64_t kOrphansKeptMs = 24 * 3600 * 1000;
-inline constexpr std::int64_t kOrphansLookMs = 3600 * 1000;
+inline constexpr std::int64_t kOrphansLookMs = 6 * 3600 * 1000;  // reads all releases
 
 class Orphans {
  public:

@@ -273,7 +273,8 @@ class Store {
   Result<std::optional<ReleaseRow>> newest_release(std::string_view app);
   Result<std::optional<ReleaseRow>> release(std::string_view app, std::int64_t number);
   Result<std::vector<std::string>> apps();
-  /// Digests, in hex, of all that releases consist of: manifests, images, files.
+  /// Digests, in hex, of all that releases consist of: manifests, images, files. Reads them all,
+  /// some 30 us for each release.
   Result<std::set<std::string>> released_blobs();
 
   // store_rollouts.cc
