@@ -264,7 +264,7 @@ TEST_F(DeviceVolumesTest, ADeleteLeavesWhatIsToBeKeptAndTheNextInstallFindsIt) {
   EXPECT_FALSE(fs::exists(file(device, "scratch")));
   const auto left = [this] {
     std::string out;
-    for (const fleet::v1::AppStatus& app : device.agent->hello().apps()) {
+    for (const fleet::v1::AppStatus& app : device.agent->apps()) {
       for (const auto& one : app.volumes()) out += one.name() + (one.left() ? " left " : " ");
     }
     return out;

@@ -155,7 +155,7 @@ TEST(VariablesTest, ValuesComeIntoATextOnce) {
 
 TEST(VariablesTest, EachDeviceHasItsOwnIpv6Address) {
   constexpr const char* kText =
-      "version: 1\napplications:\n- name: dns\n  image: a\n"
+      "version: 1\napplications:\n- name: dns\n  image: a\n  memory: 16M\n"
       "  vars: {six: {type: ipv6}, way: {type: ipv6}}\n"
       "  network: [{bridge: br-lan, address: none, address6: \"((six))/64\", gateway6: ((way))}]\n";
   fleet::v1::AppManifest manifest =
