@@ -123,6 +123,7 @@ Status read_application(const ApplicationDocument& in, std::string_view base_dir
   if (in.name().empty()) return broken("name", "is missing");
   TRY_VOID(fill_manifest(in, out.manifest));
   TRY_VOID(read_images(in, base_dir, out));
+  out.format = in.format();
   TRY_VOID(read_files(in, base_dir, out));
   TRY_VOID(check_manifest(out.manifest, ManifestStage::unresolved));
   return check_supported(out.manifest);

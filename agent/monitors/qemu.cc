@@ -194,13 +194,14 @@ std::vector<std::string> qemu_base_arguments(Machine machine, Accelerator accele
   return arguments;
 }
 
-Result<std::string> linux_command_line(const GuestConfig& config) {
+Result<std::string> linux_command_line(const GuestConfig& config, Machine machine) {
   if (!config.files.empty()) {
     return Error{Code::not_supported,
                  "files: not supported yet for a Linux image; put them into its initrd", ""};
   }
-  // On a busy host without KVM the kernel's check of its timer counts too few ticks, and it panics.
-  std::string line = "panic=-1 console=ttyS0 quiet no_timer_check";
+  // On a busy host without KVM a PC's check of its timer counts too few ticks, and it panics.
+  std::string line = std::string("panic=-1 console=") +
+                     (machine == Machine::virt ? "ttyAMA0 quiet" : "ttyS0 quiet no_timer_check");
   for (std::size_t i = 0; i < config.interfaces.size(); ++i) {
     const GuestInterface& interface = config.interfaces[i];
     if (!interface.address6.is_none()) {
@@ -239,8 +240,8 @@ Status QemuMonitor::can_run(const ImageFacts& image) const {
     case Boot::hvt: return refuse("it is a Solo5 hvt image, for fleet-hvt");
     case Boot::spt: return refuse("it is a Solo5 spt image, for fleet-spt");
     case Boot::arm64_image:
-      if (image.family == Family::fleet) return {};
-      return refuse("of arm64 Images only our own are supported yet");
+      if (image.family == Family::fleet || image.family == Family::linux) return {};
+      return refuse("an arm64 Image is run if it is our own or, by format: linux, Linux");
     case Boot::unknown: return refuse("it has no PVH entry and is no Linux kernel");
   }
   return refuse("unknown boot protocol");
@@ -276,7 +277,7 @@ Result<agent::StartRequest> QemuMonitor::command(Launch launch) const {
     request.files.push_back(std::move(file));
     request.arguments.insert(request.arguments.end(), {"-initrd", file_path(1)});
   } else {
-    TRY(const std::string line, linux_command_line(launch.config));
+    TRY(const std::string line, linux_command_line(launch.config, machine));
     request.arguments.insert(request.arguments.end(), {"-append", line});
     if (launch.initrd) {
       request.files.push_back(std::move(launch.initrd));

@@ -28,7 +28,7 @@ std::vector<std::string> qemu_base_arguments(Machine machine, Accelerator accele
 
 /// The kernel command line of a Linux guest (FORMATS 1d). Errors: bad_argument for a value that
 /// the kernel's parser would split; not_supported for files.
-proto::Result<std::string> linux_command_line(const GuestConfig& config);
+proto::Result<std::string> linux_command_line(const GuestConfig& config, Machine machine);
 
 class QemuMonitor : public Monitor {
  public:

@@ -95,7 +95,26 @@ proto::Status check_entry(const proto::ImageSource& source, const images::ImageI
   return {};
 }
 
-proto::Status add_image(Draft& draft, const proto::ImageSource& source) {
+// Whose guest it is: the manifest's word counts where the bytes have none that is certain.
+proto::Result<fleet::v1::Format> format_of(const std::string& what, fleet::v1::Format label,
+                                           const images::ImageInfo& info) {
+  const auto seen = static_cast<fleet::v1::Format>(info.family);
+  if (label == fleet::v1::FORMAT_AUTO) {
+    const bool is_nobodys = seen == fleet::v1::FORMAT_AUTO &&
+                            info.boot == images::BootProtocol::arm64_image;
+    if (!is_nobodys) return seen;
+    return proto::Error{Code::bad_image,
+                        what + " is an arm64 Image, which does not say whose guest it is; if it is "
+                               "Linux, write format: linux", "format"};
+  }
+  const bool has_note = seen == fleet::v1::UNIFLEET || seen == fleet::v1::SOLO5;
+  if (!has_note || label == seen) return label;
+  return proto::Error{Code::bad_image,
+                      what + " is " + info.summary + ", but the manifest says format: " +
+                          proto::word_of(label), "format"};
+}
+
+proto::Status add_image(Draft& draft, const proto::ImageSource& source, fleet::v1::Format label) {
   // A disk alone boots by itself: it stands where the kernel stands.
   const std::string& main = source.kernel.empty() ? source.disk : source.kernel;
   auto info = images::inspect_file(main);
@@ -114,8 +133,10 @@ proto::Status add_image(Draft& draft, const proto::ImageSource& source) {
                          ? static_cast<fleet::v1::Platform>(info->platform)
                      : source.platform != fleet::v1::PLATFORM_UNSPECIFIED ? source.platform
                                                                           : fleet::v1::VIRTIO);
-  image.set_format(static_cast<fleet::v1::Format>(info->family));
-  image.set_summary(info->summary);
+  TRY(const fleet::v1::Format format, format_of(source.place + ": " + main, label, *info));
+  image.set_format(format);
+  image.set_summary(info->family == images::Family::unknown && format != fleet::v1::FORMAT_AUTO
+                        ? proto::word_of(format) + ", " + info->summary : info->summary);
   const std::string key = image_key(image);
   for (const DraftImage& other : draft.images) {
     if (other.key != key) continue;
@@ -278,7 +299,7 @@ proto::Result<Draft> make_draft(const Recipe& recipe, const PushOptions& options
     TRY(sources, resolve(recipe, options));
   }
   for (const proto::ImageSource& source : sources) {
-    TRY_VOID(add_image(draft, source));
+    TRY_VOID(add_image(draft, source, recipe.application.format));
     TRY_VOID(check_volumes(draft.manifest, draft.images.back()));
     TRY_VOID(check_devices(draft.manifest, draft.images.back()));
   }

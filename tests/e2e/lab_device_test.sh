@@ -9,7 +9,7 @@ set -euo pipefail
 bin=$build/bin
 quick=$build/tests/e2e/liblab_quick_passphrase.so
 tools=(install jq pgrep setpriv dmesg systemctl)
-cpu=$(uname -m) seconds=400 mib=1024
+cpu=$(uname -m) seconds=400 mib=1024 disk_mib=64
 if [[ $LAB_CPU == aarch64 ]]; then
   # What deploy/cross-arm64.sh built, Debian's tools, and QEMU, which runs what the tenders do not.
   . "$root/tests/e2e/guests/cloud_kernel.sh"
@@ -20,7 +20,8 @@ if [[ $LAB_CPU == aarch64 ]]; then
   quick=$work/quick_passphrase.so
   aarch64-linux-gnu-g++ -shared -fPIC "$lab_here/quick_passphrase.cc" -o "$quick" -lsodium
   tools+=(timeout ip mktemp date qemu-system-aarch64)
-  cpu=aarch64 seconds=1500 mib=1536
+  "$root/tests/e2e/guests/linux-web/build.sh" "$lab/web" aarch64
+  cpu=aarch64 seconds=1500 mib=2048 disk_mib=256
 fi
 machine=$work/root
 mkdir -p "$machine"/{etc/fleet,etc/systemd/system,home,var/lib,var/tmp,usr/bin,lib/systemd/system}
@@ -72,8 +73,12 @@ crash=$build/images/dns-crash/dns.$cpu.hvt
 cp "$crash" "$machine/job/crash.hvt"
 # An emulated CPU is slow: patience where a device has little.
 sed -i 's/timeout: 500ms/timeout: 5s/; s/deadline: 10s/deadline: 60s/' "$machine/job/dns/manifest.yml"
+if [[ -d $lab/web ]]; then  # a guest that is none of ours
+  cp -r "$lab/web" "$machine/job/web"
+  sed -i 's/timeout: 1s/timeout: 5s/; s/deadline: 60s/deadline: 5m/' "$machine/job/web/manifest.yml"
+fi
 cp "$lab_here/device_job.sh" "$machine/job/"
-lab_disk 64
+lab_disk "$disk_mib"
 cp "$lab_here/device.sh" "$machine/job/run"
 lab_run "$machine" "$seconds" "$mib"
 # The same device once more, as when the power comes back, its services enabled. The controller is not.

@@ -26,7 +26,11 @@ printf '#!/bin/sh\necho hello\n' >script
 expect 1 'script.*not an image' fleetctl push dns --to edge --image script
 # A kernel for another CPU: the head of an arm64 Image.
 { head -c 56 /dev/zero; printf 'ARM\x64'; head -c 8192 /dev/zero; } >other-cpu
-expect 1 'aarch64|ARM64|arm64' fleetctl push dns --to edge --image other-cpu
+expect 1 'an arm64 Image, .*write format: linux' fleetctl push dns --to edge --image other-cpu
+printf '  format: linux\n' >>manifest.yml
+expect 1 'aarch64' fleetctl push dns --to edge --image other-cpu
+expect 1 'is Unifleet.*, but the manifest says format: linux' fleetctl push dns --to edge
+mend
 printf '  volumes:\n  - {name: cache, size: 8M}\n' >>manifest.yml
 expect 1 'volumes: dns.[^ ]+ has no block device cache; it declares none' fleetctl push dns --to edge
 mend

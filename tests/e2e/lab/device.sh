@@ -80,6 +80,16 @@ if [[ -x /usr/bin/qemu-system-aarch64 ]]; then
   expect 0 'names +1 .*qemu' fleetctl ps
   expect 0 . fleetctl delete names --to edge
   wait_for "dns alone" is_live 2
+  # Debian's kernel as it is.
+  cd /job/web || exit 1
+  expect 0 . fleetctl keys delegate web
+  expect 0 'OK  web 1 is live on 1 of 1 device' fleetctl push web --to edge
+  expect 0 'web +1 .*qemu' fleetctl ps
+  page=$(ip netns exec client timeout 20 wget -qO- http://192.0.2.11:8080/)
+  [[ $page == 'Hello from Linux, pushed as it is.' ]] || die "the client got '$page'"
+  ok "a client is answered by a Linux guest"
+  expect 0 . fleetctl delete web --to edge
+  wait_for "dns alone" is_live 2
   cd /job/dns || exit 1
 fi
 

@@ -163,6 +163,18 @@ TEST(Qemu, ALinuxGuestGetsNoSerialLine) {
   EXPECT_NE(request.error().what.find("devices: rs485: a Linux image"), std::string::npos);
 }
 
+TEST(Qemu, OnArmALinuxKernelIsToldItsConsoleAndAddress) {
+  Launch start = launch();
+  start.image = {Arch::aarch64, Family::linux, Boot::arm64_image, false, "unknown"};
+  const auto request = QemuMonitor(Accelerator::kvm, Arch::aarch64).command(std::move(start));
+  ASSERT_TRUE(request.has_value()) << request.error().what;
+  EXPECT_EQ(value_of(*request, "-M"), "virt,gic-version=host");
+  const std::string line = value_of(*request, "-append");
+  EXPECT_NE(line.find("console=ttyAMA0"), std::string::npos) << line;
+  EXPECT_EQ(line.find("no_timer_check"), std::string::npos) << "init would be given it";
+  EXPECT_NE(line.find(":eth0:off"), std::string::npos) << line;
+}
+
 TEST(Qemu, OurOwnGuestFindsItsVolumesByTheirNames) {
   Launch start = launch();
   const auto add = [&start](const char* name) {
@@ -187,12 +199,12 @@ TEST(Qemu, OurOwnGuestFindsItsVolumesByTheirNames) {
 TEST(Qemu, WhatTheKernelWouldSplitIsRefused) {
   GuestConfig config;
   config.env = {{"A", "say \"x\""}};
-  EXPECT_EQ(linux_command_line(config).error().code, Code::bad_argument);
+  EXPECT_EQ(linux_command_line(config, Machine::pc).error().code, Code::bad_argument);
   config.env = {{"A", "line\nbreak"}};
-  EXPECT_EQ(linux_command_line(config).error().code, Code::bad_argument);
+  EXPECT_EQ(linux_command_line(config, Machine::pc).error().code, Code::bad_argument);
   config.env.clear();
   config.files["/a"] = "b";
-  EXPECT_EQ(linux_command_line(config).error().code, Code::not_supported);
+  EXPECT_EQ(linux_command_line(config, Machine::pc).error().code, Code::not_supported);
 }
 
 TEST(Qemu, ImagesThatItCannotRunAreNamed) {
@@ -207,7 +219,7 @@ TEST(Qemu, ImagesThatItCannotRunAreNamed) {
       {{Arch::x86_64, Family::fleet, Boot::hvt, false, ""}, "fleet-hvt"},
       {{Arch::x86_64, Family::other, Boot::pvh, false, "Unikraft"}, "Unikraft"},
       {{Arch::x86_64, Family::unknown, Boot::unknown, false, ""}, "no PVH entry"},
-      {{Arch::x86_64, Family::linux, Boot::arm64_image, false, ""}, "only our own"},
+      {{Arch::x86_64, Family::unknown, Boot::arm64_image, false, ""}, "by format: linux"},
   };
   for (const Case& one : cases) {
     const auto status = qemu.can_run(one.image);

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Makes the foreign guest from Debian's packages: vmlinuz, initrd.cpio.gz and manifest.yml.
-# usage: build.sh OUTPUT_FOLDER [vmlinuz MODULES_FOLDER]
-# Fetches the cloud kernel's package with apt and unpacks it (nothing is installed); needs
-# busybox-static and cpio. Repeatable: ends at once if the three files are there.
+# usage: build.sh OUTPUT_FOLDER [x86_64 | aarch64]
+# Fetches the cloud kernel's package, and another CPU's busybox, with apt and unpacks them (nothing is
+# installed); needs busybox-static and cpio. Repeatable: ends at once if the three files are there.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../cloud_kernel.sh"
-output=${1:?usage: build.sh OUTPUT_FOLDER}
+output=${1:?usage: build.sh OUTPUT_FOLDER [x86_64 | aarch64]}
+cpu=${2:-x86_64}
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
-cp "$here/manifest.yml" "$output/manifest.yml"
+sed "s/x86_64/$cpu/" "$here/manifest.yml" >"$output/manifest.yml"
 if [[ -s $output/vmlinuz && $output/initrd.cpio.gz -nt $here/init &&
       $output/initrd.cpio.gz -nt $here/build.sh ]]; then
   exit 0
@@ -24,14 +25,21 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unpack_cloud_kernel "$work"
+busybox=/bin/busybox
+if [[ $cpu == aarch64 ]]; then
+  unpack_cloud_kernel "$work" arm64
+  (cd "$work" && for_arm64 "$work/apt" apt-get -qq download busybox-static)
+  dpkg-deb -x "$work"/busybox-static_*.deb "$work/static"
+  busybox=$work/static/bin/busybox
+else
+  unpack_cloud_kernel "$work"
+fi
 
 root=$work/root
 mkdir -p "$root"/{bin,www,dev}
-copy_modules "$work" "$root" virtio_ring virtio virtio_mmio virtio_pci_modern_dev \
-  virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk
+copy_modules "$work" "$root" virtio_ring virtio virtio_mmio virtio_pci failover net_failover virtio_net virtio_blk
 install -m 755 "$here/init" "$root/init"
-install -m 755 /bin/busybox "$root/bin/busybox"
+install -m 755 "$busybox" "$root/bin/busybox"
 install -m 644 "$here/index.html" "$root/www/index.html"
 mknod "$root/dev/console" c 5 1 2>/dev/null || true  # without it /init opens it after devtmpfs
 find "$root" -exec touch -h -d @0 {} +
