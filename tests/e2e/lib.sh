@@ -145,8 +145,11 @@ large_image() { { cat dns.x86_64.virtio; head -c 300000 /dev/urandom; } >large; 
 dies_at() {
   local task=${LAB_PIDS[$1]}
   if [[ -n ${4:-} ]]; then
-    task=$(grep -lx "$4" /proc/"$task"/task/*/comm | head -1 | cut -d/ -f5)
-    [[ -n $task ]] || die "$1 has no thread $4"
+    local process=$task
+    has_thread() {  # one that has just started may not have it yet
+      task=$(grep -slx "$1" /proc/"$process"/task/*/comm | head -1 | cut -d/ -f5) && [[ -n $task ]]
+    }
+    lab_wait 5 has_thread "$4" || die "$1 has no thread $4"
   fi
   strace -qq -o /dev/null -p "$task" -e "trace=$2" -e "inject=$2:signal=KILL:when=$3" 2>/dev/null &
   LAB_PIDS[tracer]=$!
@@ -154,7 +157,8 @@ dies_at() {
   lab_wait 5 traced "$task" || die "strace does not attach to $1"
 }
 let_live() { lab_stop tracer; }
-is_dead() { [[ ! -e /proc/${LAB_PIDS[$1]} || $(awk '{print $3}' "/proc/${LAB_PIDS[$1]}/stat") == Z ]]; }
+# is_dead WHO: it has ended, whether or not the shell has noticed.
+is_dead() { [[ $(awk '{print $3}' "/proc/${LAB_PIDS[$1]}/stat" 2>/dev/null || echo Z) == Z ]]; }
 # ended: no rollout is under way.
 ended() { [[ $(fleetctl rollouts --json | jq -r '.rollouts[0].state') != ROLLOUT_RUNNING ]]; }
 
