@@ -40,7 +40,7 @@ struct FileApplication {
   fleet::v1::AppManifest manifest;
   std::vector<ImageSource> images;  // none, and no path: the catalog's of the app's name
   std::string path;                 // the source folder of `path`, "" = it has none
-  fleet::v1::Format format = fleet::v1::FORMAT_AUTO;  // whose guests they are; auto: the bytes say it
+  fleet::v1::Format format = fleet::v1::FORMAT_AUTO;  // of its images; auto: the bytes say it
   std::vector<FileSource> files;
   std::string field_prefix;  // "applications[0]"
 };
