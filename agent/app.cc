@@ -260,8 +260,8 @@ proto::awaitable<void> App::measure_volumes() {
   std::string attempt = slot != nullptr ? slot->release.attempt : "";
   const bool fresh = volume_facts.attempt == attempt && volume_facts.measured_ms &&
                      now_ms < *volume_facts.measured_ms + kMeasureEveryMs;
-  // On trial is what may declare others; a live release whose manifest is not read yet, too.
-  const bool unclear = slots.trial().has_value() || (slot != nullptr && !manifest);
+  // What is on its way, or live and not read yet, may declare others.
+  const bool unclear = busy || slots.trial() || (slot != nullptr && !manifest);
   if (fresh || unclear) co_return;
   const std::optional<fleet::v1::AppManifest> of = slot != nullptr ? manifest : std::nullopt;
   auto work = [this, &of]() -> Result<std::vector<fleet::v1::VolumeStatus>> {
