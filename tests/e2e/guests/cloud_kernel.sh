@@ -28,6 +28,17 @@ unpack_cloud_kernel() {
   dpkg-deb -x "$work"/linux-image-*.deb "$work/kernel"
 }
 
+# unpack_arm64 FOLDER PACKAGE...: ARM64's packages below FOLDER/static, by the lists that
+# unpack_cloud_kernel fetched there.
+unpack_arm64() {
+  local work=$1 package
+  shift
+  for package; do
+    (cd "$work" && for_arm64 "$work/apt" apt-get -qq download "$package")
+    dpkg-deb -x "$work/$package"_*.deb "$work/static"
+  done
+}
+
 # copy_modules FOLDER ROOT NAME...: with what they need, to ROOT/modules, and the order in which
 # /init loads them. What the kernel has built in has no file.
 copy_modules() {

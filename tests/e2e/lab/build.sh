@@ -27,8 +27,7 @@ mkdir -p "$root"/{bin,dev,mnt,proc,root,run,sys,tmp,lib64}
 if [[ $cpu == aarch64 ]]; then
   unpack_cloud_kernel "$work" arm64
   copy_modules "$work" "$root" tun veth bridge "${modules[@]}"
-  (cd "$work" && for_arm64 "$work/apt" apt-get -qq download busybox-static bash-static)
-  for package in "$work"/{busybox,bash}-static_*.deb; do dpkg-deb -x "$package" "$work/static"; done
+  unpack_arm64 "$work" busybox-static bash-static
   install -m 755 "$work/static/bin/busybox" "$root/bin/busybox"
   install -m 755 "$work/static/bin/bash-static" "$root/bin/bash"
 else

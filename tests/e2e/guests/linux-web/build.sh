@@ -28,8 +28,7 @@ trap 'rm -rf "$work"' EXIT
 busybox=/bin/busybox
 if [[ $cpu == aarch64 ]]; then
   unpack_cloud_kernel "$work" arm64
-  (cd "$work" && for_arm64 "$work/apt" apt-get -qq download busybox-static)
-  dpkg-deb -x "$work"/busybox-static_*.deb "$work/static"
+  unpack_arm64 "$work" busybox-static
   busybox=$work/static/bin/busybox
 else
   unpack_cloud_kernel "$work"
