@@ -70,12 +70,13 @@ std::string source_filter(const GuestRules::Port& port, const std::string& chain
   if (!port.address6.is_none()) text += source_filter6(port, rule);
   const bool has_any = port.address.value != 0 || !port.address6.is_none();
   if (port.dhcp || !has_any) return text + rule + "accept\n";
-  if (port.address.value == 0) return text + rule + "drop\n";
-  const std::string ip = to_string(port.address);
-  text += rule + "ether type ip ip saddr " + ip + " accept\n";
-  // ARP: sender hardware address and sender protocol address; 0 is a probe for duplicates.
-  text += rule + "ether type arp @nh,64,48 " + hex(port.mac) + " arp saddr ip { 0.0.0.0, " + ip +
-          " } accept\n";
+  if (port.address.value != 0) {
+    const std::string ip = to_string(port.address);
+    text += rule + "ether type ip ip saddr " + ip + " accept\n";
+    // ARP: sender hardware address and sender protocol address; 0 is a probe for duplicates.
+    text += rule + "ether type arp @nh,64,48 " + hex(port.mac) + " arp saddr ip { 0.0.0.0, " + ip +
+            " } accept\n";
+  }
   return text + rule + "drop\n";  // all else: no guest of ours speaks it
 }
 
