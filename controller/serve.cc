@@ -100,12 +100,12 @@ awaitable<void> history_loop(DeviceHistory& history, proto::Clock& clock) {
 
 awaitable<void> orphans_loop(Orphans& orphans, proto::Clock& clock) {
   while (true) {
+    co_await proto::sleep_ms(clock, kOrphansLookMs);  // not at the start, which has enough to read
     const auto freed = orphans.look();
     if (!freed) proto::log_error("orphans.kept", {{"why", freed.error().what}});
     if (freed && *freed != 0) {
       proto::log_info("orphans.removed", {{"bytes", std::to_string(*freed)}});
     }
-    co_await proto::sleep_ms(clock, kOrphansLookMs);
   }
 }
 
