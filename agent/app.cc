@@ -264,15 +264,7 @@ proto::awaitable<void> App::measure_volumes() {
   const bool unclear = busy || slots.trial() || (slot != nullptr && !manifest);
   if (fresh || unclear) co_return;
   const std::optional<fleet::v1::AppManifest> of = slot != nullptr ? manifest : std::nullopt;
-  auto work = [this, &of]() -> Result<std::vector<fleet::v1::VolumeStatus>> {
-    std::vector<fleet::v1::VolumeStatus> all;
-    if (of) {
-      TRY(all, device.volumes.measure(*of));
-    }
-    TRY(const auto left, device.volumes.measure_left(name, of ? &*of : nullptr));
-    all.insert(all.end(), left.begin(), left.end());
-    return all;
-  };
+  auto work = [this, &of] { return device.volumes.measure(name, of ? &*of : nullptr); };
   auto measured = co_await proto::run_blocking(device.ports.disk_pool, std::move(work));
   if (!measured) {
     proto::log_warning("volume.not_measured", {{"app", name}, {"why", measured.error().what}});

@@ -136,36 +136,39 @@ Result<OpenVolumes> Volumes::open(const AppManifest& of, bool by_descriptor) {
   return out;
 }
 
-Result<std::vector<fleet::v1::VolumeStatus>> Volumes::measure(const AppManifest& of) {
+Result<std::vector<fleet::v1::VolumeStatus>> Volumes::measure(std::string_view app,
+                                                              const AppManifest* of) {
   std::vector<fleet::v1::VolumeStatus> out;
-  for (const fleet::v1::Volume& volume : of.volumes()) {
+  const AppManifest none;
+  for (const fleet::v1::Volume& volume : (of != nullptr ? *of : none).volumes()) {
     fleet::v1::VolumeStatus& one = out.emplace_back();
     one.set_name(volume.name());
     one.set_sync(volume.sync());
     one.set_keep(volume.keep());
     one.set_restores(volume.on_revert() == "restore");
-    TRY_VOID(measure_file(of.name(), one));
+    TRY_VOID(measure_file(app, one));
   }
+  TRY_VOID(measure_left(app, of, out));
   return out;
 }
 
-Result<std::vector<fleet::v1::VolumeStatus>> Volumes::measure_left(std::string_view app,
-                                                                   const AppManifest* of) {
-  std::vector<fleet::v1::VolumeStatus> out;
+Status Volumes::measure_left(std::string_view app, const AppManifest* of,
+                             std::vector<fleet::v1::VolumeStatus>& out) {
   const auto entries = disk_.list(volume_folder(app));
-  if (!entries && entries.error().code == Code::not_found) return out;
+  if (!entries && entries.error().code == Code::not_found) return {};
   if (!entries) return entries.error();
+  const std::size_t most = out.size() + proto::kMaxVolumes;
   for (const ota::DiskEntry& entry : *entries) {
     const bool is_copy = entry.name.find('.') != std::string::npos;  // agent/snapshots
     if (is_copy || declared_bytes(of, entry.name) != 0) continue;
-    if (out.size() == proto::kMaxVolumes) break;
+    if (out.size() == most) break;
     fleet::v1::VolumeStatus& one = out.emplace_back();
     one.set_name(entry.name);
     one.set_keep(true);
     one.set_left(true);
     TRY_VOID(measure_file(app, one));
   }
-  return out;
+  return {};
 }
 
 Status Volumes::measure_file(std::string_view app, fleet::v1::VolumeStatus& one) {

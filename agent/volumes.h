@@ -60,14 +60,11 @@ class Volumes {
   /// errors also conflict (another instance has it)
   proto::Result<OpenVolumes> open(const fleet::v1::AppManifest& of, bool by_descriptor);
 
-  /// What is on the disk of each, in the manifest's order; a volume that is not there has size 0.
-  /// errors io
-  proto::Result<std::vector<fleet::v1::VolumeStatus>> measure(const fleet::v1::AppManifest& of);
-
-  /// What is on the disk of an app's volumes beside those that `of` declares; null: of all. Only
-  /// names and sizes are known of them. errors io
-  proto::Result<std::vector<fleet::v1::VolumeStatus>> measure_left(
-      std::string_view app, const fleet::v1::AppManifest* of);
+  /// What is on the disk of each that the app's live release declares, in its manifest's order; a
+  /// volume that is not there has size 0. Then of what else is there (`left`), at most kMaxVolumes,
+  /// by name: without a live release (null) that is all. errors io
+  proto::Result<std::vector<fleet::v1::VolumeStatus>> measure(std::string_view app,
+                                                              const fleet::v1::AppManifest* of);
 
   /// What guests wrote to these files is on the disk. One that is gone is none. errors io
   proto::Status sync(const std::set<std::string>& files);
@@ -79,6 +76,8 @@ class Volumes {
  private:
   proto::Result<std::uint64_t> size_of(const std::string& file);
   proto::Status measure_file(std::string_view app, fleet::v1::VolumeStatus& one);
+  proto::Status measure_left(std::string_view app, const fleet::v1::AppManifest* of,
+                             std::vector<fleet::v1::VolumeStatus>& out);
 
   ota::Disk& disk_;
 };

@@ -129,7 +129,7 @@ TEST_F(SnapshotsTest, TagsAreFileNamesWhateverTheAttemptIsCalled) {
 }
 
 TEST_F(SnapshotsTest, VolumesAreMeasuredByWhatWasWritten) {
-  const auto measured = volumes.measure(manifest);
+  const auto measured = volumes.measure("dns", &manifest);
   ASSERT_TRUE(measured) << measured.error().what;
   ASSERT_EQ(measured->size(), 2u);
   EXPECT_EQ(measured->at(0).name(), "data");
@@ -140,7 +140,7 @@ TEST_F(SnapshotsTest, VolumesAreMeasuredByWhatWasWritten) {
   EXPECT_GT(measured->at(0).used_bytes(), 0u);
   EXPECT_LE(measured->at(0).used_bytes(), kSize);
   fs::remove(path("log"));
-  EXPECT_EQ(volumes.measure(manifest)->at(1).size_bytes(), 0u) << "one that is not there";
+  EXPECT_EQ(volumes.measure("dns", &manifest)->at(1).size_bytes(), 0u) << "one that is not there";
 }
 
 // --- with the agent
